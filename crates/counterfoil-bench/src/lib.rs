@@ -1,0 +1,1 @@
+//! Benchmarks of Counterfoil against its peers and the physical floor

@@ -1,0 +1,119 @@
+//! The keys that the three layers share.
+
+use crate::event_words::ContextWords;
+use crate::{AccountingTag, Name, RequestId, TraceContext, WorkloadIdentity};
+
+/// On whose behalf and within which trace and request something happens.
+///
+/// Built once per task or request (interning its names, encoding its ids) and then only read: recording an event under a
+/// context copies a few words of it.
+#[derive(Clone, Debug)]
+pub struct Context {
+    identity: WorkloadIdentity,
+    tag: Option<AccountingTag>,
+    from: Option<Name>,
+    trace: Option<TraceContext>,
+    request: Option<RequestId>,
+    words: ContextWords,
+}
+
+impl Context {
+    /// A context of which only the identity is known.
+    #[must_use]
+    pub fn new(identity: WorkloadIdentity) -> Self {
+        let context = Self {
+            identity,
+            tag: None,
+            from: None,
+            trace: None,
+            request: None,
+            words: ContextWords::default(),
+        };
+        context.encoded()
+    }
+
+    /// Books costs on `tag`.
+    #[must_use]
+    pub fn with_tag(mut self, tag: AccountingTag) -> Self {
+        self.tag = Some(tag);
+        self.encoded()
+    }
+
+    /// Notes the origin: an address or a service.
+    #[must_use]
+    pub fn with_from(mut self, from: impl Into<Name>) -> Self {
+        self.from = Some(from.into());
+        self.encoded()
+    }
+
+    /// Joins a trace.
+    #[must_use]
+    pub fn with_trace(mut self, trace: TraceContext) -> Self {
+        self.trace = Some(trace);
+        self.encoded()
+    }
+
+    /// Joins a request.
+    #[must_use]
+    pub fn with_request(mut self, request: RequestId) -> Self {
+        self.request = Some(request);
+        self.encoded()
+    }
+
+    fn encoded(mut self) -> Self {
+        self.words = ContextWords::encode(&self);
+        self
+    }
+
+    /// Who acts.
+    #[must_use]
+    pub const fn identity(&self) -> &WorkloadIdentity {
+        &self.identity
+    }
+
+    /// The tenant's name.
+    #[must_use]
+    pub fn tenant(&self) -> &str {
+        self.identity.tenant.as_str()
+    }
+
+    /// What costs are booked on.
+    #[must_use]
+    pub const fn tag(&self) -> Option<&AccountingTag> {
+        self.tag.as_ref()
+    }
+
+    /// The origin.
+    #[must_use]
+    pub const fn from(&self) -> Option<&Name> {
+        self.from.as_ref()
+    }
+
+    /// The place in a trace.
+    #[must_use]
+    pub const fn trace(&self) -> Option<&TraceContext> {
+        self.trace.as_ref()
+    }
+
+    /// The request.
+    #[must_use]
+    pub const fn request(&self) -> Option<&RequestId> {
+        self.request.as_ref()
+    }
+
+    pub(crate) const fn words(&self) -> &ContextWords {
+        &self.words
+    }
+}
+
+impl PartialEq for Context {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity == other.identity
+            && self.tag == other.tag
+            && self.from == other.from
+            && self.trace == other.trace
+            && self.request == other.request
+    }
+}
+
+impl Eq for Context {}

@@ -1,0 +1,68 @@
+//! The vocabulary that every Counterfoil crate shares.
+//!
+//! **What it is.** Ids, lifecycle events, identities, trace context, time, digests, chain heads and the table of our own
+//! telemetry names. Data and two small traits ([`Clock`], [`Redact`]); no engine, no I/O, no thread.
+//!
+//! **Who should depend on it.** Whoever implements one of the contracts (`AnchorStore`, `Signer`, `Exporter`, `EventSink`):
+//! these types are all that a backend needs to name. Applications usually take the facade `counterfoil`, which re-exports them.
+//!
+//! **What it will never do.** Open a file or a socket, start a thread, pull in an async runtime, or change a value that it
+//! was given: an id that does not fit is refused, never shortened.
+//!
+//! ```
+//! use counterfoil_core::{Context, FabricEvent, LeaseId, Name, ResourceType, TraceContext, WorkloadIdentity};
+//!
+//! let context = Context::new(WorkloadIdentity::tenant_only("acme"))
+//!     .with_trace("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse::<TraceContext>()?);
+//! let event = FabricEvent::LeaseAcquired {
+//!     resource_type: ResourceType::Mem,
+//!     lease_id: LeaseId(7),
+//!     node: Name::new("node-a"),
+//!     bytes: 4096,
+//! };
+//! assert_eq!(event.kind_name(), "lease_acquired");
+//! assert_eq!(context.tenant(), "acme");
+//! # Ok::<(), counterfoil_core::Error>(())
+//! ```
+
+mod chain_id;
+mod clock;
+mod context;
+mod digest;
+mod error;
+mod event;
+mod event_words;
+mod fabric_error;
+mod head;
+mod hex;
+mod identity;
+mod ids;
+mod name;
+pub mod names;
+mod resource;
+mod sealed;
+mod sensitive;
+mod snapshot;
+mod timestamp;
+mod trace;
+
+pub use chain_id::ChainId;
+pub use clock::{Clock, SystemClock, Ticks, Timeline};
+pub use context::Context;
+pub use digest::Digest;
+pub use error::{Error, ErrorKind};
+pub use event::{Event, FabricEvent};
+pub use event_words::{EVENT_WORDS, EventWords};
+pub use fabric_error::FabricError;
+pub use head::Head;
+pub use identity::{AccountingTag, WorkloadIdentity};
+pub use ids::{LeaseId, RequestId};
+pub use name::{Name, NameId};
+pub use resource::{OpType, ResourceType};
+pub use sealed::SealedLine;
+pub use sensitive::{REDACTED, Redact, Sensitive};
+pub use snapshot::{
+    HistogramValue, MetricFamily, MetricKind, MetricSnapshot, MetricValue, Series, SeriesMeta,
+};
+pub use timestamp::Timestamp;
+pub use trace::{SpanId, TraceContext, TraceId};

@@ -1,0 +1,51 @@
+//! Values that must not leave the process.
+
+use std::fmt;
+
+/// What stands in the place of a value that was taken out. The structure around it is kept.
+pub const REDACTED: &str = "[REDACTED]";
+
+/// A value that prints as [`REDACTED`] wherever it is formatted, and is only had by asking for it by name.
+///
+/// ```
+/// use counterfoil_core::Sensitive;
+/// let token = Sensitive::new("s3cret".to_owned());
+/// assert_eq!(format!("{token} {token:?}"), "[REDACTED] [REDACTED]");
+/// assert_eq!(token.expose(), "s3cret");
+/// ```
+#[derive(Clone, Default)]
+pub struct Sensitive<T>(T);
+
+impl<T> Sensitive<T> {
+    /// Wraps a value.
+    pub const fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value itself. Every call of this is a place to look at in a review.
+    pub const fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> fmt::Debug for Sensitive<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+impl<T> fmt::Display for Sensitive<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+/// Decides what of free text may be kept. Engines call it in their drains, before text is hashed or formatted.
+///
+/// # Contract
+/// Called from a drain thread, never from the caller of an instrument. It must not block, and must give the same answer for
+/// the same text. It replaces what it finds by [`REDACTED`] and keeps the rest.
+pub trait Redact: fmt::Debug + Send + Sync + 'static {
+    /// The text with everything sensitive replaced, or `None` when it may stay as it is.
+    fn redact(&self, text: &str) -> Option<String>;
+}

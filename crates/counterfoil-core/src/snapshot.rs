@@ -1,0 +1,87 @@
+//! Metrics as an exporter sees them.
+
+use std::sync::Arc;
+
+use crate::Timestamp;
+
+/// How a family's values behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums, reason = "exporters must handle each kind")]
+pub enum MetricKind {
+    /// Only ever grows, saturating at `u64::MAX`.
+    Counter,
+    /// Grows and shrinks.
+    UpDownCounter,
+    /// Set to the last value.
+    Gauge,
+    /// Counts of values by explicit bounds.
+    Histogram,
+}
+
+/// Every family of a registry at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct MetricSnapshot {
+    /// When it was taken.
+    pub time: Timestamp,
+    /// Families, by name.
+    pub families: Vec<MetricFamily>,
+}
+
+/// Series that share a name.
+#[derive(Clone, Debug)]
+pub struct MetricFamily {
+    /// OpenTelemetry name, such as `counterfoil.lease.active`.
+    pub name: Arc<str>,
+    /// UCUM unit, such as `s` or `By` or `{lease}`; empty when there is none.
+    pub unit: Arc<str>,
+    /// One sentence.
+    pub description: Arc<str>,
+    /// How the values behave.
+    pub kind: MetricKind,
+    /// The series, in the order in which they were registered.
+    pub series: Vec<Series>,
+}
+
+/// What does not change in the life of a series. The same series has the same `Arc` in each snapshot, so exporters may
+/// cache what they derive from it by its address while they hold it.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct SeriesMeta {
+    /// Labels as key and value, sorted by key.
+    pub labels: Vec<(Arc<str>, Arc<str>)>,
+}
+
+/// One series and its value.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// Labels.
+    pub meta: Arc<SeriesMeta>,
+    /// Value.
+    pub value: MetricValue,
+}
+
+/// A value, by kind.
+#[derive(Clone, Debug)]
+#[allow(clippy::exhaustive_enums, reason = "exporters must handle each kind")]
+pub enum MetricValue {
+    /// Total so far.
+    Counter(u64),
+    /// Current sum of all ups and downs.
+    UpDownCounter(i64),
+    /// Last value set.
+    Gauge(f64),
+    /// Distribution so far.
+    Histogram(HistogramValue),
+}
+
+/// A distribution over explicit bounds.
+#[derive(Clone, Debug)]
+pub struct HistogramValue {
+    /// Upper bounds, inclusive, ascending.
+    pub bounds: Arc<[f64]>,
+    /// Count per bucket, not cumulative; one more than there are bounds, the last for values above them all.
+    pub counts: Vec<u64>,
+    /// Sum of the values.
+    pub sum: f64,
+    /// Values above the configured ceiling; they are counted in the last bucket as well.
+    pub over_ceiling: u64,
+}

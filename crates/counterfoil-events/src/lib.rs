@@ -1,0 +1,1 @@
+//! A bounded, lossy, never-blocking ring of typed events

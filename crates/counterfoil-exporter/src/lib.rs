@@ -1,0 +1,1 @@
+//! The Exporter contract and its wrappers; JSON-lines and in-memory exporters

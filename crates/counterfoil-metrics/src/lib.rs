@@ -1,0 +1,1 @@
+//! Per-thread metric instruments, a metrics::Recorder, and FabricMetrics

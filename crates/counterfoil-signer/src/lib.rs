@@ -1,0 +1,1 @@
+//! The Signer and Verifier contracts, the null signer and Ed25519

@@ -1,0 +1,1 @@
+//! Conformance suites, a fake clock and other help for tests of Counterfoil backends

@@ -1,0 +1,1 @@
+//! One call, three layers: metrics, events and a tamper-evident audit chain
