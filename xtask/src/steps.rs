@@ -1,0 +1,11 @@
+//! The steps that run other programs; `crate::tidy` holds the rules that read files.
+
+pub(crate) mod bench;
+pub(crate) mod examples;
+pub(crate) mod features;
+pub(crate) mod loom;
+pub(crate) mod names;
+mod purity;
+pub(crate) mod quick;
+pub(crate) mod rust;
+mod wildcard;

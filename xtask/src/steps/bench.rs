@@ -1,0 +1,24 @@
+//! Benchmarks are optimised programs of the unpublished crate `counterfoil-bench`.
+
+use crate::command::Cmd;
+use crate::failure::Result;
+use crate::pipeline::Context;
+
+/// Runs one benchmark; its output goes to standard output untouched.
+pub(crate) fn run(context: &Context, name: &str, arguments: &[String]) -> Result<()> {
+    Cmd::cargo("run")
+        .args([
+            "--quiet",
+            "--release",
+            "-p",
+            "counterfoil-bench",
+            "--bin",
+            "counterfoil-bench",
+            "--",
+            name,
+        ])
+        .args(arguments)
+        .dir(&context.root)
+        .next("check the benchmark's name and arguments")
+        .run()
+}
