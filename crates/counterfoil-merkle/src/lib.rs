@@ -1,1 +1,36 @@
-//! RFC 6962 tree hashes, C2SP signed notes and checkpoints: pure, no I/O
+//! The tree under an audit chain: RFC 6962 hashes, C2SP signed notes and checkpoints.
+//!
+//! **What it is.** [`leaf_hash`] and [`node_hash`], the [`CompactRange`] that keeps a growing tree's root in at most 64
+//! hashes, and the two text formats in which the transparency field hands roots around: the signed [`note`] and the
+//! [`checkpoint`]. Everything is a pure function of bytes.
+//!
+//! **Who should depend on it.** Whoever seals, verifies, signs or witnesses a chain. A service that only records events needs
+//! the facade `counterfoil`; a signer or a verifier of signatures is in `counterfoil-signer`.
+//!
+//! **What it will never do.** Open a file or a socket, hold a private key, or check a signature by itself: a note asks the
+//! closure that it is given.
+//!
+//! ```
+//! use counterfoil_merkle::{CompactRange, checkpoint::Checkpoint, leaf_hash, node_hash};
+//!
+//! let (first, second) = (leaf_hash(b"first"), leaf_hash(b"second"));
+//! let mut tree = CompactRange::new();
+//! tree.extend(&[first, second]);
+//! assert_eq!(tree.root(), node_hash(&first, &second));
+//!
+//! let checkpoint = Checkpoint::new("audit.example.com/leases/1", tree.size(), tree.root())?;
+//! assert_eq!(Checkpoint::parse(&checkpoint.to_text())?, checkpoint);
+//! # Ok::<(), counterfoil_merkle::Error>(())
+//! ```
+
+mod base64_text;
+pub mod checkpoint;
+mod compact_range;
+mod error;
+mod hash;
+mod hash_many;
+pub mod note;
+
+pub use compact_range::CompactRange;
+pub use error::{Error, ErrorKind};
+pub use hash::{EMPTY_ROOT, leaf_hash, leaf_hashes, node_hash};

@@ -1,0 +1,198 @@
+//! The state of a growing tree in at most 64 hashes.
+
+use counterfoil_core::Digest;
+
+use crate::hash::EMPTY_ROOT;
+use crate::{Error, hash_many, node_hash};
+
+/// An RFC 6962 tree over leaves 0 to `size`, kept as the roots of its complete subtrees.
+///
+/// A tree of `size` leaves falls into one complete subtree per bit that is set in `size`, the largest first. Their roots are
+/// all that is needed to append and to tell the root, so a sealer holds at most 2 KiB however long the chain grows.
+///
+/// ```
+/// use counterfoil_merkle::{CompactRange, leaf_hash};
+///
+/// let mut one_by_one = CompactRange::new();
+/// let leaves: Vec<_> = (0_u8..7).map(|i| leaf_hash(&[i])).collect();
+/// leaves.iter().for_each(|leaf| one_by_one.append(*leaf));
+///
+/// let mut at_once = CompactRange::new();
+/// at_once.extend(&leaves);
+/// assert_eq!(at_once, one_by_one);
+/// assert_eq!(at_once.hashes().len(), 3); // 4 + 2 + 1
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompactRange {
+    size: u64,
+    /// Roots of the complete subtrees, largest first; as many as `size` has bits set.
+    hashes: Vec<Digest>,
+}
+
+/// Leaves that [`CompactRange::extend`] takes through all levels at once; bounds its stack.
+const STRIDE: usize = 256;
+
+impl CompactRange {
+    /// The tree without leaves.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            size: 0,
+            hashes: Vec::with_capacity(16),
+        }
+    }
+
+    /// Takes up a tree where [`hashes`](Self::hashes) and [`size`](Self::size) left it. Whether the hashes are the right
+    /// ones only a comparison of [`root`](Self::root) with a trusted root can tell.
+    ///
+    /// # Errors
+    /// When the number of hashes is not the number of bits set in `size`.
+    pub fn from_parts(size: u64, hashes: Vec<Digest>) -> Result<Self, Error> {
+        let expected = size.count_ones();
+        if hashes.len() == expected as usize {
+            return Ok(Self { size, hashes });
+        }
+        Err(Error::invalid(
+            "take up a compact range",
+            format!(
+                "a tree of {size} leaves has {expected} complete subtrees, and {} hashes were given",
+                hashes.len()
+            ),
+        ))
+    }
+
+    /// How many leaves the tree has.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The roots of the complete subtrees, the largest first.
+    #[must_use]
+    pub fn hashes(&self) -> &[Digest] {
+        &self.hashes
+    }
+
+    /// Appends one leaf, given by its leaf hash. Hashes one node on average, and as many as 63.
+    pub fn append(&mut self, leaf: Digest) {
+        let mut node = leaf;
+        for _ in 0..self.size.trailing_ones() {
+            if let Some(left) = self.hashes.pop() {
+                node = node_hash(&left, &node);
+            }
+        }
+        self.hashes.push(node);
+        self.size += 1;
+    }
+
+    /// Appends `leaves` in order, hashing the nodes of each level several at once where the processor can.
+    ///
+    /// The outcome equals [`append`](Self::append) of each; from some eight leaves on it is faster. Allocates nothing beyond
+    /// what `hashes` may need to grow.
+    pub fn extend(&mut self, leaves: &[Digest]) {
+        for leaves in leaves.chunks(STRIDE) {
+            self.extend_by_stride(leaves);
+        }
+    }
+
+    /// Takes up to [`STRIDE`] leaves level by level: the subtree that waits at a level goes in front, pairs become the next
+    /// level, and one without a partner waits there in its turn.
+    fn extend_by_stride(&mut self, leaves: &[Digest]) {
+        // Slot 0 is free for the subtree that waits at a level; without one the level begins at slot 1.
+        let mut level = [Digest::ZERO; STRIDE + 1];
+        let mut left_over = [Digest::ZERO; u64::BITS as usize];
+        let mut left_over_len = 0;
+
+        let mut len = leaves.len();
+        level[1..=len].copy_from_slice(leaves);
+        let mut waiting = self.size;
+        while len > 0 {
+            let mut start = 1;
+            if waiting & 1 == 1
+                && let Some(left) = self.hashes.pop()
+            {
+                level[0] = left;
+                start = 0;
+                len += 1;
+            }
+            if len % 2 == 1 {
+                len -= 1;
+                left_over[left_over_len] = level[start + len];
+                left_over_len += 1;
+            }
+            len /= 2;
+            hash_many::parents(&mut level, start, 1, len);
+            waiting >>= 1;
+        }
+        self.hashes.extend(left_over[..left_over_len].iter().rev());
+        self.size += leaves.len() as u64;
+    }
+
+    /// The tree's root, as RFC 6962 §2.1 defines it; [`EMPTY_ROOT`] without leaves. Hashes one node per subtree but one.
+    #[must_use]
+    pub fn root(&self) -> Digest {
+        self.hashes
+            .iter()
+            .rev()
+            .copied()
+            .reduce(|right, left| node_hash(&left, &right))
+            .unwrap_or(EMPTY_ROOT)
+    }
+}
+
+impl Default for CompactRange {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::leaf_hash;
+
+    fn leaves(count: u64) -> Vec<Digest> {
+        (0..count).map(|i| leaf_hash(&i.to_be_bytes())).collect()
+    }
+
+    #[test]
+    fn extending_equals_appending_from_every_start() {
+        let all = leaves(700);
+        for start in (0..40).chain([255, 256, 257]) {
+            for count in (0..40).chain([255, 256, 257, 300, 400]) {
+                let mut appended = CompactRange::new();
+                all[..start + count]
+                    .iter()
+                    .for_each(|leaf| appended.append(*leaf));
+                let mut extended = CompactRange::new();
+                all[..start].iter().for_each(|leaf| extended.append(*leaf));
+                extended.extend(&all[start..start + count]);
+                assert_eq!(extended, appended, "{count} leaves behind {start}");
+                assert_eq!(extended.root(), appended.root());
+            }
+        }
+    }
+
+    #[test]
+    fn a_range_goes_on_from_its_parts() {
+        let all = leaves(13);
+        let mut whole = CompactRange::new();
+        whole.extend(&all);
+        let mut first = CompactRange::new();
+        first.extend(&all[..5]);
+        let mut taken_up = CompactRange::from_parts(5, first.hashes().to_vec()).unwrap();
+        taken_up.extend(&all[5..]);
+        assert_eq!(taken_up, whole);
+    }
+
+    #[test]
+    fn parts_with_a_missing_hash_are_refused_with_both_numbers() {
+        let message = CompactRange::from_parts(7, leaves(2))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("3 complete subtrees, and 2 hashes"),
+            "{message}"
+        );
+    }
+}
