@@ -37,6 +37,7 @@ mod head;
 mod hex;
 mod identity;
 mod ids;
+pub mod json;
 mod name;
 pub mod names;
 mod resource;

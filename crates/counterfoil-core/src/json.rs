@@ -1,0 +1,189 @@
+//! JSON as our own lines are written in: compact, and safe to print on a terminal.
+
+use std::fmt::Write;
+
+use crate::{Event, FabricEvent, LeaseId, Name, Redact};
+
+/// Appends `text` as a JSON string. Control characters, line separators and the invisible characters that reorder or hide
+/// text are escaped, so the line stays one line and shows what it says.
+pub fn push_string(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            _ if c.is_control() || is_deceptive(c) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    append(out, format_args!("\\u{unit:04x}"));
+                }
+            }
+            _ => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+/// Appends `event` as one JSON object, without a line feed.
+///
+/// | key | form |
+/// |---|---|
+/// | `time` | RFC 3339 with nine digits |
+/// | `event` | name of the event |
+/// | `tenant`, `workload`, `principal`, `tag`, `from`, `request_id`, `node_id` | string |
+/// | `trace_id`, `span_id` | lower-case hexadecimal |
+/// | `lease_id`, `by` | decimal string, because readers round numbers above 2^53 |
+/// | `resource_type`, `op`, `error`, `reason` | string |
+/// | `bytes`, `ttl_ms`, `elapsed_ns`, `value` | number |
+///
+/// A key without a value is left out. Free text (`reason`, `from`) passes `redact`.
+pub fn push_event(out: &mut String, event: &Event, redact: Option<&dyn Redact>) {
+    let Event {
+        time,
+        context,
+        event,
+    } = event;
+    let mut object = Object { out, redact };
+    append(object.out, format_args!("{{\"time\":\"{time}\",\"event\":"));
+    push_string(object.out, event.kind_name());
+    object.text("tenant", context.tenant());
+    object.name("workload", context.identity().workload.as_ref());
+    object.name("principal", context.identity().principal.as_ref());
+    object.name("tag", context.tag().map(crate::AccountingTag::name));
+    if let Some(from) = context.from() {
+        object.free_text("from", from.as_str());
+    }
+    if let Some(trace) = context.trace() {
+        object.text("trace_id", &trace.trace_id.to_string());
+        object.text("span_id", &trace.span_id.to_string());
+    }
+    if let Some(request) = context.request() {
+        object.text("request_id", request.as_str());
+    }
+    object.lease("lease_id", event.lease_id());
+    object.name("node_id", event.node());
+    object.fields(event);
+    out.push('}');
+}
+
+struct Object<'a> {
+    out: &'a mut String,
+    redact: Option<&'a dyn Redact>,
+}
+
+impl Object<'_> {
+    fn fields(&mut self, event: &FabricEvent) {
+        match event {
+            FabricEvent::LeaseAcquired {
+                resource_type,
+                bytes,
+                ..
+            } => {
+                self.text("resource_type", resource_type.as_str());
+                self.number("bytes", *bytes);
+            }
+            FabricEvent::LeaseRenewed {
+                resource_type,
+                ttl_ms,
+                ..
+            } => {
+                self.text("resource_type", resource_type.as_str());
+                self.number("ttl_ms", *ttl_ms);
+            }
+            FabricEvent::LeaseReleased { resource_type, .. }
+            | FabricEvent::LeaseExpired { resource_type, .. } => {
+                self.text("resource_type", resource_type.as_str());
+            }
+            FabricEvent::LeasePreempted {
+                resource_type,
+                by,
+                reason,
+                ..
+            } => {
+                self.text("resource_type", resource_type.as_str());
+                self.lease("by", *by);
+                self.free_text("reason", reason.as_str());
+            }
+            FabricEvent::OperationFailed {
+                op,
+                error,
+                bytes,
+                elapsed_ns,
+                ..
+            } => {
+                self.text("op", op.as_str());
+                self.text("error", error.as_str());
+                self.number("bytes", *bytes);
+                self.number("elapsed_ns", *elapsed_ns);
+            }
+            FabricEvent::Disconnected { reason, .. } => self.free_text("reason", reason.as_str()),
+            FabricEvent::Reconnected { .. } => {}
+            FabricEvent::Custom { value, .. } => self.number("value", *value),
+        }
+    }
+
+    fn text(&mut self, key: &str, text: &str) {
+        append(self.out, format_args!(",\"{key}\":"));
+        push_string(self.out, text);
+    }
+
+    fn free_text(&mut self, key: &str, text: &str) {
+        match self.redact.and_then(|redact| redact.redact(text)) {
+            Some(redacted) => self.text(key, &redacted),
+            None => self.text(key, text),
+        }
+    }
+
+    fn name(&mut self, key: &str, name: Option<&Name>) {
+        if let Some(name) = name {
+            self.text(key, name.as_str());
+        }
+    }
+
+    fn lease(&mut self, key: &str, lease: Option<LeaseId>) {
+        if let Some(lease) = lease {
+            append(self.out, format_args!(",\"{key}\":\"{lease}\""));
+        }
+    }
+
+    fn number(&mut self, key: &str, value: u64) {
+        append(self.out, format_args!(",\"{key}\":{value}"));
+    }
+}
+
+fn append(out: &mut String, text: std::fmt::Arguments<'_>) {
+    // A string takes everything that is written to it.
+    let _always_ok = out.write_fmt(text);
+}
+
+/// Marks that reorder text, and characters that take no room: they make a line look like another one.
+const fn is_deceptive(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_deceive_a_reader_is_escaped_and_the_rest_is_kept() {
+        let mut out = String::new();
+        push_string(
+            &mut out,
+            "a\"b\\c\n\u{1b}[2J\u{7f}\u{9b}\u{202e}\u{e0041}é漢",
+        );
+        assert_eq!(
+            out,
+            "\"a\\\"b\\\\c\\u000a\\u001b[2J\\u007f\\u009b\\u202e\\udb40\\udc41é漢\""
+        );
+    }
+}
