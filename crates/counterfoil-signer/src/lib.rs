@@ -1,1 +1,36 @@
-//! The Signer and Verifier contracts, the null signer and Ed25519
+//! Who vouches for a chain: the [`Signer`] and [`Verifier`] contracts, the [`Keyring`] of trusted keys, and Ed25519.
+//!
+//! **What it is.** A signer holds one private key, or says that there is none ([`NullSigner`]). What it signs are the
+//! checkpoints of an audit chain ([`sign_checkpoint`]) and, where a log asks for it, single records ([`sign_record`]). With
+//! the feature `ed25519` the crate brings `Ed25519Signer` and `Ed25519Verifier`.
+//!
+//! **Who should depend on it.** Whoever runs an audit log, verifies one, or writes a signer for a key service or a hardware
+//! module.
+//!
+//! **What it will never do.** Print or log a private key, read a key file that others can read, use one key for two roles, or
+//! accept a signature that another strict verifier would refuse.
+//!
+//! ```
+//! use counterfoil_merkle::{CompactRange, checkpoint::Checkpoint};
+//! use counterfoil_signer::{NullSigner, sign_checkpoint};
+//!
+//! let tree = CompactRange::new();
+//! let checkpoint = Checkpoint::new("audit.example.com/leases/1", tree.size(), tree.root())?;
+//! // The null signer signs nothing and says so: there is no note.
+//! assert!(sign_checkpoint(&NullSigner, &checkpoint)?.is_none());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#[cfg(feature = "ed25519")]
+mod ed25519;
+mod error;
+mod keyring;
+mod message;
+mod signer;
+
+#[cfg(feature = "ed25519")]
+pub use ed25519::{Ed25519Signer, Ed25519Verifier};
+pub use error::{Error, ErrorKind, SignError};
+pub use keyring::Keyring;
+pub use message::{RecordSignature, record_message, sign_checkpoint, sign_note_text, sign_record};
+pub use signer::{NullSigner, Signer, Verifier};

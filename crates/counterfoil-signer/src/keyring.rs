@@ -1,0 +1,104 @@
+//! The keys that a verifier trusts.
+
+use counterfoil_core::Digest;
+use counterfoil_merkle::note::{Judgement, KeyId, NoteRejected, SignedNote, VerifierKey};
+
+use crate::{Error, ErrorKind, RecordSignature, Verifier, record_message};
+
+/// A set of trusted keys, found by name and id.
+///
+/// One key has one role: keep one keyring for checkpoints and another for record signatures.
+#[derive(Debug, Default)]
+pub struct Keyring {
+    verifiers: Vec<Box<dyn Verifier>>,
+}
+
+impl Keyring {
+    /// A keyring that trusts nobody.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Trusts a key.
+    ///
+    /// # Errors
+    /// When a key of the same name and id is there already: which of the two a note would be checked against would be chance.
+    pub fn trust(&mut self, verifier: impl Verifier) -> Result<(), Error> {
+        let key = verifier.key();
+        if self.find(key.name(), key.id()).is_some() {
+            return Err(Error::new(
+                ErrorKind::Duplicate,
+                "trust a key",
+                format!(
+                    "{}+{} is on this keyring already; name each key once",
+                    key.name(),
+                    key.id()
+                ),
+            ));
+        }
+        self.verifiers.push(Box::new(verifier));
+        Ok(())
+    }
+
+    /// The keys, in the order in which they came.
+    pub fn keys(&self) -> impl Iterator<Item = &VerifierKey> {
+        self.verifiers.iter().map(|verifier| verifier.key())
+    }
+
+    /// Whether nobody is trusted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.verifiers.is_empty()
+    }
+
+    /// Verifies a note by the rules of [`SignedNote::verify`]; returns the trusted keys that signed it.
+    ///
+    /// # Errors
+    /// When a signature that claims a trusted key is bad, or no trusted key signed.
+    pub fn verify_note(&self, note: &SignedNote) -> Result<Vec<&VerifierKey>, NoteRejected> {
+        let valid =
+            note.verify(
+                |text, signature| match self.find(signature.name(), signature.id()) {
+                    None => Judgement::Unknown,
+                    Some(verifier) if verifier.verify(text.as_bytes(), signature.bytes()) => {
+                        Judgement::Valid
+                    }
+                    Some(_) => Judgement::Invalid,
+                },
+            )?;
+        let mut keys: Vec<&VerifierKey> = Vec::with_capacity(valid.len());
+        for signature in valid {
+            if let Some(verifier) = self.find(signature.name(), signature.id())
+                && !keys.contains(&verifier.key())
+            {
+                keys.push(verifier.key());
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Judges a record's signature. The key id is a hint, so every trusted key with that id is tried.
+    #[must_use]
+    pub fn verify_record(&self, hash: &Digest, signature: &RecordSignature) -> Judgement {
+        let message = record_message(hash);
+        let mut judgement = Judgement::Unknown;
+        for verifier in &self.verifiers {
+            let key = verifier.key();
+            if key.id() == signature.key && key.key_type() == signature.key_type {
+                if verifier.verify(&message, &signature.value) {
+                    return Judgement::Valid;
+                }
+                judgement = Judgement::Invalid;
+            }
+        }
+        judgement
+    }
+
+    fn find(&self, name: &str, id: KeyId) -> Option<&dyn Verifier> {
+        self.verifiers
+            .iter()
+            .find(|verifier| verifier.key().id() == id && verifier.key().name() == name)
+            .map(|verifier| &**verifier)
+    }
+}
