@@ -1,1 +1,131 @@
-//! The table of our own telemetry names.
+//! The table of our own telemetry names, and what it takes for an application to have one of its own.
+//!
+//! A name is written once, with [`instruments!`](crate::instruments): the OpenTelemetry name, the unit apart from it, the
+//! labels, and the doc comment as description. Names in other worlds are derived ([`prometheus_name`]), never written by
+//! hand, and the table can be [checked](Table::check) and [printed](Table::to_markdown). Design §8.
+
+mod instrument;
+mod lint;
+mod prometheus;
+
+pub use instrument::{
+    BOUNDS_MAX, CounterDef, GaugeDef, HistogramDef, Instrument, Table, UpDownCounterDef,
+};
+pub use lint::Violation;
+pub use prometheus::{prometheus_alias, prometheus_label, prometheus_name};
+
+/// Upper bounds in seconds for what takes from a microsecond to ten seconds.
+pub const LATENCY_SECONDS: &[f64] = &[
+    0.000_001, 0.000_005, 0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5,
+    1.0, 10.0,
+];
+
+crate::instruments! {
+    /// Every instrument of Counterfoil's own.
+    pub TABLE: prefix "counterfoil.", labels ["error.type", "kind", "metric", "op", "resource_type"];
+
+    /// Leases that are held now.
+    LEASE_ACTIVE: UpDownCounter("counterfoil.lease.active", "{lease}", ["resource_type"]);
+    /// Leases that were granted.
+    LEASE_ACQUIRED: Counter("counterfoil.lease.acquired", "{lease}", ["resource_type"]);
+    /// Leases that were renewed in time.
+    LEASE_RENEWED: Counter("counterfoil.lease.renewed", "{lease}", ["resource_type"]);
+    /// Leases that their holder gave back.
+    LEASE_RELEASED: Counter("counterfoil.lease.released", "{lease}", ["resource_type"]);
+    /// Leases that ran out without a renewal.
+    LEASE_EXPIRED: Counter("counterfoil.lease.expired", "{lease}", ["resource_type"]);
+    /// Leases that were taken from their holder before their time.
+    LEASE_PREEMPTED: Counter("counterfoil.lease.preempted", "{lease}", ["resource_type"]);
+
+    /// How long reads, writes and submissions took, failed ones included.
+    OPERATION_DURATION: Histogram("counterfoil.operation.duration", "s", ["op"], bounds: LATENCY_SECONDS, ceiling: 3600.0);
+    /// Bytes moved by operations that succeeded.
+    OPERATION_IO: Counter("counterfoil.operation.io", "By", ["op"]);
+    /// Operations that failed.
+    OPERATION_FAILED: Counter("counterfoil.operation.failed", "{operation}", ["op", "error.type"]);
+    /// Connections to a node that were lost.
+    CONNECTION_LOST: Counter("counterfoil.connection.lost", "{connection}", []);
+    /// Connections to a node that came back.
+    CONNECTION_RESTORED: Counter("counterfoil.connection.restored", "{connection}", []);
+    /// Events of other domains that were recorded under a registered name.
+    CUSTOM_RECORDED: Counter("counterfoil.custom.recorded", "{event}", []);
+
+    /// Events that were offered to the ring.
+    EVENT_OFFERED: Counter("counterfoil.event.offered", "{event}", []);
+    /// Events that newer ones have overwritten in the ring.
+    EVENT_OVERWRITTEN: Counter("counterfoil.event.overwritten", "{event}", []);
+    /// Events that a drain came too late for.
+    EVENT_MISSED: Counter("counterfoil.event.missed", "{event}", []);
+    /// Events that the ring can hold before the oldest is overwritten.
+    EVENT_RING_CAPACITY: UpDownCounter("counterfoil.event.ring.capacity", "{event}", []);
+
+    /// Records that were offered to the audit log.
+    AUDIT_RECORD_OFFERED: Counter("counterfoil.audit.record.offered", "{record}", []);
+    /// Offered records that the audit log has stored.
+    AUDIT_RECORD_STORED: Counter("counterfoil.audit.record.stored", "{record}", []);
+    /// Offered records that were refused with an error.
+    AUDIT_RECORD_REJECTED: Counter("counterfoil.audit.record.rejected", "{record}", []);
+    /// Offered records that were dropped because a queue was full.
+    AUDIT_RECORD_DROPPED: Counter("counterfoil.audit.record.dropped", "{record}", []);
+    /// Records whose loss the log itself declares.
+    AUDIT_RECORD_LOST: Counter("counterfoil.audit.record.lost", "{record}", []);
+    /// Records that were sealed into the chain, the log's records about itself included.
+    AUDIT_RECORD_SEALED: Counter("counterfoil.audit.record.sealed", "{record}", ["kind"]);
+    /// Records that wait in the queues to the sealer.
+    AUDIT_QUEUE_SIZE: UpDownCounter("counterfoil.audit.queue.size", "{record}", []);
+    /// Records that the queues to the sealer can hold.
+    AUDIT_QUEUE_CAPACITY: UpDownCounter("counterfoil.audit.queue.capacity", "{record}", []);
+    /// Sealed records that are not yet synced to disk.
+    AUDIT_DURABLE_LAG: UpDownCounter("counterfoil.audit.durable.lag", "{record}", []);
+    /// How long a sync of the audit log to disk took.
+    AUDIT_SYNC_DURATION: Histogram("counterfoil.audit.sync.duration", "s", [], bounds: LATENCY_SECONDS, ceiling: 3600.0);
+    /// Syncs of the audit log to disk that failed.
+    AUDIT_SYNC_FAILED: Counter("counterfoil.audit.sync.failed", "{sync}", []);
+    /// Time since the head of the chain was last anchored.
+    AUDIT_ANCHOR_AGE: Gauge("counterfoil.audit.anchor.age", "s", []);
+    /// Sealed records that no anchor covers yet.
+    AUDIT_ANCHOR_LAG: UpDownCounter("counterfoil.audit.anchor.lag", "{record}", []);
+    /// Verifications that found a chain broken.
+    AUDIT_VERIFICATION_FAILED: Counter("counterfoil.audit.verification.failed", "{verification}", []);
+
+    /// Look-ups of a label set that were answered with the overflow series.
+    METRIC_OVERFLOW: Counter("counterfoil.metric.overflow", "{lookup}", ["metric"]);
+    /// Values above a histogram's ceiling; they are in its last bucket as well.
+    METRIC_OVER_CEILING: Counter("counterfoil.metric.over_ceiling", "{value}", ["metric"]);
+    /// Values that are no number and were left out of a histogram.
+    METRIC_REFUSED: Counter("counterfoil.metric.refused", "{value}", ["metric"]);
+    /// Registrations under a name that has another kind, unit or label keys; what they count is not exported.
+    METRIC_CONFLICT: Counter("counterfoil.metric.conflict", "{registration}", ["metric"]);
+    /// Callbacks for observed figures that panicked during a snapshot.
+    METRIC_SOURCE_FAILED: Counter("counterfoil.metric.source.failed", "{failure}", []);
+}
+
+/// Names that security tools rely on, beside the derived ones: the instrument, and the alias with `<label>` in it.
+pub const PROMETHEUS_ALIASES: &[(Instrument, &str)] = &[
+    (
+        *AUDIT_RECORD_SEALED.instrument(),
+        "counterfoil_audit_records_<kind>_total",
+    ),
+    (
+        *AUDIT_VERIFICATION_FAILED.instrument(),
+        "counterfoil_audit_chain_verification_failures_total",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::TABLE;
+
+    #[test]
+    fn our_own_table_keeps_its_own_rules() {
+        assert_eq!(TABLE.check(), Vec::new());
+    }
+
+    #[test]
+    fn the_description_of_an_instrument_is_its_doc_comment() {
+        assert_eq!(
+            super::LEASE_ACTIVE.instrument().description,
+            "Leases that are held now."
+        );
+    }
+}

@@ -18,6 +18,19 @@ pub enum MetricKind {
     Histogram,
 }
 
+impl MetricKind {
+    /// The kind in words, as the reference page prints it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::UpDownCounter => "up-down counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
 /// Every family of a registry at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct MetricSnapshot {
@@ -38,13 +51,13 @@ pub struct MetricFamily {
     pub description: Arc<str>,
     /// How the values behave.
     pub kind: MetricKind,
-    /// The series, in the order in which they were registered.
+    /// The series, sorted by their labels.
     pub series: Vec<Series>,
 }
 
 /// What does not change in the life of a series. The same series has the same `Arc` in each snapshot, so exporters may
 /// cache what they derive from it by its address while they hold it.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SeriesMeta {
     /// Labels as key and value, sorted by key.
     pub labels: Vec<(Arc<str>, Arc<str>)>,
@@ -80,8 +93,20 @@ pub struct HistogramValue {
     pub bounds: Arc<[f64]>,
     /// Count per bucket, not cumulative; one more than there are bounds, the last for values above them all.
     pub counts: Vec<u64>,
-    /// Sum of the values.
+    /// Sum of the values; one above the ceiling adds the ceiling.
     pub sum: f64,
     /// Values above the configured ceiling; they are counted in the last bucket as well.
     pub over_ceiling: u64,
+    /// Values that are no number (NaN, negative infinity); they are in no bucket and not in the sum.
+    pub refused: u64,
+}
+
+impl HistogramValue {
+    /// How many values were counted, saturating.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.counts
+            .iter()
+            .fold(0, |sum, it| sum.saturating_add(*it))
+    }
 }
