@@ -1,0 +1,105 @@
+//! Events as lines of JSON.
+
+use std::fmt;
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use counterfoil_core::{Event, Redact, json};
+
+use crate::error::{Error, ErrorKind};
+use crate::sink::EventSink;
+
+/// Writes one JSON object per line, in the form of [`counterfoil_core::json::push_event`].
+///
+/// Each line is given to the writer whole, in one `write_all`; wrap a file in a [`BufWriter`](std::io::BufWriter). After a
+/// write that failed half-way the next line begins with a line feed, so that one line at most is damaged.
+pub struct JsonEventSink<W> {
+    state: Mutex<State<W>>,
+    redact: Option<Arc<dyn Redact>>,
+}
+
+struct State<W> {
+    out: W,
+    line: String,
+    damaged: bool,
+}
+
+impl<W: Write + Send + 'static> JsonEventSink<W> {
+    /// Writes to `out`, with free text as it is.
+    pub const fn new(out: W) -> Self {
+        Self {
+            state: Mutex::new(State {
+                out,
+                line: String::new(),
+                damaged: false,
+            }),
+            redact: None,
+        }
+    }
+
+    /// Passes free text (`reason`, `from`) through `redact` before it is written.
+    #[must_use]
+    pub fn with_redact(mut self, redact: impl Redact) -> Self {
+        self.redact = Some(Arc::new(redact));
+        self
+    }
+
+    /// Gives the writer back, not flushed.
+    #[must_use]
+    pub fn into_inner(self) -> W {
+        let state = self.state.into_inner();
+        state.unwrap_or_else(PoisonError::into_inner).out
+    }
+}
+
+impl<W: Write + Send + 'static> EventSink for JsonEventSink<W> {
+    fn accept(&self, event: &Event) -> Result<(), Error> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { out, line, damaged } = &mut *state;
+        line.clear();
+        if *damaged {
+            line.push('\n');
+        }
+        json::push_event(line, event, self.redact.as_deref());
+        line.push('\n');
+        // Also true while the write runs, in case it panics.
+        *damaged = true;
+        out.write_all(line.as_bytes()).map_err(|source| {
+            failed(
+                "write an event as JSON",
+                "the writer refused the line",
+                source,
+            )
+        })?;
+        *damaged = false;
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<(), Error> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.out.flush().map_err(|source| {
+            failed(
+                "flush events as JSON",
+                "lines written before may be missing",
+                source,
+            )
+        })
+    }
+}
+
+fn failed(operation: &'static str, context: &str, source: std::io::Error) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        operation,
+        format!("{context}; look at where it writes to"),
+    )
+    .with_source(source)
+}
+
+impl<W> fmt::Debug for JsonEventSink<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonEventSink")
+            .field("redact", &self.redact)
+            .finish_non_exhaustive()
+    }
+}
