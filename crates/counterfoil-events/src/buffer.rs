@@ -216,7 +216,7 @@ impl EventRingBufferBuilder {
         };
         if !self.ring_capacity.is_power_of_two() || self.ring_capacity > Self::MAX_RING_CAPACITY {
             return refuse(format!(
-                "a ring capacity of {} is not a power of two from 1 to {}; the next one is {}",
+                "a ring capacity of {} is not a power of two from 1 to {}; take {}",
                 self.ring_capacity,
                 Self::MAX_RING_CAPACITY,
                 self.ring_capacity

@@ -33,10 +33,10 @@
 //!
 //! # How it works
 //!
-//! Each thread writes a ring of its own out of a fixed pool. A slot is guarded by a sequence lock made of atomic words, all
-//! of it safe Rust: the writer makes the version odd, writes the words, makes it even; a reader takes a slot only if the
-//! version was the expected even one before and after. So a snapshot holds up nobody, and a slot that is overwritten while
-//! it is read is left out and counted. A thread that ends hands its ring back with everything in it. When the pool is used
+//! Each thread writes a ring of its own out of a fixed pool. A slot is a sequence lock made of atomic words, all of it safe
+//! Rust: the writer notes the event's position in the slot, writes the words, then raises the ring's head; a reader takes
+//! words below the head, and only if the slot still belongs to the position it asked for after they were read. So a snapshot
+//! holds up nobody, and a slot that is overwritten while it is read is left out and counted. A thread that ends hands its ring back with everything in it. When the pool is used
 //! up, and in destructors that run after the thread's locals are gone, events go to one more ring behind a mutex.
 //!
 //! Events carry the clock's [`Ticks`](counterfoil_core::Ticks); a snapshot or a pass reads both clocks once and translates.

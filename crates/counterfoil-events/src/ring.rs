@@ -15,10 +15,12 @@ pub(crate) struct Ring<const W: usize> {
     slots: Box<[Slot<W>]>,
 }
 
-/// The event at position `n` is complete while `version` is `2n + 2`, and being written while it is `2n + 1`.
+/// A sequence lock whose other half is the ring's head: an event is complete once the head is above its position, and intact
+/// as long as its slot is not claimed for a later one.
 #[derive(Debug)]
 pub(crate) struct Slot<const W: usize> {
-    version: AtomicU64,
+    /// The position that the words belong to, written before the first of them.
+    claimed: AtomicU64,
     words: [AtomicU64; W],
 }
 
@@ -26,7 +28,7 @@ impl<const W: usize> Ring<W> {
     /// `capacity` is a power of two.
     fn new(capacity: usize) -> Self {
         let slot = || Slot {
-            version: AtomicU64::new(0),
+            claimed: AtomicU64::new(0),
             words: std::array::from_fn(|_| AtomicU64::new(0)),
         };
         Self {
@@ -52,14 +54,10 @@ impl<const W: usize> Ring<W> {
     /// The words at `position`, which is below a head that was read; `None` when the writer has lapped it.
     pub(crate) fn get(&self, position: u64) -> Option<[u64; W]> {
         let slot = &self.slots[self.index(position)];
-        let complete = 2 * position + 2;
-        if slot.version.load(Ordering::Acquire) != complete {
-            return None;
-        }
         let words = std::array::from_fn(|i| slot.words[i].load(Ordering::Relaxed));
-        // Pairs with the owner's release fence: had one word been of a later event, the version read below would be too.
+        // Pairs with the owner's release fence: had one word been of a later event, so would be the position read below.
         fence(Ordering::Acquire);
-        (slot.version.load(Ordering::Relaxed) == complete).then_some(words)
+        (slot.claimed.load(Ordering::Relaxed) == position).then_some(words)
     }
 
     #[inline]
@@ -93,14 +91,14 @@ impl<const W: usize> Owner<W> {
     pub(crate) fn push(&self, words: &[u64]) {
         let position = self.head.get();
         let slot = &self.ring.slots[self.ring.index(position)];
-        slot.version.store(2 * position + 1, Ordering::Relaxed);
-        // No word below may become visible before the odd version.
+        slot.claimed.store(position, Ordering::Relaxed);
+        // No word below may become visible before the claim.
         fence(Ordering::Release);
         for (cell, word) in slot.words.iter().zip(words) {
             cell.store(*word, Ordering::Relaxed);
         }
-        slot.version.store(2 * position + 2, Ordering::Release);
         self.head.set(position + 1);
+        // Publishes the words to whoever reads this head.
         self.ring.head.store(position + 1, Ordering::Release);
     }
 }
