@@ -6,19 +6,21 @@ use crate::pipeline::Context;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// `cargo check` over the powerset of features up to pairs, then the allow-lists.
+/// The allow-lists, then each combination: by clippy, because a plain check cannot turn warnings into errors
+/// without building every dependency again.
 ///
 /// The tool's `--no-dev-deps` is left out: it rewrites manifests in place while it runs, which loses
-/// an edit made meanwhile, and since resolver 2 a plain check does not see dev-dependencies anyway.
+/// an edit made meanwhile, and since resolver 2 libraries are built without dev-dependencies anyway.
 pub(crate) fn run(context: &Context) -> Result<()> {
     purity::check(&context.root)?;
     let workspace = Workspace::read(&context.root)?;
     let libraries = published_libraries(&workspace);
     tools::HACK
         .cmd(&context.root)?
-        .args(["check", "--locked", "--feature-powerset", "--depth", "2"])
+        .args(["clippy", "--locked", "--feature-powerset", "--depth", "2"])
         .args(libraries.iter().flat_map(|name| ["--package", name]))
-        .next("repeat the combination that cargo-hack printed: `cargo check -p <crate> --no-default-features --features <…>`")
+        .args(["--", "-D", "warnings"])
+        .next("repeat the combination that cargo-hack printed: `cargo clippy -p <crate> --no-default-features --features <…>`")
         .run()
 }
 

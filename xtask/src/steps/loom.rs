@@ -35,6 +35,9 @@ fn test(context: &Context, package: &str) -> Cmd {
         .args(["--quiet", "-p", package, "--release", "--lib", "loom"])
         .env_append("RUSTFLAGS", "--cfg loom")
         .env("CARGO_TARGET_DIR", context.root.join("target/loom"))
+        // Models run for seconds; link-time optimisation would cost more than it saves.
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
         // Three preemptions find nearly every bug and keep the search finite in minutes.
         .env(
             "LOOM_MAX_PREEMPTIONS",
