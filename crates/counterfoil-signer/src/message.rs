@@ -30,6 +30,18 @@ pub struct RecordSignature {
     pub value: Vec<u8>,
 }
 
+impl RecordSignature {
+    /// A signature by its parts, as a reader of records has them.
+    #[must_use]
+    pub const fn new(key_type: KeyType, key: KeyId, value: Vec<u8>) -> Self {
+        Self {
+            key_type,
+            key,
+            value,
+        }
+    }
+}
+
 /// Signs a record's hash; `None` when the signer signs nothing.
 ///
 /// # Errors
