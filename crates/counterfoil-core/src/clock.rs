@@ -1,7 +1,7 @@
 //! Time, injected.
 
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::Timestamp;
@@ -52,19 +52,25 @@ impl<C: Clock + ?Sized> Clock for Box<C> {
 
 /// The machine's clocks: the processor's time-stamp counter where it is invariant (through `quanta`), the system's
 /// monotonic clock elsewhere, and the system's wall clock.
+///
+/// Every `SystemClock` of a process counts from the same origin, so stamps of one mean the same to another.
 #[derive(Clone, Debug)]
 pub struct SystemClock {
     counter: quanta::Clock,
     origin: u64,
 }
 
+static SYSTEM: LazyLock<SystemClock> = LazyLock::new(|| {
+    let counter = quanta::Clock::new();
+    let origin = counter.raw();
+    SystemClock { counter, origin }
+});
+
 impl SystemClock {
-    /// Calibrates the counter; the first call in a process takes some milliseconds.
+    /// The process's clock. The first call in a process calibrates the counter, which takes some milliseconds.
     #[must_use]
     pub fn new() -> Self {
-        let counter = quanta::Clock::new();
-        let origin = counter.raw();
-        Self { counter, origin }
+        SYSTEM.clone()
     }
 }
 
@@ -130,5 +136,28 @@ impl Timeline {
     #[must_use]
     pub const fn utc(&self) -> Timestamp {
         self.utc
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn system_clocks_count_from_one_origin() {
+        let (first, second) = (SystemClock::new(), SystemClock::new());
+        let (before, between, after) = (first.ticks(), second.ticks(), first.ticks());
+        assert!(before <= between && between <= after);
+    }
+
+    #[test]
+    fn a_timeline_translates_stamps_from_before_and_after_its_reading() {
+        let line = Timeline {
+            ticks: Ticks(1_000),
+            utc: Timestamp::from_unix_nanos(50_000),
+        };
+        assert_eq!(line.at(Ticks(400)), Timestamp::from_unix_nanos(49_400));
+        assert_eq!(line.at(Ticks(1_600)), Timestamp::from_unix_nanos(50_600));
+        assert_eq!(line.at(Ticks(0)), Timestamp::from_unix_nanos(49_000));
     }
 }
