@@ -2,4 +2,7 @@
 
 pub(crate) mod encode;
 pub(crate) mod json;
+pub(crate) mod scan;
 pub(crate) mod text;
+pub(crate) mod tree;
+pub(crate) mod view;

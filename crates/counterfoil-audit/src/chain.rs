@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use counterfoil_core::{ChainId, Digest, EventWords, Head, Timeline, Timestamp};
 use counterfoil_merkle::{CompactRange, leaf_hash};
-use counterfoil_signer::{Signer, sign_record};
+use counterfoil_signer::{RecordSignature, Signer, sign_record};
 
 use crate::body::encode::{Place, body_into};
 use crate::body::text::hex_into;
 use crate::line::line_into;
+use crate::record::Prior;
 use crate::value::MAX_INTEGER;
 use crate::{AuditInput, Error, ErrorKind, Src, SrcId};
 
@@ -191,7 +192,7 @@ impl AuditChain {
         input: &AuditInput,
         now: Timestamp,
     ) -> Result<Sealed, Error> {
-        let (seq, time) = self.next(now)?;
+        let (seq, time) = next(&self.id, self.seq, self.time, now)?;
         let place = Place {
             chain: self.id.as_str(),
             prev: &self.prev,
@@ -202,14 +203,7 @@ impl AuditChain {
         body_into(&mut self.body, &mut self.data, &place, input)?;
         let hash = leaf_hash(&self.body);
         let signature = match &self.signer {
-            Some(signer) => sign_record(signer, &hash).map_err(|error| {
-                Error::new(
-                    ErrorKind::Signer,
-                    "seal a record",
-                    format!("the record signer failed at record {seq} of {}", self.id),
-                )
-                .with_source(error)
-            })?,
+            Some(signer) => sign(signer, &hash, place)?,
             None => None,
         };
         hex_into(hash.as_bytes(), &mut self.prev);
@@ -273,16 +267,6 @@ impl AuditChain {
         Ok(sealed)
     }
 
-    fn next(&self, now: Timestamp) -> Result<(u64, Timestamp), Error> {
-        if self.seq >= MAX_INTEGER {
-            return Err(Error::invalid(
-                "seal a record",
-                format!("{} is full; open its next incarnation", self.id),
-            ));
-        }
-        Ok((self.seq + 1, self.time.max(now)))
-    }
-
     fn advance(&mut self, seq: u64, hash: Digest, time: Timestamp) {
         self.seq = seq;
         self.hash = hash;
@@ -292,4 +276,60 @@ impl AuditChain {
             self.tree();
         }
     }
+}
+
+/// Number and time of the record that follows record `seq`, sealed at `time`.
+fn next(
+    id: &ChainId,
+    seq: u64,
+    time: Timestamp,
+    now: Timestamp,
+) -> Result<(u64, Timestamp), Error> {
+    if seq >= MAX_INTEGER {
+        return Err(Error::invalid(
+            "seal a record",
+            format!("{id} is full; open its next incarnation"),
+        ));
+    }
+    Ok((seq + 1, time.max(now)))
+}
+
+fn sign(
+    signer: &dyn Signer,
+    hash: &Digest,
+    place: Place<'_>,
+) -> Result<Option<RecordSignature>, Error> {
+    sign_record(signer, hash).map_err(|error| {
+        Error::new(
+            ErrorKind::Signer,
+            "seal a record",
+            format!(
+                "the record signer failed at record {} of {}",
+                place.seq, place.chain
+            ),
+        )
+        .with_source(error)
+    })
+}
+
+/// The line of one record on its own.
+pub(crate) fn seal_line(
+    prior: &Prior,
+    input: &AuditInput,
+    signer: &dyn Signer,
+) -> Result<Vec<u8>, Error> {
+    let (seq, time) = next(&prior.chain, prior.seq, prior.time, input.src.time)?;
+    let place = Place {
+        chain: prior.chain.as_str(),
+        prev: &prior.hash.to_hex(),
+        seq,
+        time,
+    };
+    let mut body = Vec::new();
+    body_into(&mut body, &mut Vec::new(), &place, input)?;
+    let hash = leaf_hash(&body);
+    let signature = sign(signer, &hash, place)?;
+    let mut line = Vec::new();
+    line_into(&mut line, &body, &hash.to_hex(), signature.as_ref());
+    Ok(line)
 }

@@ -107,7 +107,17 @@ impl Lane {
     }
 
     pub(crate) fn from_text(name: &[u8]) -> Option<Self> {
-        is_lane(name).then(|| Self::padded(name))
+        Self::accepts(name).then(|| Self::padded(name))
+    }
+
+    /// Whether `name` follows the grammar.
+    #[inline]
+    pub(crate) fn accepts(name: &[u8]) -> bool {
+        name.len() <= Self::MAX_LEN
+            && name.first().is_some_and(u8::is_ascii_lowercase)
+            && name
+                .iter()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
     }
 
     fn padded(name: &[u8]) -> Self {
@@ -115,14 +125,6 @@ impl Lane {
         bytes[..name.len()].copy_from_slice(name);
         Self { bytes }
     }
-}
-
-fn is_lane(name: &[u8]) -> bool {
-    name.len() <= Lane::MAX_LEN
-        && name.first().is_some_and(u8::is_ascii_lowercase)
-        && name
-            .iter()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
 }
 
 impl fmt::Display for Lane {
