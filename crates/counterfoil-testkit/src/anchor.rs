@@ -1,0 +1,327 @@
+//! The conformance suite of [`AnchorStore`].
+//!
+//! ```
+//! use counterfoil_anchor::MemoryAnchorStore;
+//! counterfoil_testkit::anchor::conformance(MemoryAnchorStore::new);
+//! ```
+
+use std::sync::Barrier;
+use std::thread;
+
+use counterfoil_anchor::{Anchor, AnchorStore, Error, ErrorKind};
+use counterfoil_core::{ChainId, Digest, Head};
+
+use crate::block_on;
+
+/// Base64 of 32 bytes of 0x01, which is [`ROOT`].
+const ROOT_BASE64: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+const ROOT: Digest = Digest::from_bytes([1; 32]);
+const WRITERS: usize = 4;
+const ROUNDS: u64 = 8;
+
+/// Checks that a store keeps the contract of [`AnchorStore`]. `make` returns an empty store of its own each time.
+///
+/// # Panics
+/// When the store does not.
+pub fn conformance<S: AnchorStore>(make: impl Fn() -> S) {
+    a_new_store_has_no_anchor(&make());
+    what_was_stored_is_loaded_byte_for_byte(&make());
+    a_head_that_is_not_expected_is_a_conflict_that_names_both(&make());
+    an_anchor_never_goes_back(&make());
+    the_same_record_may_gain_a_root_and_a_checkpoint(&make());
+    a_lost_answer_can_be_asked_for_again(&make());
+    a_log_goes_on_under_its_next_incarnation(&make());
+    the_next_head_is_of_the_chain_that_was_named(&make());
+    logs_do_not_touch_each_other(&make());
+    a_future_that_is_dropped_before_it_starts_stores_nothing(&make());
+    one_of_many_writers_wins(&make());
+}
+
+/// Checks that a store that outlives its process does so. `open` opens the same store, empty at first, each time.
+///
+/// # Panics
+/// When the store does not.
+pub fn persistence<S: AnchorStore>(open: impl Fn() -> S) {
+    let (first, second) = (full_anchor(1), full_anchor(2));
+    advance(&open(), None, &first).expect_stored();
+    let (one, other) = (open(), open());
+    assert_eq!(
+        load(&one),
+        Some(first.clone()),
+        "a reopened store lost the anchor"
+    );
+    advance(&one, Some(&first), &second).expect_stored();
+    let late = advance(&other, Some(&first), &full_anchor(3)).expect_refused(ErrorKind::Conflict);
+    assert_eq!(
+        late.found(),
+        Some(second.head()),
+        "the other handle's anchor was not seen"
+    );
+    drop((one, other));
+    assert_eq!(
+        load(&open()),
+        Some(second),
+        "a reopened store lost the anchor"
+    );
+}
+
+fn a_new_store_has_no_anchor(store: &dyn AnchorStore) {
+    assert_eq!(load(store), None, "a new store has an anchor");
+}
+
+fn what_was_stored_is_loaded_byte_for_byte(store: &dyn AnchorStore) {
+    let anchors = [bare_anchor(1), full_anchor(2), bare_anchor(1_000_000)];
+    let mut current: Option<&Anchor> = None;
+    for anchor in &anchors {
+        advance(store, current, anchor).expect_stored();
+        assert_eq!(load(store).as_ref(), Some(anchor));
+        current = Some(anchor);
+    }
+}
+
+fn a_head_that_is_not_expected_is_a_conflict_that_names_both(store: &dyn AnchorStore) {
+    let (first, second, third) = (bare_anchor(1), bare_anchor(2), bare_anchor(3));
+    let too_early = advance(store, Some(&first), &second).expect_refused(ErrorKind::Conflict);
+    assert_eq!(
+        (too_early.expected(), too_early.found()),
+        (Some(first.head()), None)
+    );
+
+    advance(store, None, &second).expect_stored();
+    let mut forked_head = second.head().clone();
+    forked_head.hash = Digest::from_bytes([0xff; 32]);
+    let forked = make_anchor(forked_head);
+    for expected in [None, Some(&first), Some(&third), Some(&forked)] {
+        let conflict = advance(store, expected, &third).expect_refused(ErrorKind::Conflict);
+        assert_eq!(conflict.expected(), expected.map(Anchor::head));
+        assert_eq!(conflict.found(), Some(second.head()));
+        let message = conflict.to_string();
+        assert!(
+            message.contains(&second.head().hash.to_string()),
+            "{message}"
+        );
+        assert_eq!(
+            load(store).as_ref(),
+            Some(&second),
+            "a refused advance changed the store"
+        );
+    }
+}
+
+fn an_anchor_never_goes_back(store: &dyn AnchorStore) {
+    let current = full_anchor(5);
+    advance(store, None, &current).expect_stored();
+    let mut other_hash = current.head().clone();
+    other_hash.hash = Digest::from_bytes([0xff; 32]);
+    let mut other_root = current.head().clone();
+    other_root.root = Some(Digest::from_bytes([2; 32]));
+    let mut no_checkpoint = current.head().clone();
+    no_checkpoint.root = Some(ROOT);
+    for next in [
+        bare_anchor(4).head(),
+        &other_hash,
+        &other_root,
+        bare_anchor(5).head(),
+        &no_checkpoint,
+    ] {
+        let refused = advance(store, Some(&current), &make_anchor(next.clone()))
+            .expect_refused(ErrorKind::Regression);
+        assert_eq!(refused.found(), Some(current.head()));
+        assert_eq!(
+            load(store).as_ref(),
+            Some(&current),
+            "a refused advance changed the store"
+        );
+    }
+}
+
+fn the_same_record_may_gain_a_root_and_a_checkpoint(store: &dyn AnchorStore) {
+    advance(store, None, &bare_anchor(5)).expect_stored();
+    advance(store, Some(&bare_anchor(5)), &full_anchor(5)).expect_stored();
+    assert_eq!(load(store), Some(full_anchor(5)));
+}
+
+fn a_lost_answer_can_be_asked_for_again(store: &dyn AnchorStore) {
+    for _ in 0..2 {
+        advance(store, None, &full_anchor(1)).expect_stored();
+    }
+    for _ in 0..2 {
+        advance(store, Some(&full_anchor(1)), &full_anchor(2)).expect_stored();
+    }
+    assert_eq!(load(store), Some(full_anchor(2)));
+}
+
+fn a_log_goes_on_under_its_next_incarnation(store: &dyn AnchorStore) {
+    let old = bare_anchor(9);
+    let next_chain = chain().next_incarnation();
+    let mut head = bare_anchor(1).head().clone();
+    head.chain = next_chain.clone();
+    let new = make_anchor(head);
+    advance(store, None, &old).expect_stored();
+    advance(store, None, &new).expect_refused(ErrorKind::Conflict);
+    advance(store, Some(&old), &new).expect_stored();
+    for asked in [&chain(), &next_chain] {
+        let loaded = block_on(store.load(asked)).map_err(|error| error.to_string());
+        assert_eq!(loaded, Ok(Some(new.clone())), "asked for {asked}");
+    }
+    advance(store, Some(&new), &bare_anchor(10)).expect_refused(ErrorKind::Regression);
+}
+
+fn the_next_head_is_of_the_chain_that_was_named(store: &dyn AnchorStore) {
+    let other = chain().next_incarnation();
+    block_on(store.advance(&other, None, &bare_anchor(1))).expect_refused(ErrorKind::Invalid);
+    assert_eq!(load(store), None);
+}
+
+/// A store keeps several logs apart, or refuses all but one.
+fn logs_do_not_touch_each_other(store: &dyn AnchorStore) {
+    let mut head = bare_anchor(7).head().clone();
+    head.chain = parse("audit.example.com/jobs/1");
+    let other = make_anchor(head);
+    advance(store, None, &bare_anchor(1)).expect_stored();
+    match advance(store, None, &other) {
+        Ok(()) => {
+            let loaded =
+                block_on(store.load(&other.head().chain)).map_err(|error| error.to_string());
+            assert_eq!(loaded, Ok(Some(other)));
+        }
+        Err(error) => assert_eq!(error.kind(), ErrorKind::WrongLog, "{error}"),
+    }
+    assert_eq!(
+        load(store),
+        Some(bare_anchor(1)),
+        "another log's anchor replaced this one's"
+    );
+}
+
+fn a_future_that_is_dropped_before_it_starts_stores_nothing(store: &dyn AnchorStore) {
+    drop(store.advance(&chain(), None, &bare_anchor(1)));
+    assert_eq!(load(store), None);
+}
+
+fn one_of_many_writers_wins(store: &dyn AnchorStore) {
+    let mut current: Option<Anchor> = None;
+    for round in 1..=ROUNDS {
+        let start = Barrier::new(WRITERS);
+        let race = |writer: usize| {
+            let mut head = bare_anchor(round).head().clone();
+            head.hash = Digest::from_bytes([writer as u8; 32]);
+            let next = make_anchor(head);
+            start.wait();
+            (advance(store, current.as_ref(), &next), next)
+        };
+        let outcomes: Vec<(Result<(), Error>, Anchor)> = thread::scope(|scope| {
+            let writers: Vec<_> = (0..WRITERS)
+                .map(|writer| {
+                    let race = &race;
+                    scope.spawn(move || race(writer))
+                })
+                .collect();
+            writers
+                .into_iter()
+                .filter_map(|writer| writer.join().ok())
+                .collect()
+        });
+        assert_eq!(outcomes.len(), WRITERS, "a writer panicked");
+        let stored = load(store);
+        let mut winners = 0;
+        for (outcome, next) in outcomes {
+            match outcome {
+                Ok(()) => {
+                    winners += 1;
+                    assert_eq!(
+                        stored.as_ref(),
+                        Some(&next),
+                        "the winner's anchor is not stored"
+                    );
+                }
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+                    assert_eq!(error.found(), stored.as_ref().map(Anchor::head));
+                }
+            }
+        }
+        assert_eq!(
+            winners, 1,
+            "of {WRITERS} writers from one head in round {round}"
+        );
+        current = stored;
+    }
+}
+
+/// What a step of the suite expects.
+trait Expect {
+    fn expect_stored(self);
+    fn expect_refused(self, kind: ErrorKind) -> Error;
+}
+
+#[expect(clippy::panic, reason = "a conformance suite reports by panicking")]
+impl Expect for Result<(), Error> {
+    #[track_caller]
+    fn expect_stored(self) {
+        if let Err(error) = self {
+            panic!("an advance that the contract allows was refused: {error}");
+        }
+    }
+
+    #[track_caller]
+    fn expect_refused(self, kind: ErrorKind) -> Error {
+        match self {
+            Ok(()) => panic!("an advance that the contract refuses as {kind:?} was stored"),
+            Err(error) => {
+                assert_eq!(error.kind(), kind, "{error}");
+                error
+            }
+        }
+    }
+}
+
+fn advance(store: &dyn AnchorStore, expected: Option<&Anchor>, next: &Anchor) -> Result<(), Error> {
+    block_on(store.advance(&next.head().chain, expected.map(Anchor::head), next))
+}
+
+#[track_caller]
+#[expect(clippy::panic, reason = "a conformance suite reports by panicking")]
+fn load(store: &dyn AnchorStore) -> Option<Anchor> {
+    match block_on(store.load(&chain())) {
+        Ok(anchor) => anchor,
+        Err(error) => panic!("a store that is in order did not load: {error}"),
+    }
+}
+
+fn chain() -> ChainId {
+    parse("audit.example.com/leases/1")
+}
+
+#[expect(clippy::expect_used, reason = "the suite's own ids are valid")]
+fn parse(id: &str) -> ChainId {
+    id.parse().expect("a chain id")
+}
+
+#[expect(clippy::expect_used, reason = "the suite's own heads have a valid seq")]
+fn make_anchor(head: Head) -> Anchor {
+    Anchor::new(head).expect("an anchor")
+}
+
+fn bare_anchor(seq: u64) -> Anchor {
+    make_anchor(Head {
+        chain: chain(),
+        seq,
+        hash: Digest::from_bytes([seq as u8; 32]),
+        root: None,
+    })
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "the suite's own checkpoint agrees with its head"
+)]
+fn full_anchor(seq: u64) -> Anchor {
+    let mut head = bare_anchor(seq).head().clone();
+    head.root = Some(ROOT);
+    let origin = &head.chain;
+    let note = format!("{origin}\n{seq}\n{ROOT_BASE64}\n\n\u{2014} {origin} AAAAAAA=\n");
+    make_anchor(head)
+        .with_checkpoint(note)
+        .expect("a checkpoint")
+}
