@@ -1,0 +1,151 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::moment::{Moment, parse_age};
+
+/// Observe from one call, and prove later that the record was not changed.
+#[derive(Debug, Parser)]
+#[command(name = "counterfoil", version, max_term_width = 80, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a real lease manager and watch it in three layers
+    Demo(DemoArgs),
+    /// Check an audit log against a trusted head, without a network
+    Verify(VerifyArgs),
+    /// Read an audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Print the records that have every key asked for
+    Query(QueryArgs),
+}
+
+/// How a result is written to standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Text,
+    /// One JSON document with a schema name and version
+    Json,
+}
+
+/// How records are written to standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RecordOutput {
+    /// One line per record, for people
+    Text,
+    /// The lines of the log, byte for byte
+    Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// How long to run
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) seconds: u64,
+    /// Where to keep the log, the anchor, the key and the events; a log that is there is continued [default: a new temporary directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Where to serve /metrics and /health; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9464")]
+    pub(crate) metrics_addr: SocketAddr,
+    /// How many threads take leases
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: u16,
+    /// Seed of everything that is drawn by lot
+    #[arg(long, value_name = "N", default_value_t = 15)]
+    pub(crate) seed: u64,
+    /// No live figures
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    /// Form of the totals
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+    /// Go on serving /metrics and /health for this long after the end, or until interrupted
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub(crate) linger: u64,
+    /// Write `<lease> <kind>` here for each record that was acknowledged durable
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) acks: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 valid up to the trusted head; 1 tampered; 2 usage; 3 incomplete
+(no trusted head, or something is missing); 4 unreadable; 5 key or policy not met.")]
+pub(crate) struct VerifyArgs {
+    /// A log directory, or a file of records
+    #[arg(value_name = "LOG_OR_JSONL")]
+    pub(crate) log: PathBuf,
+    /// The trusted head that the log has to reach
+    #[arg(long, value_name = "FILE")]
+    pub(crate) anchor: Option<PathBuf>,
+    /// A public key that signed heads and records must be signed with; repeatable
+    #[arg(long = "key", value_name = "VKEY")]
+    pub(crate) keys: Vec<String>,
+    /// Refuse records after the trusted head
+    #[arg(long)]
+    pub(crate) require_anchored_tail: bool,
+    /// Refuse records after the trusted head that are older than this, such as 10m
+    #[arg(long, value_name = "AGE", value_parser = parse_age)]
+    pub(crate) max_tail_age: Option<Duration>,
+    /// Check hashes and links only, not the grammar of bodies; the verdict says so
+    #[arg(long)]
+    pub(crate) hash_only: bool,
+    /// Form of the verdict
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+    /// How many threads hash [default: one per processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Times are RFC 3339 with or without a fraction, such as 2026-11-20T19:55:54Z, or
+relative to now, such as -5m or -1h30m.")]
+pub(crate) struct QueryArgs {
+    /// A log directory, or a file of records
+    #[arg(value_name = "LOG")]
+    pub(crate) log: PathBuf,
+    /// Only this kind, such as lease_expired; repeatable
+    #[arg(long = "kind", value_name = "KIND")]
+    pub(crate) kinds: Vec<String>,
+    /// Only what occurred at this time or later
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) since: Option<Moment>,
+    /// Only what occurred at this time or earlier
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) until: Option<Moment>,
+    /// Only this lease
+    #[arg(long, value_name = "ID")]
+    pub(crate) lease: Option<counterfoil::LeaseId>,
+    /// Only this node
+    #[arg(long, value_name = "NODE")]
+    pub(crate) node: Option<String>,
+    /// Only this tenant
+    #[arg(long, value_name = "TENANT")]
+    pub(crate) tenant: Option<String>,
+    /// Only this trace, as 32 hexadecimal digits
+    #[arg(long, value_name = "ID")]
+    pub(crate) trace: Option<counterfoil::TraceId>,
+    /// Only this request
+    #[arg(long, value_name = "ID")]
+    pub(crate) request: Option<counterfoil::RequestId>,
+    /// Form of the records
+    #[arg(long, value_enum, default_value_t = RecordOutput::Text)]
+    pub(crate) output: RecordOutput,
+}
