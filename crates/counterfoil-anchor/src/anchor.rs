@@ -1,16 +1,14 @@
-//! The anchor: a head that somebody keeps, and its JSON text.
+//! The anchor: a head that somebody keeps.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use counterfoil_core::{ChainId, Digest, Head};
-use serde::{Deserialize, Deserializer, Serialize};
+use counterfoil_core::{Digest, Head};
 
 use crate::Error;
 
 /// Largest sequence number that every JSON library reads exactly (audit specification §1).
 const MAX_SEQ: u64 = (1 << 53) - 1;
 const MAKE: &str = "make an anchor";
-const PARSE: &str = "parse an anchor";
 
 /// The head of a log, with the signed checkpoint over it if there is one: the content of `anchor.json`
 /// (audit specification §5).
@@ -20,14 +18,17 @@ const PARSE: &str = "parse an anchor";
 ///
 /// ```
 /// use counterfoil_anchor::Anchor;
-/// let text = format!(
-///     "{{\"v\":1,\"chain\":\"audit.example.com/leases/1\",\"seq\":7,\"hash\":\"{}\"}}\n",
-///     "ab".repeat(32)
-/// );
-/// let anchor = Anchor::from_json(text.as_bytes())?;
+/// use counterfoil_core::{Digest, Head};
+/// let head = Head {
+///     chain: "audit.example.com/leases/1".parse()?,
+///     seq: 7,
+///     hash: Digest::from_bytes([0xab; 32]),
+///     root: None,
+/// };
+/// let checkpoint = format!("audit.example.com/leases/1\n7\n{}=\n\n…", "A".repeat(43));
+/// let anchor = Anchor::new(head)?.with_checkpoint(checkpoint)?;
 /// assert_eq!(anchor.head().seq, 7);
-/// assert_eq!(anchor.to_json(), text);
-/// # Ok::<(), counterfoil_anchor::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anchor {
@@ -81,96 +82,6 @@ impl Anchor {
     pub fn checkpoint(&self) -> Option<&str> {
         self.checkpoint.as_deref()
     }
-
-    /// The text of `anchor.json`: one line with its line feed.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        let root = self.head.root.map(|root| root.to_string());
-        let members = Members {
-            v: 1,
-            chain: self.head.chain.as_str().to_owned(),
-            seq: self.head.seq,
-            hash: self.head.hash.to_string(),
-            root,
-            checkpoint: self.checkpoint.clone(),
-        };
-        #[expect(
-            clippy::expect_used,
-            reason = "strings and one integer always serialise: there is no map with foreign keys and no writer to fail"
-        )]
-        let mut text = serde_json::to_string(&members).expect("an anchor serialises");
-        text.push('\n');
-        text
-    }
-
-    /// Parses `anchor.json`: one JSON object with the members of the specification and no others, each once.
-    ///
-    /// # Errors
-    /// When a member is missing, unknown, doubled, of another form, or contradicts another; the kind is
-    /// [`Corrupt`](crate::ErrorKind::Corrupt).
-    pub fn from_json(text: &[u8]) -> Result<Self, Error> {
-        let refuse = |why: String| Error::corrupt(PARSE, why);
-        let members: Members = serde_json::from_slice(text)
-            .map_err(|error| refuse(format!("it is not the JSON of an anchor ({error})")))?;
-        if members.v != 1 {
-            return Err(refuse(format!(
-                "its version is {}, and this program knows version 1",
-                members.v
-            )));
-        }
-        let chain = ChainId::new(&members.chain).map_err(|error| refuse(error.to_string()))?;
-        let digest = |member: &str, text: &str| {
-            Digest::from_hex(text.as_bytes()).ok_or_else(|| {
-                refuse(format!(
-                    "its {member} {text:?} is not 64 lower-case hexadecimal digits"
-                ))
-            })
-        };
-        let head = Head {
-            chain,
-            seq: members.seq,
-            hash: digest("hash", &members.hash)?,
-            root: members
-                .root
-                .as_deref()
-                .map(|root| digest("root", root))
-                .transpose()?,
-        };
-        let anchor = Self::new(head).map_err(|error| refuse(error.to_string()))?;
-        match members.checkpoint {
-            None => Ok(anchor),
-            Some(note) => anchor
-                .with_checkpoint(note)
-                .map_err(|error| refuse(error.to_string())),
-        }
-    }
-}
-
-/// The members of `anchor.json`, in the order in which they are written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Members {
-    v: u64,
-    chain: String,
-    seq: u64,
-    hash: String,
-    #[serde(
-        default,
-        deserialize_with = "not_null",
-        skip_serializing_if = "Option::is_none"
-    )]
-    root: Option<String>,
-    #[serde(
-        default,
-        deserialize_with = "not_null",
-        skip_serializing_if = "Option::is_none"
-    )]
-    checkpoint: Option<String>,
-}
-
-/// The format has no `null`: a member that says nothing is absent.
-fn not_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    String::deserialize(deserializer).map(Some)
 }
 
 /// Compares the three lines that open a checkpoint with the head; an `Err` says what differs.

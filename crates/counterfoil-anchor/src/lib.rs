@@ -3,7 +3,7 @@
 //! **What it is.** A log cannot show that its own end was cut off, or that two writers went on from the same record: somebody
 //! else has to remember how far it had come. That is an [`Anchor`], and an [`AnchorStore`] replaces it by compare-and-set, so
 //! that two writers never fork a chain unnoticed. [`MemoryAnchorStore`] is for development; the feature `file` brings
-//! `FileAnchorStore`.
+//! `FileAnchorStore`, the feature `json` the text of `anchor.json` by itself.
 //!
 //! **Who should depend on it.** Whoever runs an audit log, and whoever writes a store: implement the trait over
 //! [`check_advance`], and run `counterfoil_testkit::anchor::conformance` on it.
@@ -35,6 +35,8 @@ mod anchor;
 mod error;
 #[cfg(feature = "file")]
 mod file;
+#[cfg(feature = "json")]
+mod json;
 mod memory;
 mod store;
 
