@@ -1,0 +1,238 @@
+//! The blocks of a registry, and which of their cells are taken.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use counterfoil_core::names::BOUNDS_MAX;
+
+use crate::block::{Block, CHUNK, CHUNKS, Chunk};
+
+/// Cells that a histogram has beside those of its buckets: sum, over the ceiling, refused.
+pub(crate) const HISTOGRAM_EXTRA: usize = 3;
+/// The first cells of every block take what is counted when no cell is left; nobody reads them.
+const SPILL: usize = BOUNDS_MAX + 1 + HISTOGRAM_EXTRA;
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+/// Blocks of registries that ended, all zero.
+static RETIRED: Mutex<Vec<&'static Block>> = Mutex::new(Vec::new());
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that is done under these locks can leave the data half-changed.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) struct Arena {
+    /// Never used twice in a process, so a stale look-up can never match.
+    pub(crate) id: u64,
+    blocks: Mutex<Blocks>,
+    room: Mutex<Room>,
+    /// For calls from threads whose thread-local is gone.
+    shared: OnceLock<&'static Block>,
+}
+
+#[derive(Default)]
+struct Blocks {
+    all: Vec<&'static Block>,
+    /// Those whose thread ended. Their values stay: the next owner counts on.
+    free: Vec<&'static Block>,
+}
+
+struct Room {
+    next: usize,
+    /// Cells of dropped series by length: zeroed, ready for the next series of that length.
+    holes: BTreeMap<usize, Vec<usize>>,
+}
+
+impl Arena {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            id: NEXT_ID.fetch_add(1, Relaxed),
+            blocks: Mutex::default(),
+            room: Mutex::new(Room {
+                next: SPILL,
+                holes: BTreeMap::new(),
+            }),
+            shared: OnceLock::new(),
+        })
+    }
+
+    /// A block for one owner: one that was handed back, or another.
+    pub(crate) fn adopt(&self) -> &'static Block {
+        let mut blocks = lock(&self.blocks);
+        if let Some(block) = blocks.free.pop() {
+            return block;
+        }
+        let block = lock(&RETIRED).pop().unwrap_or_else(Block::leaked);
+        blocks.all.push(block);
+        block
+    }
+
+    /// Takes a block back from its owner, who writes to it no more.
+    pub(crate) fn hand_back(&self, block: &'static Block) {
+        lock(&self.blocks).free.push(block);
+    }
+
+    pub(crate) fn shared(&self) -> &'static Block {
+        self.shared
+            .get_or_init(|| lock(&RETIRED).pop().unwrap_or_else(Block::leaked))
+    }
+
+    /// Every block that may hold something.
+    pub(crate) fn blocks(&self) -> Vec<&'static Block> {
+        let mut blocks = lock(&self.blocks).all.clone();
+        blocks.extend(self.shared.get());
+        blocks
+    }
+
+    /// Takes `len` adjacent cells, all zero.
+    pub(crate) fn allocate(self: &Arc<Self>, len: usize) -> Cells {
+        let first = lock(&self.room).take(len);
+        Cells {
+            arena: Arc::clone(self),
+            first: first.unwrap_or(0),
+            len,
+        }
+    }
+
+    fn zero(&self, first: usize, len: usize) {
+        let spot = Spot::new(self.id, first);
+        for block in self.blocks() {
+            if let Some(chunk) = block.existing(spot.chunk) {
+                for at in 0..len {
+                    chunk.cell(spot.at(at)).store(0, Relaxed);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        // Series hold the arena, so they are gone and have zeroed what they had; the spill remains.
+        self.zero(0, SPILL);
+        lock(&RETIRED).extend(self.blocks());
+    }
+}
+
+impl fmt::Debug for Arena {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arena")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Room {
+    fn take(&mut self, len: usize) -> Option<usize> {
+        if let Some(first) = self.holes.get_mut(&len).and_then(Vec::pop) {
+            return Some(first);
+        }
+        if self.next % CHUNK + len > CHUNK {
+            self.next = self.next.next_multiple_of(CHUNK);
+        }
+        let first = self.next;
+        (first + len <= CHUNK * CHUNKS).then(|| {
+            self.next += len;
+            first
+        })
+    }
+}
+
+/// Where a series' first cell is, and in which registry's blocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot {
+    pub(crate) id: u64,
+    pub(crate) chunk: u16,
+    at: u16,
+}
+
+impl Spot {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "both are below 1024 by construction of the arena"
+    )]
+    const fn new(id: u64, first: usize) -> Self {
+        Self {
+            id,
+            chunk: (first / CHUNK) as u16,
+            at: (first % CHUNK) as u16,
+        }
+    }
+
+    /// Position in its chunk of the series' cell number `offset`.
+    #[inline]
+    pub(crate) const fn at(self, offset: usize) -> usize {
+        self.at as usize + offset
+    }
+}
+
+/// Adjacent cells that belong to a series. They are zeroed in every block and free again when the series is dropped.
+///
+/// That is safe because a series is written through handles only, and every handle keeps it alive: when it is dropped, all
+/// writes to its cells are over and, by the release and acquire in `Arc`, seen.
+#[derive(Debug)]
+pub(crate) struct Cells {
+    arena: Arc<Arena>,
+    first: usize,
+    len: usize,
+}
+
+impl Cells {
+    pub(crate) fn spot(&self) -> Spot {
+        Spot::new(self.arena.id, self.first)
+    }
+
+    pub(crate) const fn arena(&self) -> &Arc<Arena> {
+        &self.arena
+    }
+
+    /// Whether no cell was left and what is counted goes nowhere.
+    pub(crate) const fn is_spill(&self) -> bool {
+        self.first == 0
+    }
+}
+
+impl Drop for Cells {
+    fn drop(&mut self) {
+        if self.is_spill() || self.len == 0 {
+            return;
+        }
+        self.arena.zero(self.first, self.len);
+        lock(&self.arena.room)
+            .holes
+            .entry(self.len)
+            .or_default()
+            .push(self.first);
+    }
+}
+
+/// Reads cells of all blocks, remembering the chunks that it looked up last.
+pub(crate) struct Reader {
+    blocks: Vec<&'static Block>,
+    number: Option<u16>,
+    chunks: Vec<&'static Chunk>,
+}
+
+impl Reader {
+    pub(crate) fn new(arena: &Arena) -> Self {
+        let blocks = arena.blocks();
+        Self {
+            chunks: Vec::with_capacity(blocks.len()),
+            blocks,
+            number: None,
+        }
+    }
+
+    /// This chunk of every block that has it.
+    pub(crate) fn chunks(&mut self, number: u16) -> &[&'static Chunk] {
+        if self.number != Some(number) {
+            self.number = Some(number);
+            self.chunks.clear();
+            self.chunks
+                .extend(self.blocks.iter().filter_map(|it| it.existing(number)));
+        }
+        &self.chunks
+    }
+}
