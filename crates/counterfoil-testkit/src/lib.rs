@@ -4,6 +4,7 @@ pub mod anchor;
 mod block_on;
 mod clock;
 pub mod event_sink;
+pub mod exporter;
 mod rng;
 pub mod signer;
 pub mod vectors;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use counterfoil_core::Event;
 use counterfoil_events::{Drain, DrainCounts, DrainThread, Error, ErrorKind, EventSink};
 
-use crate::clock::{StillClock, acme, buffer, expired, leases, push_at};
+use counterfoil_testkit::FakeClock;
+
+use crate::clock::{acme, buffer, expired, leases, push_at, set};
 
 /// Keeps events; fails for lease 13 and panics for lease 666.
 #[derive(Debug, Default)]
@@ -93,7 +95,7 @@ fn a_pass_is_in_time_order_across_threads() {
     let (events, clock) = buffer(8, 4);
     let writers: Vec<_> = (0..3).map(|_| events.writer()).collect();
     for n in 0..12 {
-        clock.set(n);
+        set(&clock, n);
         writers[(n % 3) as usize].push(&expired(n), &acme());
     }
     let sink = Memory::default();
@@ -106,13 +108,13 @@ fn events_stamped_after_the_pass_began_wait_for_the_next() {
     let (events, clock) = buffer(8, 2);
     let (mut drain, sink) = (Drain::new(events.clone()), Memory::default());
     push_at(&events, &clock, 20, 2);
-    clock.set(10); // as if the event at 20 had been pushed while the pass, begun at 10, was reading
+    set(&clock, 10); // as if the event at 20 had been pushed while the pass, begun at 10, was reading
     drain.pass(&sink);
     assert_eq!((sink.leases(), drain.pending()), (vec![], 1));
     let other = events.writer();
-    clock.set(15);
+    set(&clock, 15);
     other.push(&expired(1), &acme());
-    clock.set(30);
+    set(&clock, 30);
     drain.pass(&sink);
     assert_eq!(sink.leases(), [1, 2]);
 }
@@ -136,7 +138,7 @@ fn errors_and_panics_of_a_sink_cost_their_own_event_only() {
 #[test]
 fn delivered_and_missed_add_up_while_threads_push() {
     let (events, clock) = buffer(32, 2);
-    clock.set(u64::MAX >> 1);
+    set(&clock, u64::MAX >> 1);
     let (mut drain, sink) = (Drain::new(events.clone()), Memory::default());
     thread::scope(|scope| {
         let pushers: Vec<_> = (0..3)
@@ -152,7 +154,13 @@ fn delivered_and_missed_add_up_while_threads_push() {
     assert_eq!(sink.leases().len() as u64, delivered);
 }
 
-fn started(sink: impl EventSink) -> (DrainThread, counterfoil_events::EventRingBuffer, StillClock) {
+fn started(
+    sink: impl EventSink,
+) -> (
+    DrainThread,
+    counterfoil_events::EventRingBuffer,
+    Arc<FakeClock>,
+) {
     let (events, clock) = buffer(8, 1);
     let thread = DrainThread::start(events.clone(), sink, Duration::from_secs(3_600)).unwrap();
     (thread, events, clock)

@@ -8,7 +8,7 @@ use counterfoil_core::{
 };
 use counterfoil_events::{ErrorKind, EventRingBuffer, Filter};
 
-use crate::clock::{acme, at, buffer, expired, leases, push_at};
+use crate::clock::{acme, at, buffer, expired, leases, push_at, set};
 
 #[test]
 fn two_events_are_two_and_a_snapshot_consumes_neither() {
@@ -32,7 +32,7 @@ fn an_event_comes_back_as_it_was_pushed() {
                 .unwrap(),
         );
     push_at(&events, &clock, 1, 1);
-    clock.set(5);
+    set(&clock, 5);
     events.push(&expired(9), &context);
     // Shorter than what the slot held before: nothing of the request id may be left over.
     push_at(&events, &clock, 6, 1);
@@ -80,7 +80,7 @@ fn several_threads_come_out_in_one_order_of_time() {
     }
     let held_open: Vec<_> = (0..3).map(|_| events.writer()).collect();
     for (n, writer) in (7..).zip(&held_open) {
-        clock.set(n * 7 % 10);
+        set(&clock, n * 7 % 10);
         writer.push(&expired(n), &acme());
     }
     let snapshot = events.snapshot();
@@ -91,7 +91,7 @@ fn several_threads_come_out_in_one_order_of_time() {
 #[test]
 fn complete_since_is_the_construction_until_something_is_lost() {
     let (events, clock) = buffer(2, 2);
-    clock.set(50);
+    set(&clock, 50);
     assert_eq!(events.snapshot().complete_since(), at(0));
     push_at(&events, &clock, 60, 1);
     push_at(&events, &clock, 70, 2);
@@ -108,10 +108,10 @@ fn complete_since_is_the_construction_until_something_is_lost() {
 fn complete_since_follows_the_ring_that_lost_last() {
     let (events, clock) = buffer(2, 2);
     let (calm, busy) = (events.writer(), events.writer());
-    clock.set(10);
+    set(&clock, 10);
     calm.push(&expired(1), &acme());
     for n in 2..=5 {
-        clock.set(n * 10);
+        set(&clock, n * 10);
         busy.push(&expired(n), &acme());
     }
     let snapshot = events.snapshot();
@@ -145,7 +145,7 @@ fn windows_include_their_ends() {
 fn times_follow_the_wall_clock_of_the_moment_of_the_snapshot() {
     let (events, clock) = buffer(4, 1);
     push_at(&events, &clock, 10, 1);
-    clock.set(1_000);
+    set(&clock, 1_000);
     let snapshot = events.snapshot();
     assert_eq!(
         (snapshot.time(), snapshot.events()[0].time),

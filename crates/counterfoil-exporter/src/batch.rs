@@ -1,0 +1,135 @@
+//! What is exported.
+
+use std::fmt;
+use std::ops::BitOr;
+use std::sync::Arc;
+
+use counterfoil_core::{Event, MetricSnapshot, SealedLine};
+
+use crate::error::{Error, ErrorKind};
+
+/// A set of signals: what an exporter takes.
+///
+/// ```
+/// use counterfoil_exporter::Signals;
+/// let both = Signals::METRICS | Signals::EVENTS;
+/// assert!(both.contains(Signals::EVENTS) && !both.contains(Signals::SEALED));
+/// ```
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Signals(u8);
+
+impl Signals {
+    /// None.
+    pub const NONE: Self = Self(0);
+    /// Snapshots of metrics.
+    pub const METRICS: Self = Self(1);
+    /// Events.
+    pub const EVENTS: Self = Self(2);
+    /// Sealed lines of an audit log.
+    pub const SEALED: Self = Self(4);
+    /// Each of them.
+    pub const ALL: Self = Self(7);
+
+    /// Whether every signal of `other` is in this set.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether the set is empty.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl BitOr for Signals {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl fmt::Debug for Signals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = [
+            (Self::METRICS, "metrics"),
+            (Self::EVENTS, "events"),
+            (Self::SEALED, "sealed"),
+        ];
+        let held = names.iter().filter(|(signal, _)| self.contains(*signal));
+        f.debug_set().entries(held.map(|(_, name)| name)).finish()
+    }
+}
+
+/// What one call exports: items of one signal. Cloning it copies a pointer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Batch {
+    /// Every series at one moment.
+    Metrics(Arc<MetricSnapshot>),
+    /// Events in time order.
+    Events(Arc<[Event]>),
+    /// Sealed lines in sequence; their bytes are shipped unchanged.
+    Sealed(Arc<[SealedLine]>),
+}
+
+impl Batch {
+    /// Its signal, as a set of one.
+    #[must_use]
+    pub const fn signal(&self) -> Signals {
+        match self {
+            Self::Metrics(_) => Signals::METRICS,
+            Self::Events(_) => Signals::EVENTS,
+            Self::Sealed(_) => Signals::SEALED,
+        }
+    }
+
+    /// How many items it has: series, events or lines.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Metrics(snapshot) => snapshot
+                .families
+                .iter()
+                .map(|family| family.series.len())
+                .sum(),
+            Self::Events(events) => events.len(),
+            Self::Sealed(lines) => lines.len(),
+        }
+    }
+
+    /// Whether it has no items.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The error for an exporter that takes only `taken`.
+    pub(crate) fn unsupported(&self, taken: Signals) -> Error {
+        let context = format!(
+            "it carries {:?} and only {taken:?} are taken",
+            self.signal()
+        );
+        Error::new(ErrorKind::Unsupported, "export a batch", context)
+    }
+}
+
+impl From<MetricSnapshot> for Batch {
+    fn from(snapshot: MetricSnapshot) -> Self {
+        Self::Metrics(Arc::new(snapshot))
+    }
+}
+
+impl From<Vec<Event>> for Batch {
+    fn from(events: Vec<Event>) -> Self {
+        Self::Events(events.into())
+    }
+}
+
+impl From<Vec<SealedLine>> for Batch {
+    fn from(lines: Vec<SealedLine>) -> Self {
+        Self::Sealed(lines.into())
+    }
+}

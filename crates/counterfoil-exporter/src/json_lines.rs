@@ -1,0 +1,231 @@
+//! Everything as lines of JSON.
+
+use std::fmt::{self, Write as _};
+use std::io::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use counterfoil_core::{
+    MetricFamily, MetricKind, MetricSnapshot, MetricValue, Redact, Series, Timestamp, json,
+};
+
+use crate::batch::{Batch, Signals};
+use crate::error::{Error, ErrorKind};
+use crate::exporter::Exporter;
+
+/// Writes one line per item to any writer.
+///
+/// - **Events** in the form of [`counterfoil_core::json::push_event`]; known by the key `event`.
+/// - **Series** as `{"time","metric","kind","unit","labels","value"}`; a histogram has `bounds`, `counts` (not cumulative, one
+///   more than bounds), `sum`, `over_ceiling` and `refused` instead of `value`. Known by the key `metric`. Numbers that JSON does not
+///   have are the strings `NaN`, `+Inf` and `-Inf`.
+/// - **Sealed lines** byte for byte; known by the key `hash`.
+///
+/// A batch is given to the writer whole, in one `write_all`. After a write that failed half-way the next one begins with a
+/// line feed, so that one line at most is damaged.
+pub struct JsonLinesExporter<W> {
+    state: Mutex<State<W>>,
+    redact: Option<Arc<dyn Redact>>,
+}
+
+struct State<W> {
+    out: W,
+    damaged: bool,
+}
+
+impl<W: Write + Send + 'static> JsonLinesExporter<W> {
+    /// Writes to `out`, with free text as it is.
+    pub const fn new(out: W) -> Self {
+        Self {
+            state: Mutex::new(State {
+                out,
+                damaged: false,
+            }),
+            redact: None,
+        }
+    }
+
+    /// Passes free text of events through `redact` before it is written.
+    #[must_use]
+    pub fn with_redact(mut self, redact: impl Redact) -> Self {
+        self.redact = Some(Arc::new(redact));
+        self
+    }
+
+    /// Gives the writer back, not flushed.
+    #[must_use]
+    pub fn into_inner(self) -> W {
+        let state = self.state.into_inner();
+        state.unwrap_or_else(PoisonError::into_inner).out
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<W>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lines(&self, batch: &Batch) -> Vec<u8> {
+        let mut lines = String::new();
+        match batch {
+            Batch::Metrics(snapshot) => push_snapshot(&mut lines, snapshot),
+            Batch::Events(events) => {
+                for event in events.iter() {
+                    json::push_event(&mut lines, event, self.redact.as_deref());
+                    lines.push('\n');
+                }
+            }
+            Batch::Sealed(sealed) => {
+                return sealed
+                    .iter()
+                    .flat_map(|line| &line.bytes)
+                    .copied()
+                    .collect();
+            }
+        }
+        lines.into_bytes()
+    }
+}
+
+impl<W: Write + Send + 'static> Exporter for JsonLinesExporter<W> {
+    fn signals(&self) -> Signals {
+        Signals::ALL
+    }
+
+    fn export(&self, batch: Batch) -> Result<(), Error> {
+        let mut lines = self.lines(&batch);
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let mut state = self.lock();
+        if state.damaged {
+            lines.insert(0, b'\n');
+        }
+        // Also true while the write runs, in case it panics.
+        state.damaged = true;
+        state.out.write_all(&lines).map_err(|source| {
+            failed(
+                "write a batch as lines of JSON",
+                "the writer refused it, perhaps half-way",
+                source,
+            )
+        })?;
+        state.damaged = false;
+        Ok(())
+    }
+
+    fn flush(&self, _deadline: Instant) -> Result<(), Error> {
+        self.lock().out.flush().map_err(|source| {
+            failed(
+                "flush lines of JSON",
+                "lines written before may be missing",
+                source,
+            )
+        })
+    }
+}
+
+fn failed(operation: &'static str, context: &str, source: std::io::Error) -> Error {
+    let context = format!("{context}; look at where it writes to");
+    Error::new(ErrorKind::Io, operation, context).with_source(source)
+}
+
+fn push_snapshot(out: &mut String, snapshot: &MetricSnapshot) {
+    for family in &snapshot.families {
+        for series in &family.series {
+            push_series(out, snapshot.time, family, series);
+        }
+    }
+}
+
+fn push_series(out: &mut String, time: Timestamp, family: &MetricFamily, series: &Series) {
+    append(out, format_args!("{{\"time\":\"{time}\",\"metric\":"));
+    json::push_string(out, &family.name);
+    append(
+        out,
+        format_args!(",\"kind\":\"{}\",\"unit\":", kind(family.kind)),
+    );
+    json::push_string(out, &family.unit);
+    out.push_str(",\"labels\":{");
+    for (i, (key, value)) in series.meta.labels.iter().enumerate() {
+        out.push_str(if i == 0 { "" } else { "," });
+        json::push_string(out, key);
+        out.push(':');
+        json::push_string(out, value);
+    }
+    out.push('}');
+    push_value(out, &series.value);
+    out.push_str("}\n");
+}
+
+fn push_value(out: &mut String, value: &MetricValue) {
+    match value {
+        MetricValue::Counter(value) => append(out, format_args!(",\"value\":{value}")),
+        MetricValue::UpDownCounter(value) => append(out, format_args!(",\"value\":{value}")),
+        MetricValue::Gauge(value) => {
+            out.push_str(",\"value\":");
+            push_float(out, *value);
+        }
+        MetricValue::Histogram(histogram) => {
+            out.push_str(",\"bounds\":");
+            push_list(out, histogram.bounds.iter(), |out, bound| {
+                push_float(out, *bound);
+            });
+            out.push_str(",\"counts\":");
+            push_list(out, &histogram.counts, |out, count| {
+                append(out, format_args!("{count}"));
+            });
+            out.push_str(",\"sum\":");
+            push_float(out, histogram.sum);
+            append(
+                out,
+                format_args!(
+                    ",\"over_ceiling\":{},\"refused\":{}",
+                    histogram.over_ceiling, histogram.refused
+                ),
+            );
+        }
+    }
+}
+
+fn push_list<T>(
+    out: &mut String,
+    items: impl IntoIterator<Item = T>,
+    push: impl Fn(&mut String, T),
+) {
+    out.push('[');
+    for (i, item) in items.into_iter().enumerate() {
+        out.push_str(if i == 0 { "" } else { "," });
+        push(out, item);
+    }
+    out.push(']');
+}
+
+fn push_float(out: &mut String, value: f64) {
+    match value {
+        _ if value.is_finite() => append(out, format_args!("{value:?}")),
+        f64::INFINITY => out.push_str("\"+Inf\""),
+        f64::NEG_INFINITY => out.push_str("\"-Inf\""),
+        _ => out.push_str("\"NaN\""),
+    }
+}
+
+const fn kind(kind: MetricKind) -> &'static str {
+    match kind {
+        MetricKind::Counter => "counter",
+        MetricKind::UpDownCounter => "up_down_counter",
+        MetricKind::Gauge => "gauge",
+        MetricKind::Histogram => "histogram",
+    }
+}
+
+fn append(out: &mut String, text: fmt::Arguments<'_>) {
+    // A string takes everything that is written to it.
+    let _always_ok = out.write_fmt(text);
+}
+
+impl<W> fmt::Debug for JsonLinesExporter<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonLinesExporter")
+            .field("redact", &self.redact)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,11 @@
+//! The exporters and wrappers from the outside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
+
+mod conformance;
+mod json_lines;
+mod scripted;
+mod wrappers;
