@@ -1,0 +1,10 @@
+//! The integration tests of `counterfoil-signer`, as one binary.
+
+#[cfg(feature = "ed25519")]
+mod ed25519;
+#[cfg(feature = "ed25519")]
+mod key_files;
+mod keyring;
+mod null_signer;
+#[cfg(feature = "ed25519")]
+mod vectors;
