@@ -34,7 +34,8 @@ pub fn conformance<S: AnchorStore>(make: impl Fn() -> S) {
     the_next_head_is_of_the_chain_that_was_named(&make());
     logs_do_not_touch_each_other(&make());
     a_future_that_is_dropped_before_it_starts_stores_nothing(&make());
-    one_of_many_writers_wins(&make());
+    let shared = make();
+    one_of_many_writers_wins(&[&shared as &dyn AnchorStore; WRITERS]);
 }
 
 /// Checks that a store that outlives its process does so. `open` opens the same store, empty at first, each time.
@@ -63,6 +64,8 @@ pub fn persistence<S: AnchorStore>(open: impl Fn() -> S) {
         Some(second),
         "a reopened store lost the anchor"
     );
+    let handles: [S; WRITERS] = std::array::from_fn(|_| open());
+    one_of_many_writers_wins(&handles.each_ref().map(|handle| handle as &dyn AnchorStore));
 }
 
 fn a_new_store_has_no_anchor(store: &dyn AnchorStore) {
@@ -199,16 +202,18 @@ fn a_future_that_is_dropped_before_it_starts_stores_nothing(store: &dyn AnchorSt
     assert_eq!(load(store), None);
 }
 
-fn one_of_many_writers_wins(store: &dyn AnchorStore) {
-    let mut current: Option<Anchor> = None;
-    for round in 1..=ROUNDS {
+/// Each writer goes through a handle of its own, which may all be the same.
+fn one_of_many_writers_wins(handles: &[&dyn AnchorStore; WRITERS]) {
+    let mut current = load(handles[0]);
+    let from = current.as_ref().map_or(0, |anchor| anchor.head().seq);
+    for round in from + 1..=from + ROUNDS {
         let start = Barrier::new(WRITERS);
         let race = |writer: usize| {
             let mut head = bare_anchor(round).head().clone();
             head.hash = Digest::from_bytes([writer as u8; 32]);
             let next = make_anchor(head);
             start.wait();
-            (advance(store, current.as_ref(), &next), next)
+            (advance(handles[writer], current.as_ref(), &next), next)
         };
         let outcomes: Vec<(Result<(), Error>, Anchor)> = thread::scope(|scope| {
             let writers: Vec<_> = (0..WRITERS)
@@ -223,7 +228,7 @@ fn one_of_many_writers_wins(store: &dyn AnchorStore) {
                 .collect()
         });
         assert_eq!(outcomes.len(), WRITERS, "a writer panicked");
-        let stored = load(store);
+        let stored = load(handles[0]);
         let mut winners = 0;
         for (outcome, next) in outcomes {
             match outcome {

@@ -1,4 +1,19 @@
-//! Conformance suites, a fake clock and other help for tests of Counterfoil backends
+//! What a test of a Counterfoil backend needs: conformance suites, a clock and numbers that a test controls, and vectors.
+//!
+//! **What it is.** One suite per contract, named after it: whoever implements [`AnchorStore`](counterfoil_anchor::AnchorStore),
+//! [`Signer`](counterfoil_signer::Signer), `EventSink` or `Exporter` calls its `conformance` function from a test and is told
+//! which clause is broken. Beside them [`FakeClock`], [`SeededRng`], the executor without a runtime [`block_on`], and
+//! [`vectors`], which finds the known answers of other projects.
+//!
+//! **Who should depend on it.** Tests, as a dev-dependency, called from `tests/`: a unit test of one of our own crates would
+//! see that crate twice.
+//!
+//! **What it will never do.** Run in production, read the host's clock, draw a random number, or wait for a certain time.
+//!
+//! ```
+//! use counterfoil_anchor::MemoryAnchorStore;
+//! counterfoil_testkit::anchor::conformance(MemoryAnchorStore::new);
+//! ```
 
 pub mod anchor;
 mod block_on;
