@@ -9,6 +9,7 @@ mod input;
 pub mod jsonl;
 mod kind;
 mod line;
+mod log;
 mod metadata;
 mod record;
 mod src_id;
@@ -32,6 +33,10 @@ pub use error::{Error, ErrorKind};
 pub use input::{AuditInput, Keys, Src, Who};
 pub use kind::{AuditEventKind, ExtensionKind, Outcome};
 pub use line::MAX_LINE;
+pub use log::{
+    AuditLog, AuditLogBuilder, CloseReport, Figures, FileSystem, LaneWriter, LogFile, Offer,
+    OnConflict, OnFailure, Opened, OwnedTicket, Settled, StdFiles, Ticket, WhenFull,
+};
 pub use metadata::Metadata;
 pub use record::{AuditRecord, Prior, assemble_record};
 pub use src_id::{Instance, Lane, SrcId};

@@ -1,0 +1,211 @@
+//! Making heads visible: sign, persist the anchor, publish, in this order (audit specification §5, visibility).
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+
+use counterfoil_anchor::{Anchor, AnchorStore, ErrorKind as AnchorErrorKind};
+use counterfoil_core::Head;
+use counterfoil_merkle::checkpoint::Checkpoint;
+use counterfoil_signer::{Signer, sign_checkpoint};
+
+use crate::log::files::{FileSystem, LogFile};
+use crate::log::options::OnConflict;
+use crate::log::segment::put_atomically;
+use crate::log::shared::Shared;
+use crate::log::waiters::Unpark;
+
+/// Where the committer leaves durable heads; only the newest counts.
+#[derive(Debug, Default)]
+pub(crate) struct AnchorDesk {
+    inner: Mutex<Desk>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Desk {
+    head: Option<Head>,
+    finished: bool,
+}
+
+impl AnchorDesk {
+    pub(crate) fn submit(&self, head: Head) {
+        self.lock().head = Some(head);
+        self.changed.notify_one();
+    }
+
+    /// No head will come any more.
+    pub(crate) fn finish(&self) {
+        self.lock().finished = true;
+        self.changed.notify_one();
+    }
+
+    /// The next head to anchor; `None` at the end.
+    fn take(&self) -> Option<Head> {
+        let mut desk = self.lock();
+        loop {
+            if let Some(head) = desk.head.take() {
+                return Some(head);
+            }
+            if desk.finished {
+                return None;
+            }
+            desk = self
+                .changed
+                .wait(desk)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Desk> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread that anchors. It is one of its own because a store may take seconds, and commits must not wait for it.
+pub(crate) struct Anchorer {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) desk: Arc<AnchorDesk>,
+    pub(crate) store: Arc<dyn AnchorStore>,
+    pub(crate) signer: Arc<dyn Signer>,
+    /// What the store holds, as far as this log knows.
+    pub(crate) known: Option<Head>,
+    /// What the store may hold: the answer to an advance never came.
+    pub(crate) attempted: Option<Head>,
+    pub(crate) on_conflict: OnConflict,
+    pub(crate) files: Arc<dyn FileSystem>,
+    /// The log's directory, held.
+    pub(crate) dir: Box<dyn LogFile>,
+    pub(crate) checkpoint_path: PathBuf,
+}
+
+enum Failed {
+    /// Try again at the next head.
+    ForNow(String),
+    /// The store holds another writer's head.
+    Forked(String),
+}
+
+impl Failed {
+    fn for_now(error: impl std::error::Error) -> Self {
+        Self::ForNow(error.to_string())
+    }
+}
+
+impl Anchorer {
+    /// Anchors heads until the desk is finished.
+    pub(crate) fn run(&mut self) {
+        while let Some(head) = self.desk.take() {
+            if self.shared.progress.forked.load(Ordering::Relaxed) {
+                continue;
+            }
+            match self.anchor(&head) {
+                Ok(()) => self.shared.set_anchored(head),
+                Err(failed) => self.report(failed),
+            }
+        }
+    }
+
+    fn anchor(&mut self, head: &Head) -> Result<(), Failed> {
+        if self
+            .known
+            .as_ref()
+            .is_some_and(|known| known.agrees_with(head))
+        {
+            return Ok(());
+        }
+        let mut anchor = Anchor::new(head.clone()).map_err(Failed::for_now)?;
+        let note = self.sign(head)?;
+        if let Some(note) = &note {
+            anchor = anchor
+                .with_checkpoint(note.clone())
+                .map_err(Failed::for_now)?;
+        }
+        self.advance(&anchor)?;
+        self.known = Some(head.clone());
+        if let Some(note) = note {
+            put_atomically(
+                &*self.files,
+                &*self.dir,
+                &self.checkpoint_path,
+                note.as_bytes(),
+            )
+            .map_err(|error| Failed::ForNow(format!("checkpoint not published: {error}")))?;
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, next: &Anchor) -> Result<(), Failed> {
+        let chain = &next.head().chain;
+        let mut error = match block_on(self.store.advance(chain, self.known.as_ref(), next)) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        // An advance whose answer was lost may have happened: then the store holds that head, which is ours.
+        let lost_answer = self.attempted.take_if(|attempted| {
+            error
+                .found()
+                .is_some_and(|found| found.agrees_with(attempted))
+        });
+        if let Some(ours) = lost_answer {
+            self.known = Some(ours);
+            error = match block_on(self.store.advance(chain, self.known.as_ref(), next)) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+        }
+        match error.kind() {
+            AnchorErrorKind::Conflict | AnchorErrorKind::Regression | AnchorErrorKind::WrongLog => {
+                Err(Failed::Forked(error.to_string()))
+            }
+            _ => {
+                self.attempted = Some(next.head().clone());
+                Err(Failed::for_now(error))
+            }
+        }
+    }
+
+    fn sign(&self, head: &Head) -> Result<Option<String>, Failed> {
+        let Some(root) = head.root else {
+            return Ok(None);
+        };
+        let checkpoint =
+            Checkpoint::new(head.chain.as_str(), head.seq, root).map_err(Failed::for_now)?;
+        let note = sign_checkpoint(&*self.signer, &checkpoint).map_err(Failed::for_now)?;
+        Ok(note.map(|note| note.to_text()))
+    }
+
+    fn report(&self, failed: Failed) {
+        let progress = &self.shared.progress;
+        progress.anchor_failures.fetch_add(1, Ordering::Relaxed);
+        match failed {
+            Failed::ForNow(why) => self.shared.set_anchor_error(why),
+            Failed::Forked(why) => {
+                progress.forked.store(true, Ordering::Relaxed);
+                self.shared.set_anchor_error(why.clone());
+                if self.on_conflict == OnConflict::Fail {
+                    self.shared
+                        .fail(format!("its anchor was moved by somebody else: {why}"));
+                }
+            }
+        }
+        self.shared.tell();
+    }
+}
+
+/// Drives a future on this thread. Anchor stores complete under exactly this (their contract, blocking).
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! The log as its users see it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use counterfoil_core::{ChainId, Clock, Context, EventWords, FabricEvent, Head, Ticks, Timestamp};
+
+use crate::log::builder::AuditLogBuilder;
+use crate::log::figures::Figures;
+use crate::log::lane::{Claim, Offer};
+use crate::log::local;
+use crate::log::opening::{Opened, Running};
+use crate::log::shared::Shared;
+use crate::log::ticket::Ticket;
+use crate::{AuditEventData, AuditInput, Error, ErrorKind, Instance, Lane, Src, SrcId};
+
+/// A durable, tamper-evident log in a directory: one writer, any number of appending threads (audit specification §8).
+///
+/// Appending puts an entry into a queue of the calling thread and returns a [`Ticket`]; a thread of the log gives it its
+/// place in the chain, another one makes it durable, a third keeps the anchor up to date. Nothing here needs an async
+/// runtime.
+///
+/// Dropping the log closes it, with the deadline the builder set; [`close`](Self::close) tells how that went.
+///
+/// ```
+/// use std::time::Duration;
+/// use counterfoil_audit::AuditLog;
+/// use counterfoil_core::{Context, FabricEvent, LeaseId, ResourceType, WorkloadIdentity};
+///
+/// # let directory = tempfile::tempdir()?;
+/// let log = AuditLog::builder(directory.path().join("audit"), "audit.example.com/leases").open()?;
+/// let context = Context::new(WorkloadIdentity::tenant_only("acme"));
+/// let event = FabricEvent::LeaseExpired {
+///     resource_type: ResourceType::Mem,
+///     lease_id: LeaseId(7),
+///     node: "node-a".into(),
+/// };
+/// log.append_event(&event, &context).wait_durable(Duration::from_secs(10))?;
+/// let report = log.close(Duration::from_secs(10));
+/// assert!(report.finished);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct AuditLog {
+    shared: Arc<Shared>,
+    chain: ChainId,
+    instance: Instance,
+    opened: Opened,
+    dir: PathBuf,
+    drop_deadline: Duration,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// A thread's own lane: the fastest way to append, without looking anything up.
+///
+/// It belongs to the thread that works with it (it is not `Sync`). Dropping it hands the lane back, and the next thread
+/// that claims one continues its numbers.
+pub struct LaneWriter {
+    claim: Claim,
+    clock: Arc<dyn Clock>,
+}
+
+/// How [`AuditLog::close`] went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CloseReport {
+    /// Everything was sealed, made durable and, as far as the store allowed, anchored, before the deadline.
+    pub finished: bool,
+    /// Entries that were accepted and not sealed.
+    pub left_in_queues: u64,
+    /// Records that were written and not synced.
+    pub left_unsynced: u64,
+    /// Durable records that no anchor vouches for.
+    pub left_unanchored: u64,
+    /// The last durable record.
+    pub durable_seq: u64,
+    /// Why the log had stopped before, or what else is wrong.
+    pub alarm: Option<String>,
+}
+
+impl AuditLog {
+    /// Prepares to open the log in `dir`, whose chains are named `base` with the incarnation behind it:
+    /// `audit.example.com/leases` gives `audit.example.com/leases/1`.
+    #[must_use]
+    pub fn builder(dir: impl Into<PathBuf>, base: impl Into<String>) -> AuditLogBuilder {
+        AuditLogBuilder::new(dir.into(), base.into())
+    }
+
+    pub(crate) fn new(
+        running: Running,
+        instance: Instance,
+        dir: PathBuf,
+        drop_deadline: Duration,
+    ) -> Self {
+        Self {
+            shared: running.shared,
+            chain: running.chain,
+            instance,
+            opened: running.opened,
+            dir,
+            drop_deadline,
+            threads: Mutex::new(running.threads),
+        }
+    }
+
+    /// Claims a lane for the calling thread. When all lanes are claimed it shares one with others of its kind.
+    #[must_use]
+    pub fn lane(&self) -> LaneWriter {
+        LaneWriter {
+            claim: Claim::new(Arc::clone(&self.shared.intake)),
+            clock: Arc::clone(&self.shared.clock),
+        }
+    }
+
+    /// Appends through the calling thread's lane, which is claimed at the first call and handed back when the thread ends.
+    /// Works in destructors of thread-locals too. The log fills in `src`: see [`AuditInput::unassigned`].
+    pub fn append(&self, input: AuditInput) -> Ticket<'_> {
+        let ticks = self.shared.clock.ticks().0;
+        let mut input = Some(input);
+        let own = local::offer(&self.shared.intake, |claim| {
+            // Called once at most, so the input is there.
+            match input.take() {
+                Some(input) => claim.offer_input(input, ticks),
+                None => claim.offer(&[]),
+            }
+        });
+        let offer = match (own, input) {
+            (Some(offer), _) => offer,
+            (None, Some(input)) => self.shared.intake.offer_input_shared(input, ticks),
+            (None, None) => self.shared.intake.offer_shared(&[]),
+        };
+        self.ticket(offer)
+    }
+
+    /// Appends a lifecycle event, stamped now, through the calling thread's lane.
+    pub fn append_event(&self, event: &FabricEvent, context: &Context) -> Ticket<'_> {
+        let words = EventWords::encode(event, context, self.shared.clock.ticks());
+        if !words.is_exact() {
+            return self.append(unassigned_event(event, context));
+        }
+        let own = local::offer(&self.shared.intake, |claim| claim.offer(words.used()));
+        let offer = own.unwrap_or_else(|| self.shared.intake.offer_shared(words.used()));
+        self.ticket(offer)
+    }
+
+    /// The ticket for what a [`LaneWriter`] of this log offered. For an offer to another log the answers mean nothing.
+    #[must_use]
+    pub const fn ticket(&self, offer: Offer) -> Ticket<'_> {
+        Ticket::new(&self.shared, offer)
+    }
+
+    /// The chain.
+    #[must_use]
+    pub const fn chain(&self) -> &ChainId {
+        &self.chain
+    }
+
+    /// This run of the log, as it stands in `src.id`.
+    #[must_use]
+    pub const fn instance(&self) -> Instance {
+        self.instance
+    }
+
+    /// What opening it met.
+    #[must_use]
+    pub const fn opened(&self) -> &Opened {
+        &self.opened
+    }
+
+    /// Counters and gauges.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.shared.figures()
+    }
+
+    /// The last head that was computed and is durable: at each anchor. `None` before the first.
+    #[must_use]
+    pub fn head(&self) -> Option<Head> {
+        self.shared.head()
+    }
+
+    /// The last head that the anchor store took from this opening.
+    #[must_use]
+    pub fn anchored(&self) -> Option<Head> {
+        self.shared.anchored()
+    }
+
+    /// Makes everything appended before durable and anchors it: the head that was anchored covers it.
+    ///
+    /// # Errors
+    /// [`Timeout`](ErrorKind::Timeout) after `patience`, with the reason when the store is at fault; and what made the log
+    /// fail. Appending goes on in any case.
+    pub fn anchor_now(&self, patience: Duration) -> Result<Head, Error> {
+        const OPERATION: &str = "anchor the log";
+        let until = Instant::now() + patience;
+        let targets: Vec<_> = self
+            .shared
+            .intake
+            .lanes
+            .iter()
+            .map(|lane| (Arc::clone(lane), lane.offered()))
+            .collect();
+        let has_failed = |shared: &Shared| shared.has_failed() || shared.has_ended();
+        self.shared.intake.gate.ring();
+        let written = self.shared.wait_until(until, |shared| {
+            has_failed(shared)
+                || targets
+                    .iter()
+                    .all(|(lane, n)| lane.written() >= *n || lane.refused_n() >= *n)
+        });
+        let seq = self.shared.progress.written_seq.load(Ordering::Acquire);
+        self.shared.want_anchor();
+        let anchored = written
+            && self.shared.wait_until(until, |shared| {
+                has_failed(shared) || shared.progress.anchored_seq.load(Ordering::Acquire) >= seq
+            });
+        if self.shared.has_failed() {
+            return Err(self.shared.failed(OPERATION));
+        }
+        match self.anchored().filter(|_| anchored) {
+            Some(head) => Ok(head),
+            None => Err(Error::new(
+                ErrorKind::Timeout,
+                OPERATION,
+                match self.shared.anchor_error() {
+                    Some(why) => format!("the store did not take it: {why}"),
+                    None => {
+                        format!("it did not happen within {patience:?}; the log goes on trying")
+                    }
+                },
+            )),
+        }
+    }
+
+    /// Refuses further entries, seals and syncs what is queued, says farewell in the log, anchors, and ends the threads.
+    /// After `patience` it stops where it is; the next opening then says that this one did not end in order. A second call
+    /// reports again.
+    pub fn close(&self, patience: Duration) -> CloseReport {
+        self.shared.intake.gate.close();
+        self.shared.commit.hurry();
+        let until = Instant::now() + patience;
+        let finished = self.shared.wait_until(until, Shared::has_ended);
+        if !finished {
+            self.shared.abandon();
+        }
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for thread in threads.drain(..) {
+            // A thread that is stuck in the disk or in the anchor store is left behind; one that panicked has failed the
+            // log, and the report says so.
+            if finished || thread.is_finished() {
+                thread.join().ok();
+            }
+        }
+        drop(threads);
+        let figures = self.figures();
+        CloseReport {
+            finished: finished && !self.shared.has_failed(),
+            left_in_queues: figures.queued,
+            left_unsynced: figures.written_seq - figures.durable_seq.min(figures.written_seq),
+            left_unanchored: figures.durable_seq - figures.anchored_seq.min(figures.durable_seq),
+            durable_seq: figures.durable_seq,
+            alarm: figures.alarm,
+        }
+    }
+}
+
+impl Drop for AuditLog {
+    fn drop(&mut self) {
+        if !self.shared.has_ended() {
+            self.close(self.drop_deadline);
+        }
+    }
+}
+
+impl LaneWriter {
+    /// Appends a lifecycle event that is encoded already. `event` and `context` are what `words` were made of; they are
+    /// looked at only when a name in them has no number ([`EventWords::is_exact`]).
+    #[inline]
+    pub fn push_event(&self, words: &EventWords, event: &FabricEvent, context: &Context) -> Offer {
+        if words.is_exact() {
+            self.claim.offer(words.used())
+        } else {
+            let input = unassigned_event(event, context);
+            self.claim.offer_input(input, words.ticks().0)
+        }
+    }
+
+    /// Appends any record, stamped now. The log fills in `src`: see [`AuditInput::unassigned`].
+    pub fn push(&self, input: AuditInput) -> Offer {
+        self.push_at(input, self.clock.ticks())
+    }
+
+    /// Appends any record, stamped when the caller read the log's clock.
+    pub fn push_at(&self, input: AuditInput, ticks: Ticks) -> Offer {
+        self.claim.offer_input(input, ticks.0)
+    }
+}
+
+impl AuditInput {
+    /// What is to be handed to an [`AuditLog`], which fills in `src`: its own instance, the lane, the number and the time of
+    /// the call.
+    #[must_use]
+    pub fn unassigned(data: AuditEventData) -> Self {
+        Self::new(data, nowhere())
+    }
+}
+
+fn unassigned_event(event: &FabricEvent, context: &Context) -> AuditInput {
+    AuditInput::from_event(event, context, nowhere())
+}
+
+fn nowhere() -> Src {
+    Src {
+        id: SrcId::new(Instance(0), Lane::shared()),
+        n: 1,
+        time: Timestamp::default(),
+    }
+}
+
+impl fmt::Debug for AuditLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditLog")
+            .field("chain", &self.chain)
+            .field("dir", &self.dir)
+            .field("instance", &self.instance)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for LaneWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LaneWriter").finish_non_exhaustive()
+    }
+}

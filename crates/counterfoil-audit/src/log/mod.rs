@@ -1,0 +1,36 @@
+//! The durable log: per-thread queues, the sealer, group commit, recovery, anchoring.
+//!
+//! An entry goes caller → lane queue → sealer (order, hash, line) → segment file → committer (sync) → anchoring thread. Callers
+//! touch only [`lane`]; each thread behind them owns its part, so there is no lock on the chain.
+
+mod anchoring;
+mod audit_log;
+mod builder;
+mod commit;
+mod figures;
+mod files;
+mod gate;
+mod lane;
+mod lane_source;
+mod local;
+mod marks;
+mod opening;
+mod options;
+mod queue;
+mod recovery;
+mod redaction;
+mod sealer;
+mod segment;
+mod shared;
+mod sync;
+mod ticket;
+mod waiters;
+
+pub use audit_log::{AuditLog, CloseReport, LaneWriter};
+pub use builder::AuditLogBuilder;
+pub use figures::Figures;
+pub use files::{FileSystem, LogFile, StdFiles};
+pub use lane::Offer;
+pub use opening::Opened;
+pub use options::{OnConflict, OnFailure, WhenFull};
+pub use ticket::{OwnedTicket, Settled, Ticket};

@@ -1,0 +1,697 @@
+//! Opening a log: lock, recovery, the first records, and the threads.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use counterfoil_anchor::AnchorStore;
+use counterfoil_core::{ChainId, Clock, Digest, Head, Redact};
+use counterfoil_signer::Signer;
+
+use crate::log::anchoring::{AnchorDesk, Anchorer, block_on};
+use crate::log::commit::{CommitQueue, Committer};
+use crate::log::files::{FileSystem, LogFile};
+use crate::log::gate::Gate;
+use crate::log::lane::{Intake, Lanes};
+use crate::log::marks::{Marks, Refusal};
+use crate::log::options::Settings;
+use crate::log::recovery::{Found, cut_tail, scan, undeclared};
+use crate::log::sealer::{Sealer, Stopped};
+use crate::log::segment::{Segment, SegmentDir, SyncedNote, put_atomically};
+use crate::log::shared::Shared;
+use crate::{
+    AuditChain, AuditEventData, ChainRestartReason, ChainRestarted, ConfigChanged, Error,
+    ErrorKind, HashAlgorithm, Instance, LogOpened, ProducerOpened, Retention, SigningMode,
+    TailRecovered, Unclean,
+};
+
+const OPEN: &str = "open the audit log";
+/// How long the first records of an opening may take to become durable.
+const FIRST_COMMIT: Duration = Duration::from_secs(60);
+
+/// Makes the signer for a chain: the name of its key is the chain's id, which a restart changes.
+pub(crate) type SignerFor =
+    Box<dyn Fn(&ChainId) -> Result<Arc<dyn Signer>, Box<dyn std::error::Error + Send + Sync>>>;
+
+/// Everything that an opening needs.
+pub(crate) struct Plan {
+    pub(crate) dir: PathBuf,
+    pub(crate) base: String,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) instance: Instance,
+    pub(crate) signer: SignerFor,
+    pub(crate) record_signer: Option<SignerFor>,
+    pub(crate) anchors: Arc<dyn AnchorStore>,
+    pub(crate) redactor: Option<Arc<dyn Redact>>,
+    pub(crate) files: Arc<dyn FileSystem>,
+    pub(crate) or_restart: bool,
+}
+
+/// What an opening met, for whoever operates the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Opened {
+    /// The last record found; 0 for a new chain.
+    pub resumed_seq: u64,
+    /// The head that the anchor store held.
+    pub anchored: Option<Head>,
+    /// The log had not been closed: the most records that may be missing, where that is known.
+    pub unclean: Option<Option<u64>>,
+    /// Tails that were moved to `quarantine/`.
+    pub recovered: Vec<TailRecovered>,
+    /// The chain that this one follows.
+    pub restarted: Option<ChainRestarted>,
+}
+
+/// A log at work.
+pub(crate) struct Running {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) chain: ChainId,
+    pub(crate) opened: Opened,
+    pub(crate) threads: Vec<JoinHandle<()>>,
+}
+
+/// The directory of a log, under lock.
+struct Place {
+    files: Arc<dyn FileSystem>,
+    path: PathBuf,
+    handle: Box<dyn LogFile>,
+    quarantine: Box<dyn LogFile>,
+    lock: Box<dyn LogFile>,
+    segments: SegmentDir,
+    firsts: Vec<u64>,
+}
+
+/// What the chain goes on from.
+struct Start {
+    chain: AuditChain,
+    segment: (Segment, u64),
+    found: Found,
+    restarted: Option<ChainRestarted>,
+}
+
+pub(crate) fn open(plan: Plan) -> Result<Running, Error> {
+    // The base is checked before anything is touched.
+    let first = ChainId::first(&plan.base)
+        .map_err(|error| Error::invalid(OPEN, error.to_string()).with_source(error))?;
+    let mut place = Place::open(&plan).map_err(|error| at(&plan.dir, error))??;
+    let anchor = block_on(plan.anchors.load(&first)).map_err(|error| {
+        let kind = match error.kind() {
+            counterfoil_anchor::ErrorKind::Unavailable => ErrorKind::Io,
+            counterfoil_anchor::ErrorKind::WrongLog => ErrorKind::Invalid,
+            _ => ErrorKind::Corrupt,
+        };
+        Error::new(kind, OPEN, error.to_string()).with_source(error)
+    })?;
+    let read = |name: &str| optional(plan.files.read(&plan.dir.join(name)));
+    let checkpoint = read("checkpoint").map_err(|error| at(&plan.dir, error))?;
+    let note = read("lock").map_err(|error| at(&plan.dir, error))?;
+    let marks = Marks::collect(anchor.as_ref(), checkpoint.as_deref(), note.as_deref());
+    let found = scan(
+        &*plan.files,
+        &place.segments,
+        &place.firsts,
+        &marks.wanted(),
+    )
+    .map_err(|error| at(&plan.dir, error))?;
+    check_base(&found, &first, &plan.dir)?;
+    let refusal = marks.judge(&found, &plan.dir).err();
+    let start = match refusal {
+        None => place.start(found, &marks, &first),
+        Some(refusal) if plan.or_restart => place.restart(&found, &marks, &first, &refusal),
+        Some(refusal) => return Err(refusal.error),
+    }
+    .map_err(|error| at(&plan.dir, error))?;
+    run(plan, place, start, &marks)
+}
+
+fn check_base(found: &Found, first: &ChainId, dir: &Path) -> Result<(), Error> {
+    match &found.chain {
+        Some(chain) if chain.base() != first.base() => Err(Error::invalid(
+            OPEN,
+            format!(
+                "{} holds {chain}, not a log of {}; give each log a directory of its own",
+                dir.display(),
+                first.base()
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+impl Place {
+    /// Makes the directories, takes the lock, and lists the segments.
+    fn open(plan: &Plan) -> io::Result<Result<Self, Error>> {
+        let files = Arc::clone(&plan.files);
+        let (path, segments) = (plan.dir.clone(), plan.dir.join("segments"));
+        files.create_dir(&path)?;
+        let handle = files.open_dir(&path)?;
+        let Some(lock) = files.lock(&path.join("lock"))? else {
+            return Ok(Err(Error::new(
+                ErrorKind::Conflict,
+                OPEN,
+                format!(
+                    "another writer holds the lock on {}; a log has one writer. Close the other one first",
+                    path.display()
+                ),
+            )));
+        };
+        let quarantine = path.join("quarantine");
+        files.create_dir(&segments)?;
+        files.create_dir(&quarantine)?;
+        let quarantine = files.open_dir(&quarantine)?;
+        handle.sync()?;
+        let segments = SegmentDir::open(Arc::clone(&files), segments)?;
+        let firsts = segments.list()?;
+        Ok(Ok(Self {
+            files,
+            path,
+            handle,
+            quarantine,
+            lock,
+            segments,
+            firsts,
+        }))
+    }
+
+    /// Goes on where the log ends, or begins a new chain where there is none.
+    fn start(&mut self, found: Found, marks: &Marks, first: &ChainId) -> io::Result<Start> {
+        if let Some(bad) = &found.bad {
+            let quarantine = self.path.join("quarantine");
+            let quarantine = (quarantine.as_path(), &*self.quarantine);
+            cut_tail(&*self.files, &self.segments, &self.firsts, bad, quarantine)?;
+        }
+        let Some(chain) = found.chain.clone() else {
+            return self.begin(found, first);
+        };
+        let head = Head {
+            chain: chain.clone(),
+            seq: found.seq,
+            hash: found.hash,
+            root: None,
+        };
+        let (first_seq, whole) = match &found.last {
+            Some((first, whole)) => (*first, whole.as_slice()),
+            None => (found.seq + 1, &[][..]),
+        };
+        // What no mark covers may be in memory only, or on a page whose write-back failed unnoticed when the process before
+        // still lived. It is written to a fresh file and synced there before anything is built on it.
+        let segment = if found.bad.is_none() && marks.durable(&chain) == found.seq {
+            self.segments.reopen(first_seq, whole.len() as u64)?
+        } else {
+            self.segments.replace(first_seq, &[whole])?
+        };
+        let chain = AuditChain::resume(&head, found.time, found.tree.clone())
+            .map_err(|error| io::Error::other(error.to_string()))?;
+        Ok(Start {
+            chain,
+            segment: (segment, whole.len() as u64),
+            found,
+            restarted: None,
+        })
+    }
+
+    /// Begins a chain. Where there are traces of an earlier incarnation, the next one.
+    fn begin(&mut self, found: Found, first: &ChainId) -> io::Result<Start> {
+        let before = self.trace(first)?;
+        let restarted = before.as_ref().map(|old| ChainRestarted {
+            detail: None,
+            old_hash: Digest::ZERO,
+            old_id: old.clone(),
+            old_seq: 0,
+            reason: ChainRestartReason::LogAbsent,
+        });
+        let id = before.map_or_else(|| first.clone(), |old| old.next_incarnation());
+        self.fresh(id, found, restarted)
+    }
+
+    fn fresh(
+        &self,
+        id: ChainId,
+        found: Found,
+        restarted: Option<ChainRestarted>,
+    ) -> io::Result<Start> {
+        let segment = self.segments.create(1)?;
+        Ok(Start {
+            chain: AuditChain::new(id),
+            segment: (segment, 0),
+            found: Found {
+                chain: None,
+                seq: 0,
+                opened: None,
+                ..found
+            },
+            restarted,
+        })
+    }
+
+    /// Sets a log that is refused aside, untouched, and begins the next incarnation.
+    fn restart(
+        &mut self,
+        found: &Found,
+        marks: &Marks,
+        first: &ChainId,
+        refusal: &Refusal,
+    ) -> io::Result<Start> {
+        let vouched = marks.vouched();
+        let trace = self.trace(first)?;
+        let ids = [
+            found.chain.clone(),
+            vouched.as_ref().map(|head| head.chain.clone()),
+            trace,
+        ];
+        let old_id = ids
+            .into_iter()
+            .flatten()
+            .max_by_key(ChainId::incarnation)
+            .unwrap_or_else(|| first.clone());
+        let vouched = vouched.filter(|head| head.chain == old_id);
+        self.set_aside(&old_id)?;
+        let restarted = ChainRestarted {
+            detail: Some(refusal.error.to_string().into()),
+            old_hash: vouched.as_ref().map_or(Digest::ZERO, |head| head.hash),
+            old_seq: vouched.as_ref().map_or(0, |head| head.seq),
+            old_id: old_id.clone(),
+            reason: refusal.reason,
+        };
+        let nothing = Found::nothing();
+        self.fresh(old_id.next_incarnation(), nothing, Some(restarted))
+    }
+
+    /// Moves the log as it is to `quarantine/incarnation-<k>/`, where it can be verified like any other log.
+    fn set_aside(&mut self, id: &ChainId) -> io::Result<()> {
+        let quarantine = self.path.join("quarantine");
+        let taken = self.files.list(&quarantine)?;
+        let name = (0..)
+            .map(|again| match again {
+                0 => format!("incarnation-{}", id.incarnation()),
+                again => format!("incarnation-{}-{again}", id.incarnation()),
+            })
+            .find(|name| !taken.contains(name))
+            .unwrap_or_default();
+        let aside = quarantine.join(name);
+        self.files.create_dir(&aside)?;
+        let handle = self.files.open_dir(&aside)?;
+        for name in ["segments", "checkpoint", "chain.json"] {
+            let moved = self.files.rename(&self.path.join(name), &aside.join(name));
+            optional(moved)?;
+        }
+        handle.sync()?;
+        self.quarantine.sync()?;
+        let segments = self.path.join("segments");
+        self.files.create_dir(&segments)?;
+        self.handle.sync()?;
+        self.segments = SegmentDir::open(Arc::clone(&self.files), segments)?;
+        self.firsts.clear();
+        let nothing = SyncedNote {
+            seq: 0,
+            hash: Digest::ZERO,
+        };
+        self.lock.overwrite(nothing.to_text().as_bytes())?;
+        self.lock.sync()
+    }
+
+    /// The latest incarnation that something in the directory names.
+    fn trace(&self, first: &ChainId) -> io::Result<Option<ChainId>> {
+        let convenience = optional(self.files.read(&self.path.join("chain.json")))?;
+        let named = convenience.as_deref().and_then(chain_of);
+        let aside = self
+            .files
+            .list(&self.path.join("quarantine"))?
+            .iter()
+            .filter_map(|name| {
+                let number = name.strip_prefix("incarnation-")?.split('-').next()?;
+                ChainId::new(&format!("{}/{number}", first.base())).ok()
+            })
+            .max_by_key(ChainId::incarnation);
+        Ok([named, aside]
+            .into_iter()
+            .flatten()
+            .filter(|id| id.base() == first.base())
+            .max_by_key(ChainId::incarnation))
+    }
+}
+
+/// Seals the first records and starts the threads.
+fn run(plan: Plan, place: Place, start: Start, marks: &Marks) -> Result<Running, Error> {
+    let id = start.chain.id().clone();
+    let signing = Signing::new(&plan, &id)?;
+    let settings = plan.settings.clone();
+    let intake = Arc::new(Intake {
+        gate: Gate::new(settings.when_full, settings.on_failure),
+        lanes: Lanes::new(settings.most_lanes, settings.queue_words),
+    });
+    let commit = CommitQueue::new(settings.commit_delay, settings.commit_bytes);
+    let shared = Arc::new(Shared::new(intake, Arc::clone(&plan.clock), commit));
+    let anchored = marks.anchor.clone();
+    if let Some(head) = anchored.as_ref().filter(|head| head.chain == id) {
+        shared
+            .progress
+            .anchored_seq
+            .store(head.seq, Ordering::Relaxed);
+    }
+    let tails = undeclared(
+        &*plan.files,
+        &plan.dir.join("quarantine"),
+        &start.found.declared,
+    )
+    .map_err(|error| at(&plan.dir, error))?;
+    let found = &start.found;
+    let opened = Opened {
+        resumed_seq: found.seq,
+        anchored,
+        unclean: found
+            .opened
+            .as_ref()
+            .filter(|_| !found.closed)
+            .map(|(_, before)| before.unsealed_max),
+        recovered: tails,
+        restarted: start.restarted.clone(),
+    };
+    let records = first_records(&plan, &signing, found, &opened);
+    let mut chain = start.chain;
+    if let Some(signer) = &signing.record {
+        chain = chain.with_record_signer(Arc::clone(signer));
+    }
+    let mut sealer = Sealer::new(
+        Arc::clone(&shared),
+        settings,
+        chain,
+        plan.instance,
+        plan.redactor.clone(),
+        place.segments,
+        start.segment,
+    );
+    for data in records {
+        sealer.seal_own(data).map_err(|why| stopped(&why))?;
+    }
+    sealer.flush(false).map_err(|why| stopped(&why))?;
+    let first_seq = sealer.chain.seq();
+    let desk = Arc::new(AnchorDesk::default());
+    let committer = Committer::new(Arc::clone(&shared), Arc::clone(&desk), place.lock);
+    let anchorer = Anchorer {
+        shared: Arc::clone(&shared),
+        desk,
+        store: plan.anchors,
+        signer: signing.log,
+        known: marks.anchor.clone(),
+        attempted: None,
+        on_conflict: plan.settings.on_conflict,
+        files: Arc::clone(&plan.files),
+        dir: place.handle,
+        checkpoint_path: plan.dir.join("checkpoint"),
+    };
+    let threads = spawn(&shared, sealer, committer, anchorer)?;
+    let running = Running {
+        shared,
+        chain: id,
+        opened,
+        threads,
+    };
+    running.await_first(first_seq)?;
+    publish_chain_json(&*plan.files, &plan.dir, &running.chain).map_err(|e| at(&plan.dir, e))?;
+    Ok(running)
+}
+
+/// Who signs, and what `log_opened` says about it.
+struct Signing {
+    log: Arc<dyn Signer>,
+    record: Option<Arc<dyn Signer>>,
+    mode: SigningMode,
+    keys: Vec<String>,
+}
+
+impl Signing {
+    fn new(plan: &Plan, id: &ChainId) -> Result<Self, Error> {
+        let make = |signer: &SignerFor, name: &str| {
+            let signer = signer(id).map_err(|error| {
+                Error::new(
+                    ErrorKind::Signer,
+                    OPEN,
+                    format!("there is no signer for {id}"),
+                )
+                .with_source(error)
+            })?;
+            match signer.verifier_key() {
+                Some(key) if key.name() != name => Err(Error::invalid(
+                    OPEN,
+                    format!(
+                        "the signer's key is named {:?} and has to be named {name:?} (audit specification §6, keys)",
+                        key.name()
+                    ),
+                )),
+                _ => Ok(signer),
+            }
+        };
+        let log = make(&plan.signer, id.as_str())?;
+        let record = match &plan.record_signer {
+            None => None,
+            Some(signer) => Some(make(signer, &format!("{id}/record"))?)
+                .filter(|signer| signer.verifier_key().is_some()),
+        };
+        let keys: Vec<String> = [Some(&log), record.as_ref()]
+            .into_iter()
+            .flatten()
+            .filter_map(|signer| Some(signer.verifier_key()?.to_string()))
+            .collect();
+        let mode = match (&record, keys.is_empty()) {
+            (Some(_), _) => SigningMode::Record,
+            (None, false) => SigningMode::Checkpoint,
+            (None, true) => SigningMode::None,
+        };
+        Ok(Self {
+            log,
+            record,
+            mode,
+            keys,
+        })
+    }
+}
+
+/// The records that every opening begins with (audit specification §4, rules 1 to 4).
+fn first_records(
+    plan: &Plan,
+    signing: &Signing,
+    found: &Found,
+    opened: &Opened,
+) -> Vec<AuditEventData> {
+    let before = found.opened.as_ref();
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let log_opened = LogOpened {
+        anchor_interval_ms: millis(plan.settings.anchor_interval),
+        anchor_interval_records: plan.settings.anchor_records,
+        anchored_seq: opened.anchored.as_ref().map(|head| head.seq),
+        epoch_ms: None,
+        hash: HashAlgorithm::Sha256,
+        keys: signing.keys.clone(),
+        mode: signing.mode,
+        resumed_seq: found.seq,
+        retention: Retention {
+            max_age_s: None,
+            max_bytes: None,
+        },
+        software: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).into(),
+        unclean: before
+            .filter(|_| !found.closed)
+            .map(|(instance, before)| Unclean {
+                bound_records: before.unsealed_max,
+                instance: *instance,
+                lanes: found.lanes.clone(),
+            }),
+        unsealed_max: Some(plan.settings.unsealed_max()),
+    };
+    let mut records = Vec::new();
+    if let Some((_, before)) = before {
+        records.extend(changes(before, &log_opened));
+    }
+    records.push(AuditEventData::LogOpened(log_opened));
+    let restarted = opened.restarted.clone();
+    records.extend(restarted.map(AuditEventData::ChainRestarted));
+    let recovered = opened.recovered.iter().cloned();
+    records.extend(recovered.map(AuditEventData::TailRecovered));
+    records.push(AuditEventData::ProducerOpened(ProducerOpened {
+        instance: plan.instance,
+        last_known: before.map(|_| found.lanes.clone()),
+        predecessor: before.map(|(instance, _)| *instance),
+    }));
+    records
+}
+
+/// What of the policy is not as it was: it may change only with an announcement (rule 2).
+fn changes(before: &LogOpened, now: &LogOpened) -> Vec<AuditEventData> {
+    let pairs = [
+        (
+            "mode",
+            before.mode.as_str().to_owned(),
+            now.mode.as_str().to_owned(),
+        ),
+        ("keys", before.keys.join(" "), now.keys.join(" ")),
+        (
+            "epoch_ms",
+            format!("{:?}", before.epoch_ms),
+            format!("{:?}", now.epoch_ms),
+        ),
+        (
+            "retention",
+            format!("{:?}", before.retention),
+            format!("{:?}", now.retention),
+        ),
+    ];
+    pairs
+        .into_iter()
+        .filter(|(_, old, new)| old != new)
+        .map(|(key, old, new)| {
+            AuditEventData::ConfigChanged(ConfigChanged {
+                key: key.to_owned(),
+                new_value: Some(new.into()),
+                old_value: Some(old.into()),
+            })
+        })
+        .collect()
+}
+
+fn spawn(
+    shared: &Arc<Shared>,
+    mut sealer: Sealer,
+    mut committer: Committer,
+    mut anchorer: Anchorer,
+) -> Result<Vec<JoinHandle<()>>, Error> {
+    let desk = Arc::clone(&anchorer.desk);
+    let sealing = Guard::new(shared, "sealer");
+    let committing = Guard::new(shared, "committer");
+    let anchoring = Guard::new(shared, "anchorer");
+    let start = |name: &str, work: Box<dyn FnOnce() + Send>| {
+        thread::Builder::new()
+            .name(format!("audit-{name}"))
+            .spawn(work)
+            .map_err(|error| {
+                Error::new(ErrorKind::Io, OPEN, "a thread could not be started").with_source(error)
+            })
+    };
+    Ok(vec![
+        start(
+            "sealer",
+            Box::new(move || {
+                if let Err(Stopped(why)) = sealer.run() {
+                    sealer.shared.fail(why);
+                }
+                sealing.done();
+            }),
+        )?,
+        start(
+            "committer",
+            Box::new(move || {
+                committer.run();
+                desk.finish();
+                committing.done();
+            }),
+        )?,
+        start(
+            "anchorer",
+            Box::new(move || {
+                anchorer.run();
+                anchorer.shared.end();
+                anchoring.done();
+            }),
+        )?,
+    ])
+}
+
+/// Fails the log when its thread panics: nobody may wait for a thread that is gone.
+struct Guard {
+    shared: Arc<Shared>,
+    name: &'static str,
+    done: bool,
+}
+
+impl Guard {
+    fn new(shared: &Arc<Shared>, name: &'static str) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            name,
+            done: false,
+        }
+    }
+
+    fn done(mut self) {
+        self.done = true;
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if !self.done {
+            self.shared
+                .fail(format!("its {} thread ended unexpectedly", self.name));
+            self.shared.end();
+        }
+    }
+}
+
+impl Running {
+    /// Waits until the opening itself is durable.
+    fn await_first(&self, seq: u64) -> Result<(), Error> {
+        self.shared.commit.hurry();
+        let durable = self
+            .shared
+            .wait_until(Instant::now() + FIRST_COMMIT, |shared| {
+                shared.has_failed() || shared.progress.durable_seq.load(Ordering::Acquire) >= seq
+            });
+        if self.shared.has_failed() {
+            return Err(self.shared.failed(OPEN));
+        }
+        if durable {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Timeout,
+            OPEN,
+            format!(
+                "its first records did not become durable within {FIRST_COMMIT:?}; look at the disk"
+            ),
+        ))
+    }
+}
+
+fn publish_chain_json(files: &dyn FileSystem, dir: &Path, id: &ChainId) -> io::Result<()> {
+    let path = dir.join("chain.json");
+    let text = format!("{{\"chain\":\"{id}\",\"v\":1}}\n");
+    if optional(files.read(&path))?.as_deref() == Some(text.as_bytes()) {
+        return Ok(());
+    }
+    let handle = files.open_dir(dir)?;
+    put_atomically(files, &*handle, &path, text.as_bytes())
+}
+
+/// The chain that a `chain.json` of ours names.
+fn chain_of(text: &[u8]) -> Option<ChainId> {
+    let text = std::str::from_utf8(text).ok()?;
+    let id = text.strip_prefix("{\"chain\":\"")?.split('"').next()?;
+    ChainId::new(id).ok()
+}
+
+/// `None` for what is not there.
+fn optional<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+    match outcome {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn at(dir: &Path, error: io::Error) -> Error {
+    let context = if error.kind() == io::ErrorKind::StorageFull {
+        format!("the disk under {} is full; free space on it", dir.display())
+    } else {
+        format!("{} could not be read or written ({error})", dir.display())
+    };
+    Error::new(ErrorKind::Io, OPEN, context).with_source(error)
+}
+
+fn stopped(why: &Stopped) -> Error {
+    Error::new(ErrorKind::Io, OPEN, why.0.clone())
+}

@@ -1,0 +1,257 @@
+//! What the threads of a log and its callers have in common.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use counterfoil_core::{Clock, Head};
+
+use crate::log::commit::CommitQueue;
+use crate::log::lane::Intake;
+use crate::log::waiters::{Stage, Waiters};
+
+/// Ranges of numbers that tickets are told were lost after they were queued; older ones are forgotten.
+const LOST_KEPT: usize = 4_096;
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) waiters: Waiters,
+    pub(crate) commit: CommitQueue,
+    pub(crate) progress: Progress,
+    lost: Mutex<VecDeque<Lost>>,
+    any_lost: AtomicBool,
+    /// A call of `anchor_now` is not served yet.
+    anchor_wanted: AtomicBool,
+    /// Threads should end without finishing: the deadline of `close` has passed.
+    abandoned: AtomicBool,
+    news: Mutex<News>,
+    told: Condvar,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Lost {
+    lane: u32,
+    first: u64,
+    last: u64,
+}
+
+/// What changes rarely and is waited for.
+#[derive(Debug, Default)]
+struct News {
+    head: Option<Head>,
+    anchored: Option<Head>,
+    anchor_error: Option<String>,
+    alarm: Option<String>,
+}
+
+/// Counters and gauges, for [`Figures`](crate::Figures).
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    pub(crate) written_seq: AtomicU64,
+    pub(crate) durable_seq: AtomicU64,
+    pub(crate) anchored_seq: AtomicU64,
+    /// When the last anchor was persisted, in ticks; 0 before.
+    pub(crate) anchored_at: AtomicU64,
+    pub(crate) anchor_failures: AtomicU64,
+    pub(crate) syncs: AtomicU64,
+    pub(crate) sync_nanos: AtomicU64,
+    pub(crate) longest_sync_nanos: AtomicU64,
+    pub(crate) poisoned: AtomicU64,
+    pub(crate) lost_declared: AtomicU64,
+    pub(crate) clock_steps: AtomicU64,
+    pub(crate) deepest_queue: AtomicU64,
+    pub(crate) ended: AtomicBool,
+    pub(crate) forked: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn new(intake: Arc<Intake>, clock: Arc<dyn Clock>, commit: CommitQueue) -> Self {
+        Self {
+            intake,
+            clock,
+            waiters: Waiters::default(),
+            commit,
+            progress: Progress::default(),
+            lost: Mutex::default(),
+            any_lost: AtomicBool::new(false),
+            anchor_wanted: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
+            news: Mutex::default(),
+            told: Condvar::new(),
+        }
+    }
+
+    /// Somebody begins to wait: nobody sleeps on it.
+    pub(crate) fn hurry(&self, stage: Stage) {
+        self.intake.gate.ring();
+        if stage == Stage::Durable {
+            self.commit.hurry();
+        }
+    }
+
+    /// Notes that queued entries could not be sealed. Comes before the mark that covers them.
+    pub(crate) fn note_lost(&self, lane: usize, first: u64, last: u64) {
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        if lost.len() == LOST_KEPT {
+            lost.pop_front();
+        }
+        lost.push_back(Lost {
+            lane: lane as u32,
+            first,
+            last,
+        });
+        self.any_lost.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_lost(&self, lane: u32, n: u64) -> bool {
+        self.any_lost.load(Ordering::Acquire)
+            && self
+                .lost
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .any(|lost| lost.lane == lane && (lost.first..=lost.last).contains(&n))
+    }
+
+    /// Wakes whoever waits for a stage and has it now.
+    pub(crate) fn wake(&self, stage: Stage) -> usize {
+        let lanes = &self.intake.lanes;
+        self.waiters.wake(stage, |lane, n| {
+            lanes.get(lane).is_none_or(|lane| match stage {
+                Stage::Written => lane.written() >= n,
+                Stage::Durable => lane.durable() >= n,
+            })
+        })
+    }
+
+    fn wake_everyone(&self) {
+        for stage in [Stage::Written, Stage::Durable] {
+            self.waiters.wake(stage, |_, _| true);
+        }
+    }
+
+    /// Stops the log because of `why`: tickets fail, offers are refused, the threads end.
+    pub(crate) fn fail(&self, why: String) {
+        self.intake.gate.fail(why);
+        self.commit.stop();
+        self.wake_everyone();
+        self.told.notify_all();
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.intake.gate.failure().is_some()
+    }
+
+    /// The log has made its last marks.
+    pub(crate) fn end(&self) {
+        self.progress.ended.store(true, Ordering::Release);
+        self.wake_everyone();
+        self.told.notify_all();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.progress.ended.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Release);
+        self.intake.gate.ring();
+        self.commit.stop();
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Acquire)
+    }
+
+    /// Asks for an anchor as soon as possible.
+    pub(crate) fn want_anchor(&self) {
+        self.anchor_wanted.store(true, Ordering::Release);
+        self.intake.gate.ring();
+        self.commit.hurry();
+    }
+
+    pub(crate) fn take_anchor_wanted(&self) -> bool {
+        self.anchor_wanted.swap(false, Ordering::AcqRel)
+    }
+
+    pub(crate) fn set_head(&self, head: Head) {
+        self.news().head = Some(head);
+    }
+
+    /// The durable head, as of the last commit that computed one.
+    pub(crate) fn head(&self) -> Option<Head> {
+        self.news().head.clone()
+    }
+
+    pub(crate) fn set_anchored(&self, head: Head) {
+        self.progress
+            .anchored_seq
+            .store(head.seq, Ordering::Release);
+        self.progress
+            .anchored_at
+            .store(self.clock.ticks().0, Ordering::Release);
+        {
+            let mut news = self.news();
+            news.anchored = Some(head);
+            news.anchor_error = None;
+        }
+        self.told.notify_all();
+    }
+
+    pub(crate) fn set_anchor_error(&self, why: String) {
+        self.news().anchor_error = Some(why);
+    }
+
+    /// Raises the alarm; it stays until the log is closed.
+    pub(crate) fn set_alarm(&self, why: String) {
+        self.news().alarm = Some(why);
+    }
+
+    pub(crate) fn raised(&self) -> Option<String> {
+        self.news().alarm.clone()
+    }
+
+    /// Why the last attempt to anchor failed; `None` after one that did not.
+    pub(crate) fn anchor_error(&self) -> Option<String> {
+        self.news().anchor_error.clone()
+    }
+
+    pub(crate) fn anchored(&self) -> Option<Head> {
+        self.news().anchored.clone()
+    }
+
+    /// Tells those who wait in [`wait_until`](Self::wait_until) that something may have changed.
+    pub(crate) fn tell(&self) {
+        drop(self.news());
+        self.told.notify_all();
+    }
+
+    /// Blocks until `done` says so; `false` when `until` comes first.
+    pub(crate) fn wait_until(&self, until: Instant, done: impl Fn(&Self) -> bool) -> bool {
+        let mut news = self.news();
+        loop {
+            drop(news);
+            if done(self) {
+                return true;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            news = self.news();
+            // Bounded, because `done` may look at more than the news.
+            let (guard, _) = self
+                .told
+                .wait_timeout(news, left.min(Duration::from_millis(20)))
+                .unwrap_or_else(PoisonError::into_inner);
+            news = guard;
+        }
+    }
+
+    fn news(&self) -> std::sync::MutexGuard<'_, News> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
