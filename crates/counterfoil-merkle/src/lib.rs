@@ -33,4 +33,4 @@ pub mod note;
 
 pub use compact_range::CompactRange;
 pub use error::{Error, ErrorKind};
-pub use hash::{EMPTY_ROOT, leaf_hash, leaf_hash_in_place, leaf_hashes, node_hash};
+pub use hash::{EMPTY_ROOT, leaf_hash, leaf_hashes, node_hash};
