@@ -89,9 +89,8 @@ impl CompactRange {
 
     /// Appends `leaves` in order, hashing the nodes of each level several at once where the processor can.
     ///
-    /// The outcome equals [`append`](Self::append) of each. From 32 leaves on it is faster, from about 128 on nearly
-    /// twice as fast.
-    /// Allocates nothing beyond what `hashes` may need to grow.
+    /// The outcome equals [`append`](Self::append) of each. From 32 leaves on it is faster, from about 128 on nearly twice as
+    /// fast. Allocates nothing beyond what `hashes` may need to grow.
     pub fn extend(&mut self, leaves: &[Digest]) {
         for leaves in leaves.chunks(STRIDE) {
             if leaves.len() < WORTH_IT {
