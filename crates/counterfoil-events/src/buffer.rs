@@ -19,7 +19,7 @@ use crate::writer::{RingWriter, push_here};
 /// Each thread writes a ring of its own, so pushing neither locks nor allocates nor writes a shared cache line. Clones are
 /// handles on the same buffer.
 ///
-/// **Memory** is at most [`memory_bound`](Self::memory_bound) = `(rings + 1) × (ring capacity × 168 + 128)` bytes. A ring is
+/// **Memory** is at most [`memory_bound`](Self::memory_bound) = `(rings + 1) × (ring capacity × 192 + 128)` bytes. A ring is
 /// allocated with the first event of its thread; the one more than `rings` is shared by the threads that find all others
 /// taken. When a thread ends its ring stays readable, and is given to the next thread that needs one.
 #[derive(Clone, Debug)]

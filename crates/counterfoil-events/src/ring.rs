@@ -16,8 +16,9 @@ pub(crate) struct Ring<const W: usize> {
 }
 
 /// A sequence lock whose other half is the ring's head: an event is complete once the head is above its position, and intact
-/// as long as its slot is not claimed for a later one.
+/// as long as its slot is not claimed for a later one. Laid out so that an event without a request id touches two cache lines.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Slot<const W: usize> {
     /// The position that the words belong to, written before the first of them.
     claimed: AtomicU64,

@@ -218,7 +218,7 @@ fn words_that_are_no_event_are_counted_as_skipped() {
 #[test]
 fn memory_is_bounded_as_documented() {
     let (events, _clock) = buffer(1_024, 8);
-    assert_eq!(events.memory_bound(), (8 + 1) * (1_024 * 168 + 128));
+    assert_eq!(events.memory_bound(), (8 + 1) * (1_024 * 192 + 128));
     assert_eq!(
         (events.capacity(), events.ring_capacity()),
         (9 * 1_024, 1_024)
