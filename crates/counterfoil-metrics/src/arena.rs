@@ -90,16 +90,15 @@ impl Arena {
     pub(crate) fn allocate(self: &Arc<Self>, len: usize) -> Cells {
         let first = lock(&self.room).take(len);
         Cells {
+            spot: Spot::new(self.id, first.unwrap_or(0)),
             arena: Arc::clone(self),
-            first: first.unwrap_or(0),
             len,
         }
     }
 
-    fn zero(&self, first: usize, len: usize) {
-        let spot = Spot::new(self.id, first);
+    fn zero(&self, spot: Spot, len: usize) {
         for block in self.blocks() {
-            if let Some(chunk) = block.existing(spot.chunk) {
+            if let Some(chunk) = block.existing(spot.chunk()) {
                 for at in 0..len {
                     chunk.cell(spot.at(at)).store(0, Relaxed);
                 }
@@ -111,7 +110,7 @@ impl Arena {
 impl Drop for Arena {
     fn drop(&mut self) {
         // Series hold the arena, so they are gone and have zeroed what they had; the spill remains.
-        self.zero(0, SPILL);
+        self.zero(Spot::new(self.id, 0), SPILL);
         lock(&RETIRED).extend(self.blocks());
     }
 }
@@ -140,31 +139,35 @@ impl Room {
     }
 }
 
-/// Where a series' first cell is, and in which registry's blocks.
+/// Where a series' first cell is, and in which registry's blocks. Two plain numbers, so that it travels in registers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spot {
     pub(crate) id: u64,
-    pub(crate) chunk: u16,
-    at: u16,
+    first: u32,
 }
 
 impl Spot {
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "both are below 1024 by construction of the arena"
+        reason = "an arena has fewer than 2^20 cells"
     )]
     const fn new(id: u64, first: usize) -> Self {
         Self {
             id,
-            chunk: (first / CHUNK) as u16,
-            at: (first % CHUNK) as u16,
+            first: first as u32,
         }
+    }
+
+    /// The number of the chunk.
+    #[inline]
+    pub(crate) const fn chunk(self) -> usize {
+        self.first as usize / CHUNK
     }
 
     /// Position in its chunk of the series' cell number `offset`.
     #[inline]
     pub(crate) const fn at(self, offset: usize) -> usize {
-        self.at as usize + offset
+        self.first as usize % CHUNK + offset
     }
 }
 
@@ -174,14 +177,14 @@ impl Spot {
 /// writes to its cells are over and, by the release and acquire in `Arc`, seen.
 #[derive(Debug)]
 pub(crate) struct Cells {
+    spot: Spot,
     arena: Arc<Arena>,
-    first: usize,
     len: usize,
 }
 
 impl Cells {
-    pub(crate) fn spot(&self) -> Spot {
-        Spot::new(self.arena.id, self.first)
+    pub(crate) const fn spot(&self) -> Spot {
+        self.spot
     }
 
     pub(crate) const fn arena(&self) -> &Arc<Arena> {
@@ -190,7 +193,7 @@ impl Cells {
 
     /// Whether no cell was left and what is counted goes nowhere.
     pub(crate) const fn is_spill(&self) -> bool {
-        self.first == 0
+        self.spot.first == 0
     }
 }
 
@@ -199,19 +202,19 @@ impl Drop for Cells {
         if self.is_spill() || self.len == 0 {
             return;
         }
-        self.arena.zero(self.first, self.len);
+        self.arena.zero(self.spot, self.len);
         lock(&self.arena.room)
             .holes
             .entry(self.len)
             .or_default()
-            .push(self.first);
+            .push(self.spot.first as usize);
     }
 }
 
 /// Reads cells of all blocks, remembering the chunks that it looked up last.
 pub(crate) struct Reader {
     blocks: Vec<&'static Block>,
-    number: Option<u16>,
+    number: Option<usize>,
     chunks: Vec<&'static Chunk>,
 }
 
@@ -226,7 +229,7 @@ impl Reader {
     }
 
     /// This chunk of every block that has it.
-    pub(crate) fn chunks(&mut self, number: u16) -> &[&'static Chunk] {
+    pub(crate) fn chunks(&mut self, number: usize) -> &[&'static Chunk] {
         if self.number != Some(number) {
             self.number = Some(number);
             self.chunks.clear();

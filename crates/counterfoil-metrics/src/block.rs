@@ -37,7 +37,7 @@ impl Block {
 
     /// The chunk, made if need be.
     #[inline]
-    pub(crate) fn chunk(&'static self, number: u16) -> &'static Chunk {
+    pub(crate) fn chunk(&'static self, number: usize) -> &'static Chunk {
         match self.existing(number) {
             Some(chunk) => chunk,
             None => self.make(number),
@@ -46,15 +46,14 @@ impl Block {
 
     /// The chunk, if anything was ever written to it.
     #[inline]
-    pub(crate) fn existing(&'static self, number: u16) -> Option<&'static Chunk> {
-        self.chunks[usize::from(number) & (CHUNKS - 1)]
-            .get()
-            .map(|it| &**it)
+    pub(crate) fn existing(&'static self, number: usize) -> Option<&'static Chunk> {
+        self.chunks[number & (CHUNKS - 1)].get().map(|it| &**it)
     }
 
     #[cold]
-    fn make(&'static self, number: u16) -> &'static Chunk {
-        self.chunks[usize::from(number) & (CHUNKS - 1)]
+    #[inline(never)]
+    fn make(&'static self, number: usize) -> &'static Chunk {
+        self.chunks[number & (CHUNKS - 1)]
             .get_or_init(|| Box::new(Chunk([const { AtomicU64::new(0) }; CHUNK])))
     }
 }

@@ -45,7 +45,7 @@ impl Counter {
     #[inline]
     pub fn add_in(&self, block: &ThreadBlock, n: u64) {
         if block.id == self.spot.id {
-            add::<AsOwner>(block.block.chunk(self.spot.chunk), self.spot, n);
+            add::<AsOwner>(block.block.chunk(self.spot.chunk()), self.spot, n);
         } else {
             self.add(n);
         }
@@ -80,8 +80,8 @@ impl Series<Total> {
     #[inline]
     pub(crate) fn add(&self, spot: Spot, n: u64) {
         match access(spot.id, self.arena()) {
-            Access::Owned(block) => add::<AsOwner>(block.chunk(spot.chunk), spot, n),
-            Access::Shared(block) => add::<AsOneOfMany>(block.chunk(spot.chunk), spot, n),
+            Access::Owned(block) => add::<AsOwner>(block.chunk(spot.chunk()), spot, n),
+            Access::Shared(block) => add::<AsOneOfMany>(block.chunk(spot.chunk()), spot, n),
         }
     }
 
@@ -97,7 +97,7 @@ impl Series<Total> {
         }
         let spot = self.cells.spot();
         let base = self.kind.base.load(Relaxed);
-        reader.chunks(spot.chunk).iter().fold(base, |sum, chunk| {
+        reader.chunks(spot.chunk()).iter().fold(base, |sum, chunk| {
             sum.saturating_add(chunk.cell(spot.at(0)).load(Relaxed))
         })
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use counterfoil_core::HistogramValue;
 
-use crate::arena::{Reader, Spot};
+use crate::arena::{HISTOGRAM_EXTRA, Reader, Spot};
 use crate::block::{AsOneOfMany, AsOwner, Chunk, Write};
 use crate::layout::{Finder, Layout};
 use crate::local::{Access, ThreadBlock, access};
@@ -40,35 +40,37 @@ impl Histogram {
     /// Records a value in the histogram's unit.
     #[inline]
     pub fn record(&self, value: f64) {
-        let entry = Entry::plain(&self.layout, value);
-        self.series.add(self.spot, &entry, 1);
+        self.series
+            .add(self.spot, &self.layout.plain, value, Times::ONE);
     }
 
     /// Records a value in this thread's cells, the look-up having been done.
     #[inline]
     pub fn record_in(&self, block: &ThreadBlock, value: f64) {
-        self.add_in(block, &Entry::plain(&self.layout, value));
+        self.add_in(block, &self.layout.plain, value);
     }
 
     /// Records a duration, in a histogram of seconds. Exact at the bounds.
     #[inline]
     pub fn record_duration(&self, elapsed: Duration) {
-        let entry = Entry::nanos(&self.layout, elapsed);
-        self.series.add(self.spot, &entry, 1);
+        let nanos = nanos(elapsed);
+        self.series
+            .add(self.spot, &self.layout.nanos, nanos, Times::ONE);
     }
 
     /// Records a duration in this thread's cells, the look-up having been done.
     #[inline]
     pub fn record_duration_in(&self, block: &ThreadBlock, elapsed: Duration) {
-        self.add_in(block, &Entry::nanos(&self.layout, elapsed));
+        self.add_in(block, &self.layout.nanos, nanos(elapsed));
     }
 
     #[inline]
-    fn add_in(&self, block: &ThreadBlock, entry: &Entry) {
+    fn add_in(&self, block: &ThreadBlock, finder: &Finder, value: f64) {
         if block.id == self.spot.id {
-            entry.add::<AsOwner>(block.block.chunk(self.spot.chunk), self.spot, 1);
+            let chunk = block.block.chunk(self.spot.chunk());
+            add::<AsOwner>(chunk, self.spot, finder, value, Times::ONE);
         } else {
-            self.series.add(self.spot, entry, 1);
+            self.series.add_looked_up(finder, value, Times::ONE);
         }
     }
 
@@ -80,137 +82,134 @@ impl Histogram {
     }
 }
 
-/// What a value adds to which cells.
-pub(crate) struct Entry {
-    /// Buckets, the last included.
-    buckets: usize,
-    bucket: usize,
-    sum: f64,
-    odd: Odd,
+/// How often a value was seen, as both types that are needed.
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    count: u64,
+    weight: f64,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Odd {
-    No,
-    OverCeiling,
-    Refused,
-}
+impl Times {
+    pub(crate) const ONE: Self = Self {
+        count: 1,
+        weight: 1.0,
+    };
 
-impl Entry {
-    #[inline]
-    pub(crate) fn plain(layout: &Layout, value: f64) -> Self {
-        Self::new(layout, &layout.plain, value, 1.0)
-    }
-
-    #[inline]
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "exact up to 104 days; beyond, far above every bound"
-    )]
-    fn nanos(layout: &Layout, elapsed: Duration) -> Self {
-        let nanos = elapsed
-            .as_secs()
-            .saturating_mul(1_000_000_000)
-            .saturating_add(u64::from(elapsed.subsec_nanos()))
-            .min(i64::MAX as u64);
-        // A signed number converts in one instruction, an unsigned one does not.
-        Self::new(layout, &layout.nanos, nanos.cast_signed() as f64, 1e-9)
-    }
-
-    #[inline]
-    fn new(layout: &Layout, finder: &Finder, value: f64, scale: f64) -> Self {
-        if value <= finder.ceiling && value >= f64::MIN {
-            Self {
-                buckets: layout.buckets(),
-                bucket: finder.bucket(value),
-                sum: value * scale,
-                odd: Odd::No,
-            }
-        } else {
-            Self::odd(layout, finder, value, scale)
-        }
-    }
-
-    #[cold]
-    fn odd(layout: &Layout, finder: &Finder, value: f64, scale: f64) -> Self {
-        let refused = value.is_nan() || value < 0.0;
-        let bounded = finder.ceiling * scale < f64::MAX;
-        Self {
-            buckets: layout.buckets(),
-            bucket: layout.buckets() - 1,
-            sum: if refused || !bounded {
-                0.0
-            } else {
-                finder.ceiling * scale
-            },
-            odd: if refused {
-                Odd::Refused
-            } else {
-                Odd::OverCeiling
-            },
-        }
-    }
-
-    #[inline]
-    fn add<W: Write>(&self, chunk: &Chunk, spot: Spot, times: u64) {
-        if self.odd != Odd::No {
-            return self.add_odd::<W>(chunk, spot, times);
-        }
-        W::update(chunk.cell(spot.at(self.bucket)), |it| {
-            it.saturating_add(times)
-        });
-        self.add_sum::<W>(chunk, spot, times);
-    }
-
-    #[inline]
+    #[cfg(feature = "metrics")]
     #[expect(
         clippy::cast_precision_loss,
         reason = "a sum of floats is rounded anyway"
     )]
-    fn add_sum<W: Write>(&self, chunk: &Chunk, spot: Spot, times: u64) {
-        let sum = self.sum * times as f64;
-        W::update(chunk.cell(spot.at(self.buckets)), |it| {
-            (f64::from_bits(it) + sum).to_bits()
-        });
-    }
-
-    #[cold]
-    fn add_odd<W: Write>(&self, chunk: &Chunk, spot: Spot, times: u64) {
-        let apart = match self.odd {
-            Odd::Refused => self.buckets + 2,
-            Odd::OverCeiling | Odd::No => self.buckets + 1,
-        };
-        W::update(chunk.cell(spot.at(apart)), |it| it.saturating_add(times));
-        if self.odd == Odd::OverCeiling {
-            W::update(chunk.cell(spot.at(self.bucket)), |it| {
-                it.saturating_add(times)
-            });
-            self.add_sum::<W>(chunk, spot, times);
+    pub(crate) const fn new(count: u64) -> Self {
+        Self {
+            count,
+            weight: count as f64,
         }
     }
 }
 
-/// The buckets. Cells are: one per bucket, sum, over the ceiling, refused.
+/// A duration as the finder for nanoseconds takes it.
+#[inline]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact up to 104 days; beyond, far above every bound"
+)]
+fn nanos(elapsed: Duration) -> f64 {
+    let nanos = if elapsed.as_secs() < 1 << 33 {
+        elapsed.as_secs() * 1_000_000_000 + u64::from(elapsed.subsec_nanos())
+    } else {
+        i64::MAX as u64
+    };
+    // A signed number converts in one instruction, an unsigned one does not.
+    nanos.cast_signed() as f64
+}
+
+// The cells of a histogram: sum, values over the ceiling, values refused, and then the buckets.
+const SUM: usize = 0;
+const OVER_CEILING: usize = 1;
+const REFUSED: usize = 2;
+const BUCKETS: usize = HISTOGRAM_EXTRA;
+
+#[inline]
+fn add<W: Write>(chunk: &Chunk, spot: Spot, finder: &Finder, value: f64, times: Times) {
+    // False for NaN.
+    if value.abs() <= finder.ceiling {
+        add_to::<W>(
+            chunk,
+            spot,
+            finder.bucket(value),
+            value * finder.scale,
+            times,
+        );
+    } else {
+        add_odd::<W>(chunk, spot, finder, value, times);
+    }
+}
+
+#[inline]
+fn add_to<W: Write>(chunk: &Chunk, spot: Spot, bucket: usize, value: f64, times: Times) {
+    W::update(chunk.cell(spot.at(BUCKETS + bucket)), |it| {
+        it.saturating_add(times.count)
+    });
+    let sum = value * times.weight;
+    W::update(chunk.cell(spot.at(SUM)), |it| {
+        (f64::from_bits(it) + sum).to_bits()
+    });
+}
+
+#[cold]
+#[inline(never)]
+fn add_odd<W: Write>(chunk: &Chunk, spot: Spot, finder: &Finder, value: f64, times: Times) {
+    let bump = |at: usize| W::update(chunk.cell(spot.at(at)), |it| it.saturating_add(times.count));
+    if value.is_nan() || value == f64::NEG_INFINITY {
+        bump(REFUSED);
+    } else if value < 0.0 {
+        add_to::<W>(
+            chunk,
+            spot,
+            finder.bucket(value),
+            value * finder.scale,
+            times,
+        );
+    } else {
+        bump(OVER_CEILING);
+        let stands_for = if finder.ceiling < f64::MAX {
+            finder.ceiling * finder.scale
+        } else {
+            0.0
+        };
+        add_to::<W>(chunk, spot, finder.bounds_len, stands_for, times);
+    }
+}
+
+/// The buckets' bounds.
 #[derive(Debug)]
 pub(crate) struct Distribution(pub(crate) Arc<Layout>);
 
 impl Series<Distribution> {
     #[inline]
-    pub(crate) fn add(&self, spot: Spot, entry: &Entry, times: u64) {
+    pub(crate) fn add(&self, spot: Spot, finder: &Finder, value: f64, times: Times) {
         match access(spot.id, self.arena()) {
-            Access::Owned(block) => entry.add::<AsOwner>(block.chunk(spot.chunk), spot, times),
+            Access::Owned(block) => {
+                add::<AsOwner>(block.chunk(spot.chunk()), spot, finder, value, times);
+            }
             Access::Shared(block) => {
-                entry.add::<AsOneOfMany>(block.chunk(spot.chunk), spot, times);
+                add::<AsOneOfMany>(block.chunk(spot.chunk()), spot, finder, value, times);
             }
         }
     }
 
+    #[cold]
+    #[inline(never)]
+    fn add_looked_up(&self, finder: &Finder, value: f64, times: Times) {
+        self.add(self.cells.spot(), finder, value, times);
+    }
+
     pub(crate) fn read(&self, reader: &mut Reader) -> HistogramValue {
         let layout = &self.kind.0;
-        let buckets = layout.buckets();
         let mut value = HistogramValue {
             bounds: Arc::clone(&layout.bounds),
-            counts: vec![0; buckets],
+            counts: vec![0; layout.buckets()],
             sum: 0.0,
             over_ceiling: 0,
             refused: 0,
@@ -219,14 +218,14 @@ impl Series<Distribution> {
             return value;
         }
         let spot = self.cells.spot();
-        for chunk in reader.chunks(spot.chunk) {
+        for chunk in reader.chunks(spot.chunk()) {
+            let cell = |at: usize| chunk.cell(spot.at(at)).load(Relaxed);
             for (at, count) in value.counts.iter_mut().enumerate() {
-                *count = count.saturating_add(chunk.cell(spot.at(at)).load(Relaxed));
+                *count = count.saturating_add(cell(BUCKETS + at));
             }
-            let apart = |at: usize| chunk.cell(spot.at(buckets + at)).load(Relaxed);
-            value.sum += f64::from_bits(apart(0));
-            value.over_ceiling = value.over_ceiling.saturating_add(apart(1));
-            value.refused = value.refused.saturating_add(apart(2));
+            value.sum += f64::from_bits(cell(SUM));
+            value.over_ceiling = value.over_ceiling.saturating_add(cell(OVER_CEILING));
+            value.refused = value.refused.saturating_add(cell(REFUSED));
         }
         value
     }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use counterfoil_core::names::BOUNDS_MAX;
 
 const SLOTS: usize = 256;
+/// The finest division keeps this many bits off a number's end, 256 slots to a factor of two.
+const FINEST: u32 = 44;
 const NANOS_PER_SECOND: f64 = 1e9;
 
 /// The buckets of a histogram, for values in its own unit and for durations in nanoseconds.
@@ -23,10 +25,15 @@ impl Layout {
             .iter()
             .map(|it| (it * NANOS_PER_SECOND).round())
             .collect();
+        let ceiling_nanos = if ceiling < f64::MAX / NANOS_PER_SECOND {
+            ceiling * NANOS_PER_SECOND
+        } else {
+            f64::MAX
+        };
         Self {
             bounds: bounds.into(),
-            plain: Finder::new(bounds, ceiling),
-            nanos: Finder::new(&scaled, ceiling * NANOS_PER_SECOND),
+            plain: Finder::new(bounds, ceiling, 1.0),
+            nanos: Finder::new(&scaled, ceiling_nanos, 1.0 / NANOS_PER_SECOND),
         }
     }
 
@@ -45,10 +52,15 @@ pub(crate) struct Finder {
     /// Padded with infinity, which no value exceeds.
     bounds: [f64; BOUNDS_MAX + 1],
     below: [u8; SLOTS],
-    shift: u32,
-    base: i64,
-    steps: u32,
+    /// Values above it count apart; the largest finite number where there is no ceiling.
     pub(crate) ceiling: f64,
+    /// What a value is multiplied with to be in the histogram's unit.
+    pub(crate) scale: f64,
+    /// The number of the last bucket.
+    pub(crate) bounds_len: usize,
+    base: i64,
+    shift: u32,
+    steps: u32,
 }
 
 impl Finder {
@@ -56,26 +68,27 @@ impl Finder {
         clippy::cast_possible_truncation,
         reason = "there are at most 63 bounds"
     )]
-    fn new(given: &[f64], ceiling: f64) -> Self {
+    fn new(given: &[f64], ceiling: f64, scale: f64) -> Self {
         let mut bounds = [f64::INFINITY; BOUNDS_MAX + 1];
         bounds[..given.len()].copy_from_slice(given);
         let (first, last) = (given[0], given[given.len() - 1]);
         let mut finder = Self {
             bounds,
             below: [0; SLOTS],
-            shift: 63,
+            shift: FINEST,
             base: 0,
             steps: given.len() as u32,
             ceiling,
+            scale,
+            bounds_len: given.len(),
         };
         if first <= 0.0 {
-            // One slot for all: every bound is compared.
-            finder.shift = 0;
-            finder.base = i64::MAX;
+            // One slot for all, since no slot has a number as high as this base: every bound is compared.
+            finder.base = 1 << 40;
             return finder;
         }
         // The finest division whose slots, from the first bound to the last, fit the table.
-        for shift in 44..63 {
+        for shift in FINEST..63 {
             if slot(last, shift) - slot(first, shift) < SLOTS as i64 {
                 finder.shift = shift;
                 finder.base = slot(first, shift);
@@ -101,20 +114,25 @@ impl Finder {
         reason = "clamped to the table"
     )]
     fn slot(&self, value: f64) -> usize {
-        slot(value, self.shift)
-            .saturating_sub(self.base)
-            .clamp(0, SLOTS as i64 - 1) as usize
+        (slot(value, self.shift) - self.base).clamp(0, SLOTS as i64 - 1) as usize
     }
 
     /// The bucket of a value that is neither NaN nor infinite: the first whose bound is not below it.
     #[inline]
     pub(crate) fn bucket(&self, value: f64) -> usize {
-        let mut bucket = usize::from(self.below[self.slot(value)]);
-        for _ in 0..self.steps {
-            // The mask changes nothing: the padding stops the count at the number of bounds.
-            bucket += usize::from(self.bounds[bucket & BOUNDS_MAX] < value);
+        let mut bucket = self.next(usize::from(self.below[self.slot(value)]), value);
+        if self.steps > 1 {
+            for _ in 1..self.steps {
+                bucket = self.next(bucket, value);
+            }
         }
         bucket
+    }
+
+    #[inline]
+    fn next(&self, bucket: usize, value: f64) -> usize {
+        // The mask changes nothing: the padding stops the count at the number of bounds.
+        bucket + usize::from(self.bounds[bucket & BOUNDS_MAX] < value)
     }
 }
 
@@ -165,7 +183,7 @@ mod tests {
                 .collect();
             bounds.sort_by(f64::total_cmp);
             bounds.dedup();
-            let finder = Finder::new(&bounds, f64::MAX);
+            let finder = Finder::new(&bounds, f64::MAX, 1.0);
             let nearby = bounds.iter().flat_map(|it| [*it, it.next_up(), it.next_down(), it * 1.001]);
             for value in values.into_iter().chain(nearby) {
                 prop_assert_eq!(finder.bucket(value), by_comparison(&bounds, value), "{} in {:?}", value, bounds);

@@ -13,7 +13,7 @@ use metrics::{
 use crate::counter::Total;
 use crate::family::{Opened, Pairs, read, write};
 use crate::gauge::Last;
-use crate::histogram::{Distribution, Entry};
+use crate::histogram::{Distribution, Times};
 use crate::layout::Layout;
 use crate::series::Series;
 use crate::{Counter, Error, ErrorKind, Gauge, Handle, Histogram, Registry};
@@ -185,15 +185,15 @@ impl GaugeFn for Series<Last> {
 
 impl HistogramFn for Series<Distribution> {
     fn record(&self, value: f64) {
-        self.record_many(value, 1);
+        self.add(self.cells.spot(), &self.kind.0.plain, value, Times::ONE);
     }
 
-    #[inline]
     fn record_many(&self, value: f64, count: usize) {
         self.add(
             self.cells.spot(),
-            &Entry::plain(&self.kind.0, value),
-            count as u64,
+            &self.kind.0.plain,
+            value,
+            Times::new(count as u64),
         );
     }
 }

@@ -34,9 +34,9 @@ impl UpDownCounter {
     #[inline]
     pub fn add(&self, n: i64) {
         match access(self.spot.id, self.series.arena()) {
-            Access::Owned(block) => add::<AsOwner>(block.chunk(self.spot.chunk), self.spot, n),
+            Access::Owned(block) => add::<AsOwner>(block.chunk(self.spot.chunk()), self.spot, n),
             Access::Shared(block) => {
-                add::<AsOneOfMany>(block.chunk(self.spot.chunk), self.spot, n);
+                add::<AsOneOfMany>(block.chunk(self.spot.chunk()), self.spot, n);
             }
         }
     }
@@ -45,7 +45,7 @@ impl UpDownCounter {
     #[inline]
     pub fn add_in(&self, block: &ThreadBlock, n: i64) {
         if block.id == self.spot.id {
-            add::<AsOwner>(block.block.chunk(self.spot.chunk), self.spot, n);
+            add::<AsOwner>(block.block.chunk(self.spot.chunk()), self.spot, n);
         } else {
             self.add(n);
         }
@@ -74,7 +74,7 @@ impl Series<Balance> {
         }
         let spot = self.cells.spot();
         reader
-            .chunks(spot.chunk)
+            .chunks(spot.chunk())
             .iter()
             .fold(0_u64, |sum, chunk| {
                 sum.wrapping_add(chunk.cell(spot.at(0)).load(Relaxed))

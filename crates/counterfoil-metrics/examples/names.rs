@@ -1,0 +1,78 @@
+//! Lints the table of our telemetry names and checks, or writes, the reference page that is generated from it.
+//!
+//! ```text
+//! cargo run -p counterfoil-metrics --example names -- --check docs/reference/metrics.md
+//! cargo run -p counterfoil-metrics --example names -- --bless docs/reference/metrics.md
+//! ```
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for the terminal"
+)]
+
+use std::process::ExitCode;
+use std::{env, fs};
+
+use counterfoil_core::names::TABLE;
+
+const INTRODUCTION: &str = "\
+# Metrics
+
+What Counterfoil measures of itself and of the lease fabric. This page is generated from the table in
+`crates/counterfoil-core/src/names.rs`; after a change there, run
+`cargo run -p counterfoil-metrics --example names -- --bless docs/reference/metrics.md`.
+
+Durations are in seconds and sizes in bytes. Prometheus names are derived from the OpenTelemetry ones. Label values come
+from closed sets, except those of `metric` (names of metrics) and `kind` (kinds of audit records); a family with more label
+sets than the registry allows has a series `{overflow=\"true\"}` for the rest.
+
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments[..] {
+        ["--check", path] => lint().and_then(|()| check(path)),
+        ["--bless", path] => lint().and_then(|()| bless(path)),
+        _ => Err("give --check FILE or --bless FILE".into()),
+    };
+    match outcome {
+        Ok(done) => {
+            println!("{done}");
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn lint() -> Result<(), String> {
+    let violations: Vec<_> = TABLE.check().iter().map(ToString::to_string).collect();
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(violations.join("\n"))
+    }
+}
+
+fn page() -> String {
+    format!("{INTRODUCTION}{}", TABLE.to_markdown())
+}
+
+fn check(path: &str) -> Result<String, String> {
+    let found = fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))?;
+    if found == page() {
+        Ok(format!("{path} says what the table says"))
+    } else {
+        Err(format!(
+            "{path} is stale; write it anew with: cargo run -p counterfoil-metrics --example names -- --bless {path}"
+        ))
+    }
+}
+
+fn bless(path: &str) -> Result<String, String> {
+    fs::write(path, page()).map_err(|error| format!("cannot write {path}: {error}"))?;
+    Ok(format!("wrote {path}"))
+}
