@@ -1,1 +1,97 @@
-//! One call, three layers: metrics, events and a tamper-evident audit chain
+//! One call, three layers: metrics, events and a tamper-evident audit chain, under the same keys.
+//!
+//! **What it is.** [`Observer`]: a lifecycle event of a leased or shared resource is recorded once and reaches the metrics
+//! (is this happening a lot?), the event ring (what was happening around the spike?) and the audit chain (what exactly was
+//! sealed, and can I prove it?). [`Current`] and [`InContext`] carry the context of a task. The rest is re-exports, so that a
+//! service depends on one crate.
+//!
+//! **Who should depend on it.** Services. Libraries that only count take the `metrics` facade; backends take the one contract
+//! crate that they implement.
+//!
+//! **What it will never do.** Need an async runtime, start a thread that no layer asked for, derive one layer from another,
+//! or choose a backend by feature: a feature makes a backend available, a builder is told to use it.
+//!
+//! ```
+//! # #[cfg(all(feature = "metrics", feature = "events", feature = "audit"))] {
+//! use std::time::Duration;
+//! use counterfoil::audit::AuditLog;
+//! use counterfoil::{Context, LeaseId, Name, Observer, ResourceType, WorkloadIdentity};
+//!
+//! # let directory = tempfile::tempdir().unwrap();
+//! let log = AuditLog::builder(directory.path().join("audit"), "audit.example.com/leases").open()?;
+//! let observer = Observer::builder().audit(log).build();
+//!
+//! let ctx = Context::new(WorkloadIdentity::tenant_only("acme"));
+//! let node = Name::new("node-a");
+//! let receipt = observer.lease_acquired(&ctx, ResourceType::Mem, LeaseId(7), &node, 4096);
+//! receipt.wait_durable(Duration::from_secs(5))?;
+//!
+//! assert_eq!(observer.metrics().leases_total.get(), 1);
+//! assert_eq!(observer.events().len(), 1);
+//! assert!(observer.close(Duration::from_secs(5)).is_some_and(|report| report.finished));
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod builder;
+mod current;
+#[cfg(feature = "audit")]
+mod domain_record;
+mod failed_operation;
+#[cfg(feature = "metrics")]
+mod figures;
+mod local;
+mod observer;
+mod receipt;
+
+pub use counterfoil_core::{
+    AccountingTag, ChainId, Clock, Context, Digest, Event, EventWords, FabricError, FabricEvent,
+    Head, HistogramValue, LeaseId, MetricFamily, MetricKind, MetricSnapshot, MetricValue, Name,
+    OpType, REDACTED, Redact, RequestId, ResourceType, Sensitive, Series, SeriesMeta, SpanId,
+    SystemClock, Ticks, Timeline, Timestamp, TraceContext, TraceId, WorkloadIdentity, instruments,
+    names,
+};
+
+pub use builder::ObserverBuilder;
+pub use current::{ContextSource, Current, Entered, InContext, WithContext};
+#[cfg(feature = "audit")]
+pub use domain_record::DomainRecord;
+pub use failed_operation::FailedOperation;
+pub use observer::Observer;
+pub use receipt::Receipt;
+
+/// The heads of chains, and where they are kept (`counterfoil-anchor`).
+#[cfg(feature = "audit")]
+pub mod anchor {
+    pub use counterfoil_anchor::*;
+}
+
+/// The tamper-evident audit chain (`counterfoil-audit`).
+#[cfg(feature = "audit")]
+pub mod audit {
+    pub use counterfoil_audit::*;
+}
+
+/// The ring of recent events (`counterfoil-events`).
+#[cfg(feature = "events")]
+pub mod events {
+    pub use counterfoil_events::*;
+}
+
+/// Per-thread instruments (`counterfoil-metrics`).
+#[cfg(feature = "metrics")]
+pub mod metrics {
+    pub use counterfoil_metrics::*;
+}
+
+/// Prometheus text (`counterfoil-exporter-prometheus`).
+#[cfg(feature = "prometheus")]
+pub mod prometheus {
+    pub use counterfoil_exporter_prometheus::*;
+}
+
+/// Keys that seal and check (`counterfoil-signer`).
+#[cfg(feature = "audit")]
+pub mod signer {
+    pub use counterfoil_signer::*;
+}

@@ -1,0 +1,106 @@
+//! Settings of an observer.
+
+use std::sync::Arc;
+
+use counterfoil_core::{Clock, Context, SystemClock, WorkloadIdentity};
+
+use crate::Observer;
+use crate::observer::Inner;
+
+/// Settings of an [`Observer`]. What is not chosen has a default that works: a registry and a ring of their own, the
+/// machine's clock, no audit log.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct ObserverBuilder {
+    clock: Option<Arc<dyn Clock>>,
+    default_context: Option<Context>,
+    #[cfg(feature = "metrics")]
+    registry: Option<counterfoil_metrics::Registry>,
+    #[cfg(feature = "events")]
+    events: Option<counterfoil_events::EventRingBuffer>,
+    #[cfg(feature = "audit")]
+    audit: Option<counterfoil_audit::AuditLog>,
+}
+
+impl ObserverBuilder {
+    /// Where calls take their time from. An audit log or a ring that is given must use the same clock: stamps are compared
+    /// within a layer and translated by the layer's own clock.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// The context of calls with [`Current`](crate::Current) where none was entered: the tenant `unknown` unless told.
+    pub fn default_context(mut self, context: Context) -> Self {
+        self.default_context = Some(context);
+        self
+    }
+
+    /// Counts in this registry, which may hold an application's own instruments as well.
+    #[cfg(feature = "metrics")]
+    pub fn registry(mut self, registry: counterfoil_metrics::Registry) -> Self {
+        self.registry = Some(registry);
+        self
+    }
+
+    /// Keeps events in this ring.
+    #[cfg(feature = "events")]
+    pub fn events(mut self, events: counterfoil_events::EventRingBuffer) -> Self {
+        self.events = Some(events);
+        self
+    }
+
+    /// Seals records in this log.
+    #[cfg(feature = "audit")]
+    pub fn audit(mut self, log: counterfoil_audit::AuditLog) -> Self {
+        self.audit = Some(log);
+        self
+    }
+
+    /// Puts the layers together and registers their figures with the metrics.
+    #[must_use]
+    pub fn build(self) -> Observer {
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        #[cfg(feature = "metrics")]
+        let registry = self.registry.unwrap_or_default();
+        #[cfg(feature = "events")]
+        let events = self.events.unwrap_or_else(|| default_ring(&clock));
+        #[cfg(feature = "audit")]
+        let audit = self.audit;
+        Observer::of(Inner {
+            default_context: self
+                .default_context
+                .unwrap_or_else(|| Context::new(WorkloadIdentity::tenant_only("unknown"))),
+            clock,
+            #[cfg(feature = "metrics")]
+            metrics: counterfoil_metrics::FabricMetrics::new(&registry),
+            #[cfg(feature = "metrics")]
+            _observed: vec![
+                #[cfg(feature = "events")]
+                Some(crate::figures::of_events(&registry, &events)),
+                #[cfg(feature = "audit")]
+                audit
+                    .as_ref()
+                    .map(|log| crate::figures::of_audit(&registry, log)),
+            ],
+            #[cfg(feature = "metrics")]
+            registry,
+            #[cfg(feature = "events")]
+            events,
+            #[cfg(feature = "audit")]
+            audit,
+        })
+    }
+}
+
+#[cfg(feature = "events")]
+fn default_ring(clock: &Arc<dyn Clock>) -> counterfoil_events::EventRingBuffer {
+    let ring = counterfoil_events::EventRingBuffer::builder()
+        .clock(Arc::clone(clock))
+        .build();
+    #[expect(
+        clippy::expect_used,
+        reason = "only sizes can be refused, and these are the crate's own"
+    )]
+    ring.expect("the default sizes are valid")
+}

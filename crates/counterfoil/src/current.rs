@@ -1,0 +1,185 @@
+//! The context of the running task: set once, found without being passed.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task;
+
+use counterfoil_core::Context;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Arc<Context>>> = const { RefCell::new(None) };
+}
+
+/// Where a lifecycle call takes its context from: a [`Context`] in the caller's hand, or [`Current`].
+///
+/// Sealed: these two ways are all there are.
+pub trait ContextSource: sealed::Sealed {
+    /// Calls `f` with the context, or with `fallback` where this source has none.
+    #[doc(hidden)]
+    fn with_context<R>(&self, fallback: &Context, f: impl FnOnce(&Context) -> R) -> R;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for counterfoil_core::Context {}
+    impl Sealed for std::sync::Arc<counterfoil_core::Context> {}
+    impl Sealed for super::Current {}
+}
+
+impl ContextSource for Context {
+    #[inline]
+    fn with_context<R>(&self, _fallback: &Self, f: impl FnOnce(&Self) -> R) -> R {
+        f(self)
+    }
+}
+
+impl ContextSource for Arc<Context> {
+    #[inline]
+    fn with_context<R>(&self, _fallback: &Context, f: impl FnOnce(&Context) -> R) -> R {
+        f(self)
+    }
+}
+
+/// The context that the running task was given by [`Current::enter`] or [`InContext::in_context`].
+///
+/// Where none was given, a call takes the observer's own default context, so nothing is lost for want of one.
+///
+/// ```
+/// use counterfoil::{Context, Current, WorkloadIdentity};
+/// let context = Context::new(WorkloadIdentity::tenant_only("acme"));
+/// let _entered = Current::enter(context);
+/// assert_eq!(Current::get().unwrap().tenant(), "acme");
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a marker, written as a value at each call"
+)]
+pub struct Current;
+
+impl Current {
+    /// Makes `context` the current one of this thread until the guard is dropped; guards nest.
+    ///
+    /// In asynchronous code use [`InContext`] instead: a guard that is held over an `.await` would stay on the thread while
+    /// another task runs there.
+    pub fn enter(context: impl Into<Arc<Context>>) -> Entered {
+        Entered {
+            previous: swap(Some(context.into())),
+            not_send: std::marker::PhantomData,
+        }
+    }
+
+    /// The current context of this thread, if one was set.
+    #[must_use]
+    pub fn get() -> Option<Arc<Context>> {
+        CURRENT
+            .try_with(|current| current.borrow().clone())
+            .ok()
+            .flatten()
+    }
+}
+
+impl ContextSource for Current {
+    #[inline]
+    fn with_context<R>(&self, fallback: &Context, f: impl FnOnce(&Context) -> R) -> R {
+        let mut f = Some(f);
+        let found = CURRENT.try_with(|current| {
+            let current = current.borrow();
+            f.take().map(|f| f(current.as_deref().unwrap_or(fallback)))
+        });
+        match (found, f) {
+            (Ok(Some(result)), _) => result,
+            // The thread-local is gone: the call comes from a destructor at the end of the thread.
+            (_, Some(f)) => f(fallback),
+            (_, None) => unreachable!("whoever takes `f` returns its result"),
+        }
+    }
+}
+
+/// Restores the context that was current before, when dropped.
+#[must_use = "the context is current only while this guard lives"]
+pub struct Entered {
+    previous: Option<Arc<Context>>,
+    not_send: std::marker::PhantomData<*const ()>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        drop(swap(self.previous.take()));
+    }
+}
+
+impl fmt::Debug for Entered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entered").finish_non_exhaustive()
+    }
+}
+
+fn swap(next: Option<Arc<Context>>) -> Option<Arc<Context>> {
+    CURRENT
+        .try_with(|current| current.replace(next))
+        .ok()
+        .flatten()
+}
+
+/// Carries a context along with a future, on whichever thread it is polled.
+///
+/// Spawned tasks do not inherit a context; say which one they have:
+///
+/// ```
+/// use counterfoil::{Context, Current, InContext, WorkloadIdentity};
+///
+/// # tokio::runtime::Builder::new_multi_thread().build().unwrap().block_on(async {
+/// let context = Context::new(WorkloadIdentity::tenant_only("acme"));
+/// let tenant = tokio::spawn(
+///     async { Current::get().map(|context| context.tenant().to_owned()) }.in_context(context),
+/// );
+/// assert_eq!(tenant.await.unwrap().as_deref(), Some("acme"));
+/// # });
+/// ```
+pub trait InContext: Future + Sized {
+    /// This future, with `context` as the current one while it is polled.
+    fn in_context(self, context: impl Into<Arc<Context>>) -> WithContext<Self> {
+        WithContext {
+            context: Some(context.into()),
+            future: Box::pin(self),
+        }
+    }
+
+    /// This future, with the context that is current now; unchanged where there is none.
+    fn in_current_context(self) -> WithContext<Self> {
+        WithContext {
+            context: Current::get(),
+            future: Box::pin(self),
+        }
+    }
+}
+
+impl<F: Future> InContext for F {}
+
+/// See [`InContext`]. The future is boxed once, which is what keeps pinning it free of `unsafe`.
+#[must_use = "futures do nothing unless polled"]
+pub struct WithContext<F> {
+    context: Option<Arc<Context>>,
+    future: Pin<Box<F>>,
+}
+
+impl<F: Future> Future for WithContext<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> task::Poll<F::Output> {
+        let _entered = self.context.clone().map(Current::enter);
+        self.future.as_mut().poll(cx)
+    }
+}
+
+impl<F> fmt::Debug for WithContext<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WithContext")
+            .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,54 @@
+//! The figures of ring and audit log as metrics, read when a snapshot is taken.
+
+#[cfg(any(feature = "events", feature = "audit"))]
+use counterfoil_core::names;
+#[cfg(any(feature = "events", feature = "audit"))]
+use counterfoil_metrics::{Observed, Registry};
+
+/// The ring's own figures.
+#[cfg(feature = "events")]
+pub(crate) fn of_events(
+    registry: &Registry,
+    events: &counterfoil_events::EventRingBuffer,
+) -> Observed {
+    let events = events.clone();
+    registry.observe(move |out| {
+        out.counter(&names::EVENT_OFFERED, &[], events.offered());
+        out.counter(&names::EVENT_OVERWRITTEN, &[], events.overwritten());
+        out.up_down_counter(
+            &names::EVENT_RING_CAPACITY,
+            &[],
+            signed(events.capacity() as u64),
+        );
+    })
+}
+
+/// The audit log's own figures.
+#[cfg(feature = "audit")]
+pub(crate) fn of_audit(registry: &Registry, log: &counterfoil_audit::AuditLog) -> Observed {
+    let figures = log.figures_reader();
+    registry.observe(move |out| {
+        let now = figures.read();
+        out.counter(&names::AUDIT_RECORD_OFFERED, &[], now.offered);
+        out.counter(&names::AUDIT_RECORD_STORED, &[], now.stored);
+        out.counter(&names::AUDIT_RECORD_REJECTED, &[], now.rejected);
+        out.counter(&names::AUDIT_RECORD_DROPPED, &[], now.dropped);
+        out.counter(&names::AUDIT_RECORD_LOST, &[], now.declared_lost);
+        out.up_down_counter(&names::AUDIT_QUEUE_SIZE, &[], signed(now.queued));
+        out.up_down_counter(&names::AUDIT_DURABLE_LAG, &[], signed(now.unsynced_records));
+        out.counter(&names::AUDIT_SYNC_FAILED, &[], now.poisoned_segments);
+        out.up_down_counter(
+            &names::AUDIT_ANCHOR_LAG,
+            &[],
+            signed(now.durable_seq.saturating_sub(now.anchored_seq)),
+        );
+        if let Some(age) = now.anchor_age {
+            out.gauge(&names::AUDIT_ANCHOR_AGE, &[], age.as_secs_f64());
+        }
+    })
+}
+
+#[cfg(any(feature = "events", feature = "audit"))]
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,214 @@
+//! Which call reaches which layer, and with which keys.
+
+use std::time::Duration;
+
+use counterfoil::audit::{ExtensionKind, Object};
+use counterfoil::{
+    DomainRecord, FabricError, FailedOperation, LeaseId, MetricValue, Name, OpType, ResourceType,
+};
+
+use crate::support::{Bench, context};
+
+#[test]
+fn a_lease_call_reaches_all_layers_under_the_same_keys() {
+    let bench = Bench::new();
+    let ctx = context();
+    bench.observer.lease_acquired(
+        &ctx,
+        ResourceType::Mem,
+        LeaseId(7),
+        &Name::new("node-a"),
+        4096,
+    );
+
+    assert_eq!(bench.observer.metrics().leases_total.get(), 1);
+    assert_eq!(bench.observer.metrics().leases_active.get(), 1);
+    let snapshot = bench.observer.events().snapshot();
+    let [event] = snapshot.events() else {
+        panic!("{snapshot:?}")
+    };
+    assert_eq!(
+        (event.event.kind_name(), &event.context),
+        ("lease_acquired", &ctx)
+    );
+    let sealed = bench.sealed();
+    let [body] = sealed.as_slice() else {
+        panic!("{sealed:?}")
+    };
+    assert_eq!(body["event"]["kind"], "lease_allocated");
+    assert_eq!(body["event"]["data"]["bytes"], "4096");
+    assert_eq!(body["keys"]["lease"], "7");
+    assert_eq!(body["keys"]["node"], "node-a");
+    assert_eq!(body["keys"]["request"], "req-1");
+    assert_eq!(body["keys"]["trace"], "0af7651916cd43dd8448eb211c80319c");
+    assert_eq!(body["who"]["tenant"], "acme");
+    assert_eq!(body["who"]["workload"], "train");
+}
+
+#[test]
+fn the_life_of_a_lease_leaves_none_active_and_each_step_sealed_in_order() {
+    let bench = Bench::new();
+    let (ctx, node, lease) = (context(), Name::new("node-a"), LeaseId(7));
+    let cpu = ResourceType::Cpu;
+    bench.observer.lease_acquired(&ctx, cpu, lease, &node, 0);
+    bench
+        .observer
+        .lease_renewed(&ctx, cpu, lease, &node, Duration::from_secs(30));
+    bench.observer.lease_released(&ctx, cpu, lease, &node);
+    bench.observer.lease_acquired(&ctx, cpu, lease, &node, 0);
+    bench.observer.lease_expired(&ctx, cpu, lease, &node);
+    bench.observer.lease_acquired(&ctx, cpu, lease, &node, 0);
+    bench.observer.lease_preempted(
+        &ctx,
+        cpu,
+        lease,
+        &node,
+        Some(LeaseId(8)),
+        &Name::new("pressure"),
+    );
+
+    let metrics = bench.observer.metrics();
+    assert_eq!(metrics.leases_active.get(), 0);
+    assert_eq!(metrics.leases_total.get(), 3);
+    assert_eq!(
+        metrics.leases_renewed.get() + metrics.leases_released.get(),
+        2
+    );
+    assert_eq!(
+        metrics.leases_expired.get() + metrics.leases_preempted.get(),
+        2
+    );
+    let kinds: Vec<_> = bench
+        .sealed()
+        .iter()
+        .map(|body| body["event"]["kind"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "lease_allocated",
+            "lease_renewed",
+            "lease_released",
+            "lease_allocated",
+            "lease_expired",
+            "lease_allocated",
+            "lease_preempted",
+        ]
+    );
+}
+
+#[test]
+fn an_operation_that_succeeds_is_counted_and_nothing_else() {
+    let bench = Bench::new();
+    bench
+        .observer
+        .operation(OpType::Read, Duration::from_micros(120), 4096);
+    assert_eq!(bench.observer.metrics().operation_bytes.get(), 4096);
+    assert!(bench.observer.events().is_empty());
+    assert!(bench.sealed().is_empty());
+}
+
+#[test]
+fn an_operation_that_fails_reaches_all_layers() {
+    let bench = Bench::new();
+    let node = Name::new("node-a");
+    let failed = FailedOperation::new(OpType::Write, FabricError::Disconnected)
+        .lease(LeaseId(7))
+        .node(&node)
+        .elapsed(Duration::from_micros(240))
+        .bytes(8192);
+    bench.observer.operation_failed(&context(), failed);
+    assert_eq!(bench.observer.metrics().operation_errors.get(), 1);
+    assert_eq!(bench.observer.events().len(), 1);
+    let sealed = bench.sealed();
+    assert_eq!(sealed[0]["event"]["kind"], "operation_failed");
+    assert_eq!(sealed[0]["event"]["outcome"], "failure");
+    assert_eq!(sealed[0]["event"]["data"]["error"], "disconnected");
+}
+
+#[test]
+fn a_record_of_another_domain_reaches_all_layers() {
+    let bench = Bench::new();
+    let kind = ExtensionKind::new(&Name::new("vault.object_put")).unwrap();
+    let mut data = Object::new();
+    data.insert("bucket", "b-1").unwrap();
+    bench.observer.record(
+        &context(),
+        DomainRecord::new(&kind, data).lease(LeaseId(9)).value(4096),
+    );
+    assert_eq!(bench.observer.metrics().custom_events.get(), 1);
+    assert_eq!(
+        bench.observer.events().snapshot().events()[0]
+            .event
+            .kind_name(),
+        "vault.object_put"
+    );
+    let sealed = bench.sealed();
+    assert_eq!(sealed[0]["event"]["kind"], "vault.object_put");
+    assert_eq!(sealed[0]["event"]["data"]["bucket"], "b-1");
+    assert_eq!(sealed[0]["keys"]["lease"], "9");
+}
+
+#[test]
+fn a_name_that_the_table_has_no_room_for_is_sealed_in_full() {
+    let bench = Bench::new();
+    let long = "n".repeat(900);
+    bench.observer.reconnected(&context(), &Name::new(&long));
+    assert_eq!(
+        bench.observer.events().snapshot().events()[0]
+            .event
+            .node()
+            .unwrap()
+            .as_str(),
+        "overflow"
+    );
+    assert_eq!(bench.sealed()[0]["keys"]["node"], long);
+}
+
+#[test]
+fn the_figures_of_ring_and_log_are_metrics() {
+    let bench = Bench::new();
+    let receipt = bench.observer.lease_expired(
+        &context(),
+        ResourceType::Gpu,
+        LeaseId(1),
+        &Name::new("node-a"),
+    );
+    receipt.wait_durable(crate::support::PATIENCE).unwrap();
+    let snapshot = bench.observer.snapshot();
+    let counter = |name: &str| {
+        let family = snapshot
+            .families
+            .iter()
+            .find(|family| &*family.name == name)
+            .unwrap();
+        match family.series[0].value {
+            MetricValue::Counter(total) => total,
+            ref other => panic!("{name} is {other:?}"),
+        }
+    };
+    assert_eq!(counter("counterfoil.event.offered"), 1);
+    assert_eq!(counter("counterfoil.audit.record.offered"), 1);
+    assert_eq!(counter("counterfoil.audit.record.stored"), 1);
+}
+
+#[test]
+fn after_the_log_is_closed_a_receipt_says_so_and_the_other_layers_go_on() {
+    let bench = Bench::new();
+    assert!(
+        bench
+            .observer
+            .close(crate::support::PATIENCE)
+            .unwrap()
+            .finished
+    );
+    let receipt = bench.observer.lease_expired(
+        &context(),
+        ResourceType::Net,
+        LeaseId(1),
+        &Name::new("node-a"),
+    );
+    assert!(receipt.queued().is_err());
+    assert_eq!(bench.observer.metrics().leases_expired.get(), 1);
+    assert_eq!(bench.observer.events().len(), 1);
+}

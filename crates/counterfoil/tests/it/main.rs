@@ -1,0 +1,12 @@
+//! One call reaches three layers, from every kind of thread.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failure is a panic in a test and in what it calls"
+)]
+
+mod context;
+mod layers;
+mod runtimes;
+mod support;
+mod threads;
