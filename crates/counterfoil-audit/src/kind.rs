@@ -181,6 +181,12 @@ impl ExtensionKind {
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
+
+    /// The text as the name that it was made of.
+    #[must_use]
+    pub const fn name(&self) -> &Name {
+        &self.0
+    }
 }
 
 /// Whether `text` follows the grammar of [`ExtensionKind`].

@@ -34,7 +34,7 @@ pub use input::{AuditInput, Keys, Src, Who};
 pub use kind::{AuditEventKind, ExtensionKind, Outcome};
 pub use line::MAX_LINE;
 pub use log::{
-    AuditLog, AuditLogBuilder, CloseReport, Figures, FileSystem, LaneWriter, LogFile, Offer,
+    AuditLog, AuditLogBuilder, CloseReport, Figures, FiguresReader, FileSystem, LaneWriter, LogFile, Offer,
     OnConflict, OnFailure, Opened, OwnedTicket, Settled, StdFiles, Ticket, WhenFull,
 };
 pub use metadata::Metadata;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use counterfoil_core::{ChainId, Clock, Context, EventWords, FabricEvent, Head, Ticks, Timestamp};
 
 use crate::log::builder::AuditLogBuilder;
-use crate::log::figures::Figures;
+use crate::log::figures::{Figures, FiguresReader};
 use crate::log::lane::{Claim, Offer};
 use crate::log::local;
 use crate::log::opening::{Opened, Running};
@@ -139,7 +139,7 @@ impl AuditLog {
     pub fn append_event(&self, event: &FabricEvent, context: &Context) -> Ticket<'_> {
         let words = EventWords::encode(event, context, self.shared.clock.ticks());
         if !words.is_exact() {
-            return self.append(unassigned_event(event, context));
+            return self.append(AuditInput::unassigned_event(event, context));
         }
         let own = local::offer(&self.shared.intake, |claim| claim.offer(words.used()));
         let offer = own.unwrap_or_else(|| self.shared.intake.offer_shared(words.used()));
@@ -174,6 +174,12 @@ impl AuditLog {
     #[must_use]
     pub fn figures(&self) -> Figures {
         self.shared.figures()
+    }
+
+    /// A handle that reads [`figures`](Self::figures) and outlives the borrow of the log.
+    #[must_use]
+    pub fn figures_reader(&self) -> FiguresReader {
+        FiguresReader(Arc::clone(&self.shared))
     }
 
     /// The last head that was computed and is durable: at each anchor. `None` before the first.
@@ -283,7 +289,7 @@ impl LaneWriter {
         if words.is_exact() {
             self.claim.offer(words.used())
         } else {
-            let input = unassigned_event(event, context);
+            let input = AuditInput::unassigned_event(event, context);
             self.claim.offer_input(input, words.ticks().0)
         }
     }
@@ -306,10 +312,12 @@ impl AuditInput {
     pub fn unassigned(data: AuditEventData) -> Self {
         Self::new(data, nowhere())
     }
-}
 
-fn unassigned_event(event: &FabricEvent, context: &Context) -> AuditInput {
-    AuditInput::from_event(event, context, nowhere())
+    /// The record of a lifecycle event, to be handed to an [`AuditLog`] as [`unassigned`](Self::unassigned) is.
+    #[must_use]
+    pub fn unassigned_event(event: &FabricEvent, context: &Context) -> Self {
+        Self::from_event(event, context, nowhere())
+    }
 }
 
 fn nowhere() -> Src {

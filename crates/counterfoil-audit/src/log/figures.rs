@@ -1,5 +1,7 @@
 //! The log in figures, for metrics and health.
 
+use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -54,6 +56,25 @@ pub struct Figures {
     pub clock_steps: u64,
     /// What an operator has to look at, in a sentence: the log stopped, a segment was poisoned, or anchoring fails.
     pub alarm: Option<String>,
+}
+
+/// Reads a log's figures from elsewhere: from the callback of a metric, say. It keeps neither the log open nor its threads
+/// alive; after the log is closed it goes on giving the last figures.
+#[derive(Clone)]
+pub struct FiguresReader(pub(crate) Arc<Shared>);
+
+impl FiguresReader {
+    /// The figures now.
+    #[must_use]
+    pub fn read(&self) -> Figures {
+        self.0.figures()
+    }
+}
+
+impl fmt::Debug for FiguresReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FiguresReader").field(&self.read()).finish()
+    }
 }
 
 impl Shared {

@@ -28,7 +28,7 @@ mod waiters;
 
 pub use audit_log::{AuditLog, CloseReport, LaneWriter};
 pub use builder::AuditLogBuilder;
-pub use figures::Figures;
+pub use figures::{Figures, FiguresReader};
 pub use files::{FileSystem, LogFile, StdFiles};
 pub use lane::Offer;
 pub use opening::Opened;

@@ -23,7 +23,7 @@ fn many_short_threads_lose_nothing_in_any_layer() {
             for thread in 0..4 {
                 let observer = &bench.observer;
                 scope.spawn(move || {
-                    (0..5).for_each(|call| expire(observer, round * 100 + thread * 10 + call))
+                    (0..5).for_each(|call| expire(observer, round * 100 + thread * 10 + call));
                 });
             }
         });
