@@ -1,5 +1,97 @@
-//! Verifying logs of any size (audit specification §9 to §13).
+//! Verifying logs of any size (audit specification §10 to §13).
+//!
+//! The head is read first, then the log, once and in constant memory (but for one small entry per lane). Everything that is
+//! wrong is reported, not only the first. Integrity and completeness are two verdicts.
+//!
+//! ```
+//! use counterfoil_audit::verify::{Verdict, VerifyOptions, verify_reader};
+//! let report = verify_reader(std::io::empty(), "nothing", &VerifyOptions::new());
+//! // Nothing verified is never VALID.
+//! assert_eq!((report.verdict, report.exit_code()), (Verdict::Incomplete, 3));
+//! ```
 
+mod batch;
+mod findings;
+mod heads;
+mod judge;
+mod lanes;
+mod policy;
 mod reason;
+mod report;
+mod run;
+mod source;
 
+use std::io::Read;
+use std::path::Path;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use counterfoil_core::Timestamp;
+use counterfoil_signer::Keyring;
+
+pub use heads::{GivenHead, KeyReader};
 pub use reason::{Reason, Verdict};
+pub use report::{Completeness, Failure, LaneReport, Report, Tail};
+
+/// How a log is verified.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct VerifyOptions<'a> {
+    /// The head that is trusted; without one the verdict is at best INCOMPLETE.
+    pub head: Option<GivenHead>,
+    /// The keys that are trusted: the log's key by the chain's id, its record key by the id with `/record` behind it.
+    pub keys: &'a Keyring,
+    /// Reads keys that the log names, so that a signature that fails under one is found although the key was not given.
+    /// Without it such signatures are counted as not checked.
+    pub key_reader: Option<KeyReader>,
+    /// Whether records beyond the head make the log incomplete.
+    pub require_anchored_tail: bool,
+    /// How old the oldest record beyond the head may be.
+    pub max_tail_age: Option<Duration>,
+    /// The time that ages are counted from.
+    pub now: Timestamp,
+    /// Leaves the grammar of bodies out, and with it policies and completeness. The report says so.
+    pub hash_only: bool,
+    /// Threads that hash and parse; 0 counts as 1. The report is the same for every number.
+    pub jobs: usize,
+    /// Most failures that are listed; all are counted.
+    pub max_failures: usize,
+}
+
+static NO_KEYS: LazyLock<Keyring> = LazyLock::new(Keyring::new);
+
+impl VerifyOptions<'_> {
+    /// Trusts no head and no key, on one thread; lists 100 failures.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            head: None,
+            keys: &NO_KEYS,
+            key_reader: None,
+            require_anchored_tail: false,
+            max_tail_age: None,
+            now: Timestamp::default(),
+            hash_only: false,
+            jobs: 1,
+            max_failures: 100,
+        }
+    }
+}
+
+impl Default for VerifyOptions<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Verifies the log directory or the JSONL file at `path`. What cannot be read is part of the report.
+#[must_use]
+pub fn verify_path(path: &Path, options: &VerifyOptions<'_>) -> Report {
+    run::path(path, options)
+}
+
+/// Verifies JSONL from a reader; `name` stands for it in the report.
+#[must_use]
+pub fn verify_reader(reader: impl Read, name: &str, options: &VerifyOptions<'_>) -> Report {
+    run::reader(reader, name, options)
+}

@@ -105,7 +105,9 @@ impl<'a> JsonOut<'a> {
 
     /// A string of at most [`MAX_TEXT`] bytes, or its length and digest.
     pub(crate) fn limited(&mut self, text: &str) {
-        if text.len() <= MAX_TEXT {
+        // The limit counts what is sealed, and U+0000 is sealed as the three bytes of U+FFFD.
+        let sealed = |text: &str| text.len() + 2 * text.bytes().filter(|b| *b == 0).count();
+        if text.len() <= MAX_TEXT / 3 || sealed(text) <= MAX_TEXT {
             self.string(text);
         } else {
             self.truncated(&Truncated::of(text.as_bytes()));

@@ -59,11 +59,14 @@ pub(crate) struct BodyReader {
     id: Vec<u8>,
     /// Date and time to the second that were found valid, for `chain.time` and for `src.time`.
     seconds: [[u8; 20]; 2],
+    /// The data of the last body, where it was a record of the log about itself.
+    log_data: Option<AuditEventData>,
 }
 
 impl BodyReader {
     /// Reads the whole body. `body` must be UTF-8.
     pub(crate) fn read<'a>(&mut self, body: &'a [u8]) -> Result<BodyView<'a>, Bad> {
+        self.log_data = None;
         let mut at = Cursor::new(body);
         let chain = self.chain(&mut at)?;
         at.literal(b",\"event\":{\"data\":", "the member event.data")?;
@@ -75,7 +78,7 @@ impl BodyReader {
         let kind = at.string()?.bytes;
         if let Some(closed) = AuditEventKind::closed(kind) {
             if closed.is_about_the_log() {
-                log_data(&closed, data, &data_at)?;
+                self.log_data = Some(log_data(&closed, data, &data_at)?);
             }
         } else if !is_extension_kind(kind) {
             return kind_at.bad("a kind of the specification or <namespace>.<name>");
@@ -114,6 +117,11 @@ impl BodyReader {
             src_time,
             who,
         })
+    }
+
+    /// The data of the body that was read last, if it was a record of the log about itself.
+    pub(crate) fn take_log_data(&mut self) -> Option<AuditEventData> {
+        self.log_data.take()
     }
 
     /// Reads the object `chain` alone.
@@ -170,11 +178,8 @@ impl BodyReader {
 
 /// Data of the log about itself must conform to its schema, for the other checks read it.
 #[cold]
-fn log_data(kind: &AuditEventKind, data: &[u8], at: &Cursor<'_>) -> Result<(), Bad> {
-    match typed(kind, data) {
-        Ok(_) => Ok(()),
-        Err(_) => at.bad("data as the schema of its kind has it"),
-    }
+fn log_data(kind: &AuditEventKind, data: &[u8], at: &Cursor<'_>) -> Result<AuditEventData, Bad> {
+    typed(kind, data).or_else(|_| at.bad("data as the schema of its kind has it"))
 }
 
 /// The data of a kind, typed; an `Err` says which member breaks the schema.

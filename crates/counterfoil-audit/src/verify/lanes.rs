@@ -1,0 +1,311 @@
+//! Completeness: whether the records of each lane tile its numbers (audit specification §7).
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::reason::Reason;
+use super::report::{Completeness, LaneReport};
+use crate::{Instance, Lane, LanePositions, SrcId};
+
+/// Runs of numbers that a lane may have beyond its first gap before the gap is taken as final.
+const MAX_ISLANDS: usize = 4_096;
+
+/// What is wrong with a lane, and at which position that became known.
+#[derive(Debug)]
+pub(crate) struct LaneFault {
+    pub(crate) reason: Reason,
+    pub(crate) position: u64,
+    pub(crate) detail: String,
+}
+
+/// Every lane of a log.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes {
+    index: HashMap<SrcId, usize>,
+    lanes: Vec<LaneState>,
+    closed: HashSet<Instance>,
+    /// Whether records before the first one present were pruned or are absent.
+    pub(crate) without_beginning: bool,
+}
+
+#[derive(Debug)]
+struct LaneState {
+    src: SrcId,
+    /// Every number up to this one is accounted for, or given up.
+    contiguous: u64,
+    /// Runs beyond it: first to last, and the position that showed them.
+    islands: BTreeMap<u64, (u64, u64)>,
+    /// Numbers that `records_lost` declares.
+    declared: u64,
+    /// The final number, and the position that states it.
+    end: Option<(u64, u64)>,
+    /// The largest number that somebody states to have been sealed, and where.
+    stated: Option<(u64, u64)>,
+    /// Numbers given up as missing, the first of them, and where that became known.
+    missing: u64,
+    first_missing: Option<(u64, u64)>,
+}
+
+impl Lanes {
+    /// Index of a lane, which is new if nobody named it before.
+    pub(crate) fn index(&mut self, src: SrcId) -> usize {
+        *self.index.entry(src).or_insert_with(|| {
+            self.lanes.push(LaneState::new(src));
+            self.lanes.len() - 1
+        })
+    }
+
+    /// Record number `n` of lane `index`.
+    #[inline]
+    pub(crate) fn record(&mut self, index: usize, n: u64, position: u64) -> Result<(), LaneFault> {
+        let lane = &mut self.lanes[index];
+        if n == lane.contiguous + 1 && lane.islands.is_empty() && lane.end.is_none() {
+            if n > 1 || !self.closed.contains(&lane.src.instance()) {
+                lane.contiguous = n;
+                return Ok(());
+            }
+        }
+        self.account(index, n, n, position)
+    }
+
+    /// Numbers that are declared lost.
+    pub(crate) fn lost(
+        &mut self,
+        src: SrcId,
+        first: u64,
+        last: u64,
+        position: u64,
+    ) -> Result<(), LaneFault> {
+        let index = self.index(src);
+        self.account(index, first, last, position)?;
+        self.lanes[index].declared += last - first + 1;
+        Ok(())
+    }
+
+    fn account(
+        &mut self,
+        index: usize,
+        first: u64,
+        last: u64,
+        position: u64,
+    ) -> Result<(), LaneFault> {
+        let without_beginning = self.without_beginning;
+        let lane = &mut self.lanes[index];
+        if without_beginning && lane.is_untouched() {
+            lane.contiguous = first - 1;
+        }
+        let named = lane.end.is_some() || !self.closed.contains(&lane.src.instance());
+        let end = if named { lane.end } else { Some((0, 0)) };
+        if let Some((end, _)) = end
+            && last > end
+        {
+            return Err(lane.fault(
+                Reason::Replay,
+                position,
+                format!("number {last} lies above the final number {end}"),
+            ));
+        }
+        lane.insert(first, last, position)
+    }
+
+    /// A producer instance ended.
+    pub(crate) fn closed(
+        &mut self,
+        instance: Instance,
+        ends: &LanePositions,
+        more: bool,
+        position: u64,
+    ) -> Result<(), LaneFault> {
+        let mut outcome = Ok(());
+        for (lane, end) in ends {
+            let index = self.index(SrcId::new(instance, *lane));
+            let lane = &mut self.lanes[index];
+            lane.end = Some((*end, position));
+            if lane.largest() > *end && outcome.is_ok() {
+                outcome = Err(lane.fault(
+                    Reason::Replay,
+                    position,
+                    format!(
+                        "number {} lies above the final number {end}",
+                        lane.largest()
+                    ),
+                ));
+            }
+        }
+        if !more {
+            self.closed.insert(instance);
+            let unnamed = self.lanes.iter().find(|lane| {
+                lane.src.instance() == instance && lane.end.is_none() && lane.largest() > 0
+            });
+            if let Some(lane) = unnamed
+                && outcome.is_ok()
+            {
+                outcome = Err(lane.fault(
+                    Reason::Replay,
+                    position,
+                    "its instance closed without naming it, so it should not exist".to_owned(),
+                ));
+            }
+        }
+        outcome
+    }
+
+    /// The last numbers that an earlier opening sealed, as a later one found them.
+    pub(crate) fn stated(
+        &mut self,
+        instance: Instance,
+        lanes: &LanePositions,
+        unclean: bool,
+        position: u64,
+    ) {
+        for (lane, n) in lanes {
+            let index = self.index(SrcId::new(instance, *lane));
+            let state = &mut self.lanes[index];
+            if state.stated.is_none_or(|(before, _)| before < *n) {
+                state.stated = Some((*n, position));
+            }
+            // A `log_closed` that the crash swallowed was counted in and is no gap.
+            if unclean && *lane == Lane::sealer() && state.end.is_some_and(|(end, _)| end > *n) {
+                state.end = Some((*n, position));
+            }
+        }
+    }
+
+    /// The verdict on every lane, and what is missing. Where records are `unread` because they are malformed or
+    /// because the end of the log is absent, what lies above the last number seen may be among them: no fault of the lane's.
+    pub(crate) fn finish(mut self, unread: bool) -> (Vec<LaneReport>, Vec<LaneFault>) {
+        let mut faults = Vec::new();
+        let mut reports = Vec::with_capacity(self.lanes.len());
+        for lane in &mut self.lanes {
+            lane.give_up();
+            if let Some((first, position)) = lane.first_missing
+                && !(unread && first > lane.contiguous)
+            {
+                faults.push(lane.fault(
+                    Reason::Gap,
+                    position,
+                    format!(
+                        "{} of its numbers are missing and not declared lost, the first is {first}",
+                        lane.missing
+                    ),
+                ));
+            }
+            let closed = self.closed.contains(&lane.src.instance());
+            reports.push(LaneReport {
+                src: lane.src,
+                last_n: lane.largest(),
+                declared_lost: lane.declared,
+                missing: lane.missing,
+                completeness: match (closed && lane.missing == 0, lane.declared) {
+                    (false, _) => Completeness::Unknown,
+                    (true, 0) => Completeness::Complete,
+                    (true, _) => Completeness::Lossy,
+                },
+            });
+        }
+        reports.sort_by_key(|report| report.src);
+        faults.sort_by_key(|fault| fault.position);
+        (reports, faults)
+    }
+}
+
+impl LaneState {
+    const fn new(src: SrcId) -> Self {
+        Self {
+            src,
+            contiguous: 0,
+            islands: BTreeMap::new(),
+            declared: 0,
+            end: None,
+            stated: None,
+            missing: 0,
+            first_missing: None,
+        }
+    }
+
+    fn is_untouched(&self) -> bool {
+        self.contiguous == 0 && self.islands.is_empty()
+    }
+
+    fn largest(&self) -> u64 {
+        self.islands
+            .last_key_value()
+            .map_or(self.contiguous, |(_, (last, _))| *last)
+    }
+
+    fn fault(&self, reason: Reason, position: u64, what: String) -> LaneFault {
+        LaneFault {
+            reason,
+            position,
+            detail: format!("lane {}: {what}", self.src),
+        }
+    }
+
+    fn insert(&mut self, first: u64, last: u64, position: u64) -> Result<(), LaneFault> {
+        let before = self.islands.range(..=last).next_back();
+        let overlaps =
+            first <= self.contiguous || before.is_some_and(|(_, (end, _))| *end >= first);
+        if overlaps {
+            return Err(self.fault(
+                Reason::Replay,
+                position,
+                if first == last {
+                    format!("number {first} is accounted for twice")
+                } else {
+                    format!("a number of {first} to {last} is accounted for twice")
+                },
+            ));
+        }
+        if first == self.contiguous + 1 {
+            self.contiguous = last;
+            self.absorb();
+        } else {
+            let grows = before.filter(|(_, (end, _))| end + 1 == first);
+            let (start, shown) = grows.map_or((first, position), |(start, (_, at))| (*start, *at));
+            self.islands.insert(start, (last, shown));
+            if self.islands.len() > MAX_ISLANDS {
+                self.skip_gap();
+            }
+        }
+        Ok(())
+    }
+
+    /// Joins runs that the contiguous part has reached.
+    fn absorb(&mut self) {
+        while let Some(entry) = self.islands.first_entry()
+            && *entry.key() == self.contiguous + 1
+        {
+            self.contiguous = entry.remove().0;
+        }
+    }
+
+    /// Takes the first gap as final.
+    fn skip_gap(&mut self) {
+        if let Some((first, (_, position))) = self.islands.first_key_value() {
+            let (first, position) = (*first, *position);
+            self.missed_up_to(first - 1, position);
+            self.absorb();
+        }
+    }
+
+    fn missed_up_to(&mut self, last: u64, position: u64) {
+        if last > self.contiguous {
+            self.missing += last - self.contiguous;
+            self.first_missing
+                .get_or_insert((self.contiguous + 1, position));
+            self.contiguous = last;
+        }
+    }
+
+    /// Takes every gap as final.
+    fn give_up(&mut self) {
+        let largest = self.largest();
+        while !self.islands.is_empty() {
+            self.skip_gap();
+        }
+        for (n, position) in [self.end, self.stated].into_iter().flatten() {
+            self.missed_up_to(n, position);
+        }
+        // `last_n` of the report is what was seen.
+        self.contiguous = largest;
+    }
+}

@@ -1,0 +1,207 @@
+//! What the log says about itself: signing mode, keys in force, policies that may not change silently (audit specification §4, §6).
+
+use std::collections::HashSet;
+
+use counterfoil_core::Digest;
+use counterfoil_merkle::note::{Judgement, VerifierKey};
+use counterfoil_signer::record_message;
+
+use super::batch::Signature;
+use super::heads::{KeyReader, Role};
+use super::reason::Reason;
+use crate::{AuditEventData, LogOpened, SigningMode};
+
+/// A fault and what it is about.
+pub(crate) type Fault = (Reason, String);
+
+/// The policy in force.
+#[derive(Debug, Default)]
+pub(crate) struct Policy {
+    in_force: InForce,
+    /// Verifier keys in force, as `log_opened` and `key_rotated` name them.
+    keys: Vec<String>,
+    last_opened: Option<LogOpened>,
+    /// Settings that `config_changed` named since then.
+    announced: HashSet<String>,
+    rotated: bool,
+    /// Every key that was ever in force.
+    ever: HashSet<String>,
+    /// Position of the first `log_opened`.
+    pub(crate) opened_at: Option<u64>,
+    pub(crate) signatures_verified: u64,
+    pub(crate) signatures_not_checked: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum InForce {
+    /// Nothing was read yet, or the beginning is absent.
+    #[default]
+    Unknown,
+    /// The first record is no `log_opened`: a bare chain, which claims no policy.
+    Bare,
+    Mode(SigningMode),
+}
+
+impl Policy {
+    /// Judges a line, and learns what it says about those that follow.
+    pub(crate) fn line(
+        &mut self,
+        position: u64,
+        hash: Option<Digest>,
+        signature: Option<&Signature>,
+        data: Option<&AuditEventData>,
+        reader: Option<KeyReader>,
+    ) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if let Some(AuditEventData::LogOpened(opened)) = data {
+            self.opened(opened, position, &mut faults);
+        } else if position == 1 {
+            self.in_force = InForce::Bare;
+        }
+        self.signature(hash, signature, reader, &mut faults);
+        match data {
+            Some(AuditEventData::KeyRotated(rotated)) => {
+                self.keys.retain(|key| *key != rotated.old_key);
+                self.keys.push(rotated.new_key.clone());
+                self.ever.insert(rotated.new_key.clone());
+                self.rotated = true;
+            }
+            Some(AuditEventData::ConfigChanged(changed)) => {
+                self.announced.insert(changed.key.clone());
+            }
+            _ => {}
+        }
+        faults
+    }
+
+    /// Whether nothing of a line needs to be judged: the rule, in logs without record signatures.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        matches!(
+            self.in_force,
+            InForce::Bare | InForce::Mode(SigningMode::None | SigningMode::Checkpoint)
+        )
+    }
+
+    fn opened(&mut self, opened: &LogOpened, position: u64, faults: &mut Vec<Fault>) {
+        if let Some(before) = &self.last_opened {
+            let changed = [
+                ("mode", before.mode != opened.mode),
+                ("keys", before.keys != opened.keys && !self.rotated),
+                ("epoch_ms", before.epoch_ms != opened.epoch_ms),
+                ("retention", before.retention != opened.retention),
+            ];
+            for (name, changed) in changed {
+                if changed && !self.announced.contains(name) {
+                    faults.push((
+                        Reason::Mode,
+                        format!("{name} differs from the log_opened before, and no config_changed says so"),
+                    ));
+                }
+            }
+        }
+        if self.in_force == InForce::Bare {
+            faults.push((
+                Reason::Mode,
+                "a chain whose first record is no log_opened is bare and cannot be opened"
+                    .to_owned(),
+            ));
+        }
+        self.in_force = InForce::Mode(opened.mode);
+        self.keys.clone_from(&opened.keys);
+        self.ever.extend(opened.keys.iter().cloned());
+        self.announced.clear();
+        self.rotated = false;
+        self.last_opened = Some(opened.clone());
+        self.opened_at.get_or_insert(position);
+    }
+
+    fn signature(
+        &mut self,
+        hash: Option<Digest>,
+        signature: Option<&Signature>,
+        reader: Option<KeyReader>,
+        faults: &mut Vec<Fault>,
+    ) {
+        let Some(signed) = signature else {
+            if self.in_force == InForce::Mode(SigningMode::Record) {
+                faults.push((
+                    Reason::Mode,
+                    "it is not signed, and the mode in force is record".to_owned(),
+                ));
+            }
+            return;
+        };
+        let id = signed.signature.key;
+        let mut judgement = signed.judgement;
+        match self.in_force {
+            InForce::Mode(mode @ (SigningMode::None | SigningMode::Checkpoint)) => {
+                faults.push((
+                    Reason::Mode,
+                    format!("it is signed, and the mode in force is {mode}"),
+                ));
+                return;
+            }
+            InForce::Mode(SigningMode::Record) => {
+                let in_force = self.record_keys().find(|key| key.id() == id);
+                let Some(key) = in_force else {
+                    faults.push((
+                        Reason::Mode,
+                        format!("it is signed by {id}, which is no record key in force"),
+                    ));
+                    return;
+                };
+                if judgement == Judgement::Unknown
+                    && let Some(verifier) = reader.and_then(|reader| reader(&key))
+                    && let Some(hash) = hash
+                    && !verifier.verify(&record_message(&hash), &signed.signature.value)
+                {
+                    judgement = Judgement::Invalid;
+                }
+            }
+            InForce::Unknown | InForce::Bare => {}
+        }
+        match judgement {
+            Judgement::Valid => self.signatures_verified += 1,
+            Judgement::Invalid => faults.push((
+                Reason::Signature,
+                format!("its signature is not by the key {id} that it names"),
+            )),
+            _ => self.signatures_not_checked += 1,
+        }
+    }
+
+    fn record_keys(&self) -> impl Iterator<Item = VerifierKey> {
+        self.keys
+            .iter()
+            .filter_map(|key| key.parse::<VerifierKey>().ok())
+            .filter(|key| Role::by_name(key.name()) == Role::Record)
+    }
+
+    /// Log keys in force.
+    pub(crate) fn log_keys(&self, chain: &str) -> Vec<VerifierKey> {
+        let keys = self.keys.iter().filter_map(|key| key.parse().ok());
+        keys.filter(|key: &VerifierKey| key.name() == chain)
+            .collect()
+    }
+
+    /// Whether a key was ever in force; `None` where the log does not say which are.
+    pub(crate) fn was_in_force(&self, key: &VerifierKey) -> Option<bool> {
+        match self.in_force {
+            InForce::Mode(_) => Some(self.ever.contains(&key.to_string())),
+            InForce::Unknown | InForce::Bare => None,
+        }
+    }
+
+    /// Whether a log key is in force now.
+    pub(crate) fn is_in_force(&self, key: &VerifierKey) -> bool {
+        match self.in_force {
+            InForce::Mode(_) => self.keys.contains(&key.to_string()),
+            InForce::Unknown | InForce::Bare => true,
+        }
+    }
+
+    pub(crate) const fn is_bare(&self) -> bool {
+        matches!(self.in_force, InForce::Bare)
+    }
+}

@@ -1,0 +1,212 @@
+//! What a verification found.
+
+use std::fmt;
+use std::time::Duration;
+
+use counterfoil_core::Head;
+
+use super::reason::{Reason, Verdict};
+use crate::SrcId;
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failure {
+    /// What kind of thing.
+    pub reason: Reason,
+    /// The record's position in the log: the number that it should have. `None` where the log as a whole fails.
+    pub position: Option<u64>,
+    /// The file.
+    pub file: Option<String>,
+    /// Where the line begins in the file, in bytes.
+    pub offset: Option<u64>,
+    /// What was found, and what was expected.
+    pub detail: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.position {
+            Some(position) => write!(f, "record {position}: ")?,
+            None => f.write_str("log: ")?,
+        }
+        write!(f, "{} ({})", self.detail, self.reason)?;
+        if let Some(file) = &self.file {
+            write!(f, ", in {file}")?;
+            if let Some(offset) = self.offset {
+                write!(f, " at byte {offset}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether everything that was offered is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(
+    clippy::exhaustive_enums,
+    reason = "the set is fixed by version 1 of the format"
+)]
+pub enum Completeness {
+    /// Every number of the lane has its record.
+    Complete,
+    /// Declared losses fill the gaps.
+    Lossy,
+    /// The producer never closed.
+    Unknown,
+}
+
+impl Completeness {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "COMPLETE",
+            Self::Lossy => "LOSSY",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+}
+
+impl fmt::Display for Completeness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What was found of one lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LaneReport {
+    /// The lane.
+    pub src: SrcId,
+    /// Largest number seen.
+    pub last_n: u64,
+    /// Numbers declared lost.
+    pub declared_lost: u64,
+    /// Numbers missing and not declared.
+    pub missing: u64,
+    /// The verdict.
+    pub completeness: Completeness,
+}
+
+/// The records beyond the trusted head: consistent, and vouched for by nobody yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tail {
+    /// How many.
+    pub records: u64,
+    /// Age of the oldest of them.
+    pub age: Option<Duration>,
+    /// Bytes of a line that has no end yet; a writer may be at work.
+    pub unfinished_bytes: u64,
+}
+
+/// What a verification found: two verdicts, and everything that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// What was verified, as it was named.
+    pub log: String,
+    /// Lines that were judged.
+    pub records: u64,
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// The trusted head that was verified against, the largest if several were given.
+    pub trusted: Option<Head>,
+    /// The head that the log ends with, where its last line states one.
+    pub end: Option<Head>,
+    /// Records that the trusted head vouches for and the log does not have.
+    pub missing: u64,
+    /// What lies beyond the trusted head.
+    pub tail: Tail,
+    /// Completeness of the log: the worst of its lanes. `None` when only hashes were judged.
+    pub completeness: Option<Completeness>,
+    /// Every lane, in the order of their names.
+    pub lanes: Vec<LaneReport>,
+    /// Whether the grammar of bodies was left out.
+    pub hash_only: bool,
+    /// Signatures of records that a given key verified.
+    pub signatures_verified: u64,
+    /// Signatures of records by keys that nobody gave.
+    pub signatures_not_checked: u64,
+    /// The names of the given keys that signed the trusted head.
+    pub signed_by: Vec<String>,
+    /// What is wrong, in the order of positions; at most as many as asked for.
+    pub failures: Vec<Failure>,
+    /// How many things are wrong.
+    pub failures_total: u64,
+    /// The verdict on integrity.
+    pub verdict: Verdict,
+}
+
+impl Report {
+    /// The exit code of audit specification §13.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        self.verdict.exit_code()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.verdict, self.log)?;
+        match (&self.trusted, self.verdict) {
+            (Some(head), Verdict::Valid) => writeln!(
+                f,
+                ", {} records, verified to record {} of {}",
+                self.records, head.seq, head.chain
+            )?,
+            _ => writeln!(f, ", {} records read", self.records)?,
+        }
+        if let Some(completeness) = self.completeness {
+            let lost: u64 = self.lanes.iter().map(|lane| lane.declared_lost).sum();
+            writeln!(
+                f,
+                "{completeness}: {} lanes, {lost} records declared lost",
+                self.lanes.len()
+            )?;
+        }
+        if self.hash_only {
+            writeln!(
+                f,
+                "hash only: the grammar of bodies, policies and completeness were not judged"
+            )?;
+        }
+        if self.missing > 0 {
+            writeln!(f, "missing: {} records up to the head", self.missing)?;
+        }
+        if self.tail.records > 0 {
+            write!(f, "tail: {} records beyond the head", self.tail.records)?;
+            if let Some(age) = self.tail.age {
+                write!(f, ", the oldest sealed {:.1} s ago", age.as_secs_f64())?;
+            }
+            writeln!(f)?;
+        }
+        if self.tail.unfinished_bytes > 0 {
+            writeln!(
+                f,
+                "tail: an unfinished line of {} bytes",
+                self.tail.unfinished_bytes
+            )?;
+        }
+        if !self.signed_by.is_empty() {
+            writeln!(f, "head signed by {}", self.signed_by.join(", "))?;
+        }
+        if self.signatures_verified + self.signatures_not_checked > 0 {
+            writeln!(
+                f,
+                "record signatures: {} verified, {} by keys that were not given",
+                self.signatures_verified, self.signatures_not_checked
+            )?;
+        }
+        for failure in &self.failures {
+            writeln!(f, "  {failure}")?;
+        }
+        let listed = self.failures.len() as u64;
+        if self.failures_total > listed {
+            writeln!(f, "  and {} more", self.failures_total - listed)?;
+        }
+        Ok(())
+    }
+}

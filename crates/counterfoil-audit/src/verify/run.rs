@@ -1,0 +1,252 @@
+//! Reading, judging batches on several threads, and merging them in order.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::Scope;
+
+use super::VerifyOptions;
+use super::batch::{Batch, BatchReader};
+use super::judge::Judge;
+use super::reason::Reason;
+use super::report::Report;
+use super::source::{Chunk, Chunks, LogFile, files_of};
+
+/// Batches that a worker has at most, the one at hand included.
+const AHEAD: usize = 2;
+
+/// Verifies what lies at `path`.
+pub(crate) fn path(path: &Path, options: &VerifyOptions<'_>) -> Report {
+    let stored = match stored_checkpoint(path) {
+        Ok(stored) => stored,
+        Err(why) => return unreadable(path, options, why),
+    };
+    match files_of(path) {
+        Ok(files) => {
+            let sources = files
+                .iter()
+                .map(|file| (file.clone(), File::open(&file.path)));
+            run(sources, stored, path.display().to_string(), options)
+        }
+        Err(error) => unreadable(path, options, error.to_string()),
+    }
+}
+
+/// Verifies what `reader` gives.
+pub(crate) fn reader(reader: impl Read, name: &str, options: &VerifyOptions<'_>) -> Report {
+    let file = LogFile {
+        path: name.into(),
+        first_seq: None,
+    };
+    let sources = std::iter::once((file, Ok(reader)));
+    run(sources, None, name.to_owned(), options)
+}
+
+fn stored_checkpoint(log: &Path) -> Result<Option<String>, String> {
+    let path = log.join("checkpoint");
+    if !log.is_dir() || !path.exists() {
+        return Ok(None);
+    }
+    let text =
+        std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Some(text))
+}
+
+fn unreadable(path: &Path, options: &VerifyOptions<'_>, why: String) -> Report {
+    let mut judge = Judge::new(options, None);
+    judge.findings.log(Reason::Unreadable, why);
+    judge.finish(path.display().to_string(), 0)
+}
+
+type Sources<R> = (LogFile, std::io::Result<R>);
+
+fn run<R: Read>(
+    sources: impl Iterator<Item = Sources<R>>,
+    stored: Option<String>,
+    log: String,
+    options: &VerifyOptions<'_>,
+) -> Report {
+    let mut judge = Judge::new(options, stored);
+    let bytes = std::thread::scope(|scope| {
+        let mut pool = Pool::new(scope, options);
+        let mut bytes = 0;
+        let mut sources = sources.peekable();
+        while let Some((file, source)) = sources.next() {
+            let last = sources.peek().is_none();
+            judge.file(&file);
+            match source {
+                Ok(source) => bytes += read_file(source, &file, last, &mut judge, &mut pool),
+                Err(error) => judge.findings.log(
+                    Reason::Unreadable,
+                    format!("{} cannot be opened: {error}", file.path.display()),
+                ),
+            }
+        }
+        bytes
+    });
+    judge.finish(log, bytes)
+}
+
+/// Judges one file; returns its length.
+fn read_file<R: Read>(
+    source: R,
+    file: &LogFile,
+    last: bool,
+    judge: &mut Judge<'_>,
+    pool: &mut Pool<'_>,
+) -> u64 {
+    let mut chunks = Chunks::new(source, 0);
+    loop {
+        match chunks.next(pool.spare()) {
+            Ok(Chunk::Lines(batch)) => {
+                if let Some(done) = pool.submit(batch) {
+                    judge.batch(&done, file);
+                    pool.recycle(done);
+                }
+            }
+            Ok(Chunk::TooLong { offset, len }) => {
+                drain(pool, judge, file);
+                judge.too_long(file, offset, len);
+            }
+            Ok(Chunk::End { offset, unfinished }) => {
+                drain(pool, judge, file);
+                judge.unfinished(file, offset, &unfinished, last);
+                return offset + unfinished.len() as u64;
+            }
+            Err(error) => {
+                drain(pool, judge, file);
+                judge.findings.log(
+                    Reason::Unreadable,
+                    format!("{} cannot be read to its end: {error}", file.path.display()),
+                );
+                return chunks.offset();
+            }
+        }
+    }
+}
+
+fn drain(pool: &mut Pool<'_>, judge: &mut Judge<'_>, file: &LogFile) {
+    while let Some(done) = pool.take() {
+        judge.batch(&done, file);
+        pool.recycle(done);
+    }
+}
+
+/// Judges batches, each on its own, and gives them back in the order in which they came.
+enum Pool<'a> {
+    /// On this thread.
+    Inline {
+        reader: Box<BatchReader<'a>>,
+        spare: Option<Batch>,
+    },
+    Threads {
+        workers: Vec<Worker>,
+        /// Batches handed out, and taken back.
+        submitted: usize,
+        taken: usize,
+        spare: Vec<Batch>,
+    },
+}
+
+struct Worker {
+    todo: SyncSender<Batch>,
+    done: Receiver<Batch>,
+}
+
+impl<'a> Pool<'a> {
+    fn new<'scope>(scope: &'scope Scope<'scope, '_>, options: &'a VerifyOptions<'_>) -> Self
+    where
+        'a: 'scope,
+    {
+        if options.jobs <= 1 {
+            return Pool::Inline {
+                reader: Box::new(BatchReader::new(options.keys, options.hash_only)),
+                spare: None,
+            };
+        }
+        let worker = |_| {
+            let (todo, batches) = sync_channel::<Batch>(AHEAD);
+            let (results, done) = sync_channel(AHEAD);
+            scope.spawn(move || {
+                let mut reader = BatchReader::new(options.keys, options.hash_only);
+                while let Ok(mut batch) = batches.recv() {
+                    reader.read(&mut batch);
+                    if results.send(batch).is_err() {
+                        return;
+                    }
+                }
+            });
+            Worker { todo, done }
+        };
+        Pool::Threads {
+            workers: (0..options.jobs).map(worker).collect(),
+            submitted: 0,
+            taken: 0,
+            spare: Vec::new(),
+        }
+    }
+
+    fn spare(&mut self) -> Batch {
+        match self {
+            Pool::Inline { spare, .. } => spare.take().unwrap_or_default(),
+            Pool::Threads { spare, .. } => spare.pop().unwrap_or_default(),
+        }
+    }
+
+    fn recycle(&mut self, batch: Batch) {
+        match self {
+            Pool::Inline { spare, .. } => *spare = Some(batch),
+            Pool::Threads { spare, .. } => spare.push(batch),
+        }
+    }
+
+    /// Hands out a batch; gives back one that is done, where the workers have all they take.
+    fn submit(&mut self, mut batch: Batch) -> Option<Batch> {
+        match self {
+            Pool::Inline { reader, .. } => {
+                reader.read(&mut batch);
+                Some(batch)
+            }
+            Pool::Threads {
+                workers,
+                submitted,
+                taken,
+                ..
+            } => {
+                let full = *submitted - *taken >= workers.len() * AHEAD;
+                let done = if full { take(workers, taken) } else { None };
+                let worker = &workers[*submitted % workers.len()];
+                // A worker ends only when this side does, so the send arrives.
+                if worker.todo.send(batch).is_ok() {
+                    *submitted += 1;
+                }
+                done
+            }
+        }
+    }
+
+    /// The oldest batch that was handed out, when it is done.
+    fn take(&mut self) -> Option<Batch> {
+        match self {
+            Pool::Inline { .. } => None,
+            Pool::Threads {
+                workers,
+                submitted,
+                taken,
+                ..
+            } => {
+                if taken == submitted {
+                    return None;
+                }
+                take(workers, taken)
+            }
+        }
+    }
+}
+
+fn take(workers: &[Worker], taken: &mut usize) -> Option<Batch> {
+    let batch = workers[*taken % workers.len()].done.recv().ok()?;
+    *taken += 1;
+    Some(batch)
+}

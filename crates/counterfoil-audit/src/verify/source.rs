@@ -1,0 +1,176 @@
+//! The bytes of a log: segments in order, one file, or a reader.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use super::batch::Batch;
+use crate::line::MAX_LINE;
+use crate::{Error, ErrorKind};
+
+/// How many bytes are read at once.
+const CHUNK: usize = 1 << 20;
+
+/// A file of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LogFile {
+    pub(crate) path: PathBuf,
+    /// The number that its name gives to its first record; `None` for a file that is no segment.
+    pub(crate) first_seq: Option<u64>,
+}
+
+/// The files that `path` stands for: the segments of a log directory, or the one file that it is.
+pub(crate) fn files_of(path: &Path) -> Result<Vec<LogFile>, Error> {
+    let metadata = fs::metadata(path).map_err(|error| unreadable(path, error))?;
+    if !metadata.is_dir() {
+        return Ok(vec![LogFile {
+            path: path.to_owned(),
+            first_seq: None,
+        }]);
+    }
+    let folder = path.join("segments");
+    let entries = fs::read_dir(&folder).map_err(|error| unreadable(&folder, error))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| unreadable(&folder, error))?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "jsonl")
+        {
+            let Some(first_seq) = segment_number(&path) else {
+                return Err(Error::new(
+                    ErrorKind::Corrupt,
+                    "read a log",
+                    format!(
+                        "{} is no segment: its name should be 20 digits and .jsonl",
+                        path.display()
+                    ),
+                ));
+            };
+            files.push(LogFile {
+                path,
+                first_seq: Some(first_seq),
+            });
+        }
+    }
+    files.sort_by_key(|file| file.first_seq);
+    Ok(files)
+}
+
+fn segment_number(path: &Path) -> Option<u64> {
+    let digits = path.file_stem()?.to_str()?;
+    let number = digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit());
+    number.then(|| digits.parse().ok())?
+}
+
+pub(crate) fn unreadable(path: &Path, error: io::Error) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        "read a log",
+        format!("{}: {error}", path.display()),
+    )
+    .with_source(error)
+}
+
+/// Something to read from, taken apart into batches of whole lines.
+#[derive(Debug)]
+pub(crate) struct Chunks<R> {
+    reader: R,
+    file: usize,
+    /// Bytes of a line that is not complete yet.
+    carry: Vec<u8>,
+    /// Offset of `carry` in the file.
+    offset: u64,
+}
+
+/// What a read brought.
+#[derive(Debug)]
+pub(crate) enum Chunk {
+    /// Whole lines.
+    Lines(Batch),
+    /// A line that is longer than any record: its offset and length.
+    TooLong { offset: u64, len: u64 },
+    /// The end of the file, and what stands behind the last line feed.
+    End { offset: u64, unfinished: Vec<u8> },
+}
+
+impl<R: Read> Chunks<R> {
+    pub(crate) const fn new(reader: R, file: usize) -> Self {
+        Self {
+            reader,
+            file,
+            carry: Vec::new(),
+            offset: 0,
+        }
+    }
+
+    /// How far whole lines were read.
+    pub(crate) const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Reads on, into `batch` where there are whole lines.
+    pub(crate) fn next(&mut self, mut batch: Batch) -> io::Result<Chunk> {
+        let mut bytes = std::mem::take(&mut batch.bytes);
+        let mut len = self.carry.len();
+        // Kept at its full length between reads, so that it is zeroed once.
+        if bytes.len() < len + CHUNK {
+            bytes.resize(len + CHUNK, 0);
+        }
+        bytes[..len].copy_from_slice(&self.carry);
+        self.carry.clear();
+        let mut searched = 0;
+        loop {
+            let end = memchr::memrchr(b'\n', &bytes[searched..len]).map(|at| searched + at + 1);
+            if let Some(end) = end {
+                self.carry.extend_from_slice(&bytes[end..len]);
+                bytes.truncate(end);
+                batch.bytes = bytes;
+                batch.file = self.file;
+                batch.offset = self.offset;
+                self.offset += end as u64;
+                return Ok(Chunk::Lines(batch));
+            }
+            if len > MAX_LINE {
+                return self.too_long(&mut bytes, len);
+            }
+            searched = len;
+            let read = read(&mut self.reader, &mut bytes[len..])?;
+            len += read;
+            if read == 0 {
+                bytes.truncate(len);
+                return Ok(Chunk::End {
+                    offset: self.offset,
+                    unfinished: bytes,
+                });
+            }
+        }
+    }
+
+    /// Passes over the rest of a line that no buffer has to hold.
+    fn too_long(&mut self, bytes: &mut [u8], len: usize) -> io::Result<Chunk> {
+        let offset = self.offset;
+        let mut whole = len as u64;
+        loop {
+            let read = read(&mut self.reader, bytes)?;
+            let end = memchr::memchr(b'\n', &bytes[..read]);
+            whole += end.map_or(read, |at| at + 1) as u64;
+            if let Some(at) = end {
+                self.carry.extend_from_slice(&bytes[at + 1..read]);
+            }
+            if read == 0 || end.is_some() {
+                self.offset += whole;
+                return Ok(Chunk::TooLong { offset, len: whole });
+            }
+        }
+    }
+}
+
+fn read(reader: &mut impl Read, bytes: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match reader.read(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
+}
