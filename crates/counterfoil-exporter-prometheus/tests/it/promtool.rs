@@ -1,0 +1,110 @@
+//! What Prometheus's own linter says.
+
+use std::io::{ErrorKind, Write};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use counterfoil_core::{
+    FabricEvent, LeaseId, MetricKind, Name, OpType, ResourceType, Timestamp, names,
+};
+use counterfoil_exporter_prometheus::Renderer;
+use counterfoil_metrics::{FabricMetrics, Observations, Registry};
+
+/// A figure for every observed instrument of our table.
+fn observe_all(out: &mut Observations<'_>) {
+    for def in [
+        names::EVENT_OFFERED,
+        names::EVENT_OVERWRITTEN,
+        names::EVENT_MISSED,
+        names::AUDIT_RECORD_OFFERED,
+        names::AUDIT_RECORD_STORED,
+        names::AUDIT_RECORD_REJECTED,
+        names::AUDIT_RECORD_DROPPED,
+        names::AUDIT_RECORD_LOST,
+        names::AUDIT_SYNC_FAILED,
+        names::AUDIT_VERIFICATION_FAILED,
+        names::METRIC_OVERFLOW,
+        names::METRIC_OVER_CEILING,
+        names::METRIC_REFUSED,
+        names::METRIC_CONFLICT,
+    ] {
+        out.counter(&def, &["x"], 1);
+    }
+    for kind in ["lease_allocated", "log_opened", "vault.object_put"] {
+        out.counter(&names::AUDIT_RECORD_SEALED, &[kind], 7);
+    }
+    for def in [
+        names::EVENT_RING_CAPACITY,
+        names::AUDIT_QUEUE_SIZE,
+        names::AUDIT_QUEUE_CAPACITY,
+        names::AUDIT_DURABLE_LAG,
+        names::AUDIT_ANCHOR_LAG,
+    ] {
+        out.up_down_counter(&def, &[], 2);
+    }
+    out.gauge(&names::AUDIT_ANCHOR_AGE, &[], 0.25);
+    out.histogram(&names::AUDIT_SYNC_DURATION, &[], &[0, 1, 2], 0.004);
+}
+
+#[test]
+fn promtool_has_nothing_to_say_about_any_of_our_own_metrics() {
+    let registry = Registry::new();
+    let metrics = FabricMetrics::new(&registry);
+    let block = registry.thread_block();
+    metrics.record_operation(&block, OpType::Read, Duration::from_micros(120), 4096);
+    let event = FabricEvent::LeaseAcquired {
+        resource_type: ResourceType::Mem,
+        lease_id: LeaseId(7),
+        node: Name::new("node-a"),
+        bytes: 4096,
+    };
+    metrics.record(&block, &event);
+    let _guard = registry.observe(observe_all);
+
+    let snapshot = registry.snapshot(Timestamp::default());
+    let shown: Vec<_> = snapshot
+        .families
+        .iter()
+        .map(|it| (&*it.name, it.kind))
+        .collect();
+    let mut declared: Vec<(&str, MetricKind)> = names::TABLE
+        .instruments
+        .iter()
+        .map(|it| (it.name, it.kind))
+        .collect();
+    declared.sort_by_key(|it| it.0);
+    assert_eq!(shown, declared, "the whole table is shown to promtool");
+
+    check(&Renderer::new().render(&snapshot));
+}
+
+fn check(text: &str) {
+    let started = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut promtool = match started {
+        Ok(promtool) => promtool,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "promtool is missing, and CI must not skip this: install the package prometheus"
+            );
+            eprintln!("skipped: promtool is missing; it comes with the package prometheus");
+            return;
+        }
+        Err(error) => panic!("promtool cannot be started: {error}"),
+    };
+    let mut stdin = promtool.stdin.take().unwrap();
+    stdin.write_all(text.as_bytes()).unwrap();
+    drop(stdin);
+    let output = promtool.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(
+        output.status.success() && said.is_empty(),
+        "promtool says:\n{said}\nof:\n{text}"
+    );
+}

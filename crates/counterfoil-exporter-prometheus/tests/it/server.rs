@@ -1,0 +1,166 @@
+//! The scrape server, spoken to over a socket.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+use counterfoil_core::Timestamp;
+use counterfoil_exporter_prometheus::{Builder, ErrorKind, Reply, ScrapeServer};
+use counterfoil_metrics::Registry;
+
+use crate::HELD;
+
+fn any_port() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+fn builder(registry: &Registry) -> Builder {
+    let registry = registry.clone();
+    ScrapeServer::builder(move || registry.snapshot(Timestamp::default()))
+}
+
+fn ask(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn get(address: SocketAddr, path: &str) -> String {
+    ask(
+        address,
+        &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),
+    )
+}
+
+#[test]
+fn metrics_are_rendered_anew_at_each_scrape() {
+    let registry = Registry::new();
+    let held = registry.instrument(&HELD);
+    let server = builder(&registry).start(any_port()).unwrap();
+    for value in 1..=3 {
+        held.add(1);
+        let answer = get(server.address(), "/metrics");
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(
+            answer.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"),
+            "{answer}"
+        );
+        assert!(
+            answer.contains(&format!("\napp_held {value}\n")),
+            "{answer}"
+        );
+    }
+    server.stop().unwrap();
+}
+
+#[test]
+fn further_routes_answer_and_anything_else_is_refused_with_a_reason() {
+    let server = builder(&Registry::new())
+        .route("/health", || Reply::json(r#"{"status":"ok"}"#))
+        .route("/ready", || Reply::text("not yet").unavailable())
+        .route("/broken", || panic!("on purpose"))
+        .start(any_port())
+        .unwrap();
+    let at = server.address();
+    let health = get(at, "/health?verbose=1");
+    assert!(
+        health.starts_with("HTTP/1.1 200") && health.ends_with("\r\n\r\n{\"status\":\"ok\"}"),
+        "{health}"
+    );
+    assert!(health.contains("content-type: application/json\r\n"));
+    assert!(get(at, "/ready").starts_with("HTTP/1.1 503"));
+    assert!(get(at, "/broken").starts_with("HTTP/1.1 500"));
+    let lost = get(at, "/nowhere");
+    assert!(
+        lost.starts_with("HTTP/1.1 404")
+            && lost.ends_with("nothing here; try /broken, /health, /metrics, /ready\n"),
+        "{lost}"
+    );
+    let post = ask(
+        at,
+        "POST /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+    );
+    assert!(
+        post.starts_with("HTTP/1.1 405") && post.contains("allow: GET, HEAD\r\n"),
+        "{post}"
+    );
+    let head = ask(
+        at,
+        "HEAD /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+    );
+    assert!(
+        head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"),
+        "{head}"
+    );
+    let nonsense = ask(at, "\0\0\0\r\n\r\n");
+    assert!(nonsense.starts_with("HTTP/1.1 400"), "{nonsense}");
+}
+
+#[test]
+fn a_connection_is_kept_for_the_next_scrape() {
+    let server = builder(&Registry::new())
+        .route("/health", || Reply::text("ok"))
+        .start(any_port())
+        .unwrap();
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    for _ in 0..3 {
+        stream
+            .write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+            .unwrap();
+        let mut answer = Vec::new();
+        let mut byte = [0];
+        while !answer.ends_with(b"\r\n\r\nok") {
+            stream.read_exact(&mut byte).unwrap();
+            answer.extend(byte);
+        }
+    }
+    // Stopping does not wait for idle connections.
+    server.stop().unwrap();
+    assert_eq!(stream.read(&mut [0; 16]).unwrap(), 0);
+}
+
+#[test]
+fn a_taken_port_is_refused_in_one_sentence_that_names_it_and_what_to_do() {
+    let taken = TcpListener::bind(any_port()).unwrap();
+    let address = taken.local_addr().unwrap();
+    let error = builder(&Registry::new()).start(address).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddressTaken);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "cannot serve metrics: {address} is taken; stop what listens there or choose another address (port 0 finds a free port)"
+        )
+    );
+    let elsewhere = SocketAddr::from(([203, 0, 113, 1], 0));
+    let error = builder(&Registry::new()).start(elsewhere).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Listen);
+}
+
+#[test]
+fn after_a_stop_the_port_is_free_and_a_drop_is_a_stop() {
+    let server = builder(&Registry::new()).start(any_port()).unwrap();
+    let address = server.address();
+    drop(server);
+    assert!(TcpStream::connect(address).is_err());
+    builder(&Registry::new())
+        .start(address)
+        .unwrap()
+        .stop()
+        .unwrap();
+}
+
+#[test]
+fn more_connections_than_there_are_slots_wait_for_their_turn() {
+    let server = builder(&Registry::new()).start(any_port()).unwrap();
+    let idle: Vec<_> = (0..64)
+        .map(|_| TcpStream::connect(server.address()).unwrap())
+        .collect();
+    let mut late = TcpStream::connect(server.address()).unwrap();
+    late.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    drop(idle);
+    let mut answer = String::new();
+    late.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
