@@ -330,6 +330,7 @@ impl Committer {
             shared.set_head(head.clone());
             self.anchors.submit(head);
         }
+        shared.tell();
         give_back(&shared.commit, done);
     }
 }

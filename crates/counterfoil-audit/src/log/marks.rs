@@ -126,19 +126,20 @@ impl Marks {
         let Some((seq, chain)) = vouched else {
             return Ok(());
         };
-        let state = if found.bad.is_some() {
-            "begins with a damaged record"
-        } else {
-            "has no records"
-        };
+        let place = dir.display();
+        if found.bad.is_some() {
+            return Err(Refusal::damaged(format!(
+                "record 1 of the log in {place} is damaged, and records up to {seq} of {chain} were acknowledged. Nothing \
+                 was changed; restore the segment from a copy"
+            )));
+        }
         Err(Box::new(Refusal {
             error: Error::new(
                 ErrorKind::Missing,
                 OPEN,
                 format!(
-                    "the log in {} {state}, and records up to {seq} of {chain} were acknowledged. Restore the log, or open \
-                     it with open_or_restart to begin the next incarnation",
-                    dir.display()
+                    "the log in {place} has no records, and records up to {seq} of {chain} were acknowledged. Restore the \
+                     log, or open it with open_or_restart to begin the next incarnation"
                 ),
             ),
             reason: ChainRestartReason::LogAbsent,

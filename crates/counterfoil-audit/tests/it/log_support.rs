@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use counterfoil_anchor::MemoryAnchorStore;
+use counterfoil_anchor::{Anchor, AnchorStore, MemoryAnchorStore};
 use counterfoil_audit::{
     AuditEventData, AuditLog, AuditLogBuilder, AuditRecord, Instance, verify_chain,
 };
-use counterfoil_core::{Context, Digest, FabricEvent, LeaseId, ResourceType, WorkloadIdentity};
+use counterfoil_core::{
+    ChainId, Context, FabricEvent, Head, LeaseId, ResourceType, WorkloadIdentity,
+};
+use counterfoil_testkit::block_on;
 
 use crate::mem_files::MemFiles;
 
@@ -39,9 +42,14 @@ impl Machine {
         }
     }
 
-    /// The same machine with another disk.
+    /// Another machine with this disk; its anchor is where this one's is, and moves on its own.
     pub(crate) fn on(&self, files: MemFiles) -> Self {
-        Self::with(files, Arc::clone(&self.anchors), self.openings)
+        let chain = ChainId::first(BASE).unwrap();
+        let anchors = MemoryAnchorStore::new();
+        if let Some(anchor) = block_on(self.anchors.load(&chain)).unwrap() {
+            block_on(anchors.advance(&anchor.head().chain, None, &anchor)).unwrap();
+        }
+        Self::with(files, Arc::new(anchors), self.openings)
     }
 
     pub(crate) fn after_power_failure(&self) -> Self {
@@ -59,6 +67,14 @@ impl Machine {
             Arc::new(MemoryAnchorStore::new()),
             self.openings,
         )
+    }
+
+    /// The same machine, whose anchor is this one again.
+    pub(crate) fn anchored_at(&self, head: &Head) -> Self {
+        let machine = self.unanchored();
+        let anchor = Anchor::new(head.clone()).unwrap();
+        block_on(machine.anchors.advance(&head.chain, None, &anchor)).unwrap();
+        machine
     }
 
     /// Each opening is another instance, and none is ever repeated within a test.
@@ -90,7 +106,7 @@ pub(crate) fn records(bytes: &[u8]) -> Vec<AuditRecord> {
         .split_inclusive(|byte| *byte == b'\n')
         .map(|line| AuditRecord::parse(line).unwrap())
         .collect();
-    if let Some(first) = records.first() {
+    if !records.is_empty() {
         verify_chain(&records, [0; 32]).unwrap();
     }
     records

@@ -2,6 +2,9 @@
 
 mod encoding;
 mod log_append;
+mod log_crash;
+mod log_faults;
+mod log_recovery;
 mod log_support;
 mod mem_files;
 mod specification;

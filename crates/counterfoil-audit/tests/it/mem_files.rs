@@ -72,7 +72,11 @@ impl MemFiles {
     /// As [`after_power_failure`](Self::after_power_failure), but `kept` more bytes of each file happened to be written back.
     pub(crate) fn after_power_failure_with(&self, kept: usize) -> Self {
         self.after(|node| {
-            let len = (node.durable.len() + kept).min(node.content.len());
+            let len = node
+                .durable
+                .len()
+                .saturating_add(kept)
+                .min(node.content.len());
             if node.content.starts_with(&node.durable) {
                 node.content[..len].to_vec()
             } else {
