@@ -55,10 +55,8 @@ pub fn run(plan: &Plan, directory: &Path) -> Result<Findings> {
 }
 
 fn close(observer: &Observer) -> Result<()> {
-    let log = observer.audit().ok_or("the observer has no audit log")?;
-    let report = log.close(PATIENCE);
-    if report.finished {
-        return Ok(());
+    match observer.close(PATIENCE) {
+        Some(report) if report.finished => Ok(()),
+        other => Err(format!("the audit log did not close in order: {other:?}").into()),
     }
-    Err(format!("the audit log did not close in order: {report:?}").into())
 }
