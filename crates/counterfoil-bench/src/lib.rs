@@ -1,1 +1,0 @@
-//! Benchmarks of Counterfoil against its peers and the physical floor

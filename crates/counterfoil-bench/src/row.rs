@@ -1,0 +1,58 @@
+//! One line of the result.
+
+/// What one row of design §9 came to.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) threads: usize,
+    pub(crate) ns_per_op: f64,
+    /// The best assembly of stock crates that we could tune by hand, in the same run.
+    pub(crate) stock_ns_per_op: f64,
+    /// The target, in nanoseconds per operation; a target that is a ratio is turned into nanoseconds of this run.
+    pub(crate) target_ns: f64,
+    pub(crate) allocations_per_op: f64,
+    /// What `stock_ns_per_op` is.
+    pub(crate) stock: &'static str,
+}
+
+impl Row {
+    /// The row as one line of JSON.
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::json!({
+            "schema": "counterfoil.bench/v1",
+            "name": self.name,
+            "threads": self.threads,
+            "ns_per_op": rounded(self.ns_per_op),
+            "stock_ns_per_op": rounded(self.stock_ns_per_op),
+            "ratio": rounded(self.stock_ns_per_op / self.ns_per_op),
+            "target_ns": rounded(self.target_ns),
+            "met": self.ns_per_op <= self.target_ns,
+            "allocations_per_op": rounded(self.allocations_per_op),
+            "stock": self.stock,
+        })
+        .to_string()
+    }
+
+    /// The row as one line of a table.
+    pub(crate) fn to_text(&self) -> String {
+        format!(
+            "{:<44} {:>2}T {:>12.1} ns {:>12.1} ns stock {:>7.1}x {:>12.1} ns target {:<6} {:>5.2} allocs",
+            self.name,
+            self.threads,
+            self.ns_per_op,
+            self.stock_ns_per_op,
+            self.stock_ns_per_op / self.ns_per_op,
+            self.target_ns,
+            if self.ns_per_op <= self.target_ns {
+                "met"
+            } else {
+                "missed"
+            },
+            self.allocations_per_op,
+        )
+    }
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
