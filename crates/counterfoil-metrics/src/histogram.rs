@@ -220,8 +220,9 @@ impl Series<Distribution> {
         let spot = self.cells.spot();
         for chunk in reader.chunks(spot.chunk()) {
             let cell = |at: usize| chunk.cell(spot.at(at)).load(Relaxed);
-            for (at, count) in value.counts.iter_mut().enumerate() {
-                *count = count.saturating_add(cell(BUCKETS + at));
+            let buckets = chunk.cells(spot.at(BUCKETS), layout.buckets());
+            for (count, cell) in value.counts.iter_mut().zip(buckets) {
+                *count = count.saturating_add(cell.load(Relaxed));
             }
             value.sum += f64::from_bits(cell(SUM));
             value.over_ceiling = value.over_ceiling.saturating_add(cell(OVER_CEILING));

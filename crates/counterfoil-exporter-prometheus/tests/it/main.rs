@@ -1,5 +1,12 @@
 //! Tests through the public interface.
 
+#![allow(
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as tests do, and say what they skip"
+)]
+
 mod promtool;
 mod rendering;
 mod server;
