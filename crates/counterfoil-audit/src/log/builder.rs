@@ -52,8 +52,8 @@ impl AuditLogBuilder {
 
     /// Where time comes from; [`SystemClock`] by default. Callers of [`push_event`](crate::LaneWriter::push_event) must
     /// stamp with the same clock.
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = Some(clock);
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
         self
     }
 
