@@ -13,17 +13,16 @@ impl Anchor {
     #[must_use]
     pub fn to_json(&self) -> String {
         let head = self.head();
-        // Ids and digests need no escaping; a checkpoint does.
-        let mut text = format!(
-            "{{\"v\":1,\"chain\":\"{}\",\"seq\":{},\"hash\":\"{}\"",
-            head.chain, head.seq, head.hash
-        );
-        if let Some(root) = head.root {
-            text.push_str(&format!(",\"root\":\"{root}\""));
-        }
+        // Members in the order of their keys. Ids and digests need no escaping; a checkpoint does.
+        let mut text = format!("{{\"chain\":\"{}\"", head.chain);
         if let Some(note) = self.checkpoint() {
             text.push_str(&format!(",\"checkpoint\":{}", Value::from(note)));
         }
+        text.push_str(&format!(",\"hash\":\"{}\"", head.hash));
+        if let Some(root) = head.root {
+            text.push_str(&format!(",\"root\":\"{root}\""));
+        }
+        text.push_str(&format!(",\"seq\":{},\"v\":1", head.seq));
         text.push_str("}\n");
         text
     }

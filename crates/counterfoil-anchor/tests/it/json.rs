@@ -28,7 +28,7 @@ fn the_text_is_the_one_of_the_specification() {
     let bare = Anchor::new(head(7, None)).unwrap();
     assert_eq!(
         bare.to_json(),
-        format!("{{\"v\":1,\"chain\":\"{CHAIN}\",\"seq\":7,\"hash\":\"{hash}\"}}\n")
+        format!("{{\"chain\":\"{CHAIN}\",\"hash\":\"{hash}\",\"seq\":7,\"v\":1}}\n")
     );
     let full = Anchor::new(head(7, Some([1; 32])))
         .unwrap()
@@ -39,8 +39,8 @@ fn the_text_is_the_one_of_the_specification() {
     assert_eq!(
         full.to_json(),
         format!(
-            "{{\"v\":1,\"chain\":\"{CHAIN}\",\"seq\":7,\"hash\":\"{hash}\",\"root\":\"{ROOT_HEX}\",\
-             \"checkpoint\":\"{CHAIN}\\n7\\n{ROOT_BASE64}\\n\"}}\n"
+            "{{\"chain\":\"{CHAIN}\",\"checkpoint\":\"{CHAIN}\\n7\\n{ROOT_BASE64}\\n\",\"hash\":\"{hash}\",\
+             \"root\":\"{ROOT_HEX}\",\"seq\":7,\"v\":1}}\n"
         )
     );
 }
