@@ -8,6 +8,7 @@ use counterfoil_merkle::{CompactRange, leaf_hash};
 use counterfoil_signer::{RecordSignature, Signer, sign_record};
 
 use crate::body::encode::{Place, body_into};
+use crate::body::fast::{EventPlace, FastLine};
 use crate::body::text::hex_into;
 use crate::line::line_into;
 use crate::record::Prior;
@@ -56,6 +57,7 @@ pub struct AuditChain {
     /// Hashes that are not in the tree yet.
     pending: Vec<Digest>,
     signer: Option<Arc<dyn Signer>>,
+    fast: FastLine,
     body: Vec<u8>,
     data: Vec<u8>,
 }
@@ -119,7 +121,6 @@ impl AuditChain {
 
     fn at(id: ChainId, seq: u64, hash: Digest, time: Timestamp, tree: CompactRange) -> Self {
         Self {
-            id,
             seq,
             hash,
             prev: hash.to_hex(),
@@ -127,6 +128,8 @@ impl AuditChain {
             tree,
             pending: Vec::with_capacity(BATCH),
             signer: None,
+            fast: FastLine::new(id.as_str()),
+            id,
             body: Vec::new(),
             data: Vec::new(),
         }
@@ -221,6 +224,36 @@ impl AuditChain {
     /// # Errors
     /// When no encoder made the words, and as [`seal`](Self::seal).
     pub fn seal_event(
+        &mut self,
+        out: &mut Vec<u8>,
+        words: &EventWords,
+        src: &SrcId,
+        n: u64,
+        timeline: &Timeline,
+        now: Timestamp,
+    ) -> Result<Sealed, Error> {
+        if self.signer.is_none() && (1..=MAX_INTEGER).contains(&n) {
+            let (seq, time) = next(&self.id, self.seq, self.time, now)?;
+            let place = EventPlace {
+                prev: &self.prev,
+                seq,
+                time,
+                src,
+                n,
+                src_time: timeline.at(words.ticks()),
+            };
+            if let Some((hash, line)) = self.fast.render(words, &place) {
+                out.extend_from_slice(line);
+                hex_into(hash.as_bytes(), &mut self.prev);
+                self.advance(seq, hash, time);
+                return Ok(Sealed { seq, hash, time });
+            }
+        }
+        self.seal_words(out, words, src, n, timeline, now)
+    }
+
+    /// The general way of [`seal_event`](Self::seal_event).
+    fn seal_words(
         &mut self,
         out: &mut Vec<u8>,
         words: &EventWords,

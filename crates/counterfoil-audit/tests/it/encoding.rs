@@ -1,12 +1,16 @@
 //! The encoder against an RFC 8785 crate, and against that specification's vectors.
 
 use counterfoil_audit::{
-    AuditEventData, AuditInput, AuditRecord, ExtensionKind, Instance, Keys, Lane, MAX_BODY, Object,
-    OperationFailed, Outcome, Prior, Src, SrcId, Text, Value, Who, assemble_record,
+    AuditChain, AuditEventData, AuditInput, AuditRecord, ExtensionKind, Instance, Keys, Lane,
+    MAX_BODY, Object, OperationFailed, Outcome, Prior, Src, SrcId, Text, Value, Who,
+    assemble_record,
 };
-use counterfoil_core::{FabricError, LeaseId, OpType, Timestamp};
+use counterfoil_core::{
+    ChainId, Context, EventWords, FabricError, FabricEvent, LeaseId, Name, OpType, ResourceType,
+    SpanId, Ticks, Timeline, Timestamp, TraceContext, TraceId, WorkloadIdentity,
+};
 use counterfoil_signer::NullSigner;
-use counterfoil_testkit::vectors;
+use counterfoil_testkit::{FakeClock, vectors};
 use proptest::prelude::*;
 
 fn src() -> Src {
@@ -130,7 +134,7 @@ proptest! {
 
 #[test]
 fn a_member_outside_its_bounds_is_refused_by_name_and_nothing_is_sealed() {
-    let mut chain = counterfoil_audit::AuditChain::new("audit.example.com/test/1".parse().unwrap());
+    let mut chain = AuditChain::new("audit.example.com/test/1".parse().unwrap());
     let data = AuditEventData::RecordsLost(counterfoil_audit::RecordsLost {
         first_n: 0,
         last_n: 5,
@@ -186,5 +190,162 @@ fn collect(value: &serde_json::Value, strings: &mut Vec<String>) {
             collect(value, strings);
         }),
         _ => {}
+    }
+}
+
+fn any_name() -> impl Strategy<Value = Name> {
+    prop_oneof![
+        "[a-c]{1,3}".prop_map(|text| Name::new(&text)),
+        "[\\x00-\\x1f\"\\\\é]{0,90}".prop_map(|text| Name::new(&text)),
+    ]
+}
+
+fn any_context() -> impl Strategy<Value = Context> {
+    let optional = || prop::option::of(any_name());
+    let trace = prop::option::of((any::<[u8; 16]>(), any::<[u8; 8]>()));
+    let request = prop::option::of("[A-Za-z0-9._-]{1,64}");
+    (
+        any_name(),
+        [optional(), optional(), optional(), optional()],
+        trace,
+        request,
+    )
+        .prop_map(
+            |(tenant, [workload, principal, tag, from], trace, request)| {
+                let mut context = Context::new(WorkloadIdentity {
+                    tenant,
+                    workload,
+                    principal,
+                });
+                if let Some(tag) = tag {
+                    context = context.with_tag(tag.into());
+                }
+                if let Some(from) = from {
+                    context = context.with_from(from);
+                }
+                let ids = trace.and_then(|(trace, span)| {
+                    TraceId::from_bytes(trace).zip(SpanId::from_bytes(span))
+                });
+                if let Some((trace_id, span_id)) = ids {
+                    context = context.with_trace(TraceContext {
+                        trace_id,
+                        span_id,
+                        flags: 1,
+                    });
+                }
+                match request {
+                    Some(request) => context.with_request(request.parse().unwrap()),
+                    None => context,
+                }
+            },
+        )
+}
+
+fn any_event() -> impl Strategy<Value = FabricEvent> {
+    let resource = prop::sample::select(ResourceType::ALL);
+    let numbers = (any::<u64>(), any::<u64>(), any::<Option<u64>>());
+    let failure = (
+        prop::sample::select(OpType::ALL),
+        prop::sample::select(FabricError::ALL),
+    );
+    (
+        0..9,
+        resource,
+        numbers,
+        any_name(),
+        any_name(),
+        failure,
+        any::<bool>(),
+    )
+        .prop_map(
+            |(kind, resource_type, (id, amount, by), node, reason, (op, error), some)| {
+                let lease_id = LeaseId(id);
+                match kind {
+                    0 => FabricEvent::LeaseAcquired {
+                        resource_type,
+                        lease_id,
+                        node,
+                        bytes: amount,
+                    },
+                    1 => FabricEvent::LeaseRenewed {
+                        resource_type,
+                        lease_id,
+                        node,
+                        ttl_ms: amount,
+                    },
+                    2 => FabricEvent::LeaseReleased {
+                        resource_type,
+                        lease_id,
+                        node,
+                    },
+                    3 => FabricEvent::LeaseExpired {
+                        resource_type,
+                        lease_id,
+                        node,
+                    },
+                    4 => FabricEvent::LeasePreempted {
+                        resource_type,
+                        lease_id,
+                        node,
+                        by: by.map(LeaseId),
+                        reason,
+                    },
+                    5 => FabricEvent::OperationFailed {
+                        op,
+                        error,
+                        lease_id: by.map(LeaseId),
+                        node: some.then_some(node),
+                        bytes: amount,
+                        elapsed_ns: id,
+                    },
+                    6 => FabricEvent::Disconnected { node, reason },
+                    7 => FabricEvent::Reconnected { node },
+                    _ => FabricEvent::Custom {
+                        name: if some {
+                            Name::new("vault.object_put")
+                        } else {
+                            reason
+                        },
+                        lease_id: by.map(LeaseId),
+                        node: Some(node),
+                        value: amount,
+                    },
+                }
+            },
+        )
+}
+
+proptest! {
+    #[test]
+    fn an_event_sealed_from_its_words_has_the_bytes_of_the_general_path(
+        events in prop::collection::vec((any_event(), any_context(), any::<u64>()), 1..20),
+        nanos in any::<u64>(),
+    ) {
+        let id: ChainId = "audit.example.com/test/1".parse().unwrap();
+        let (mut fast, mut general) = (AuditChain::new(id.clone()), AuditChain::new(id));
+        let clock = FakeClock::new();
+        clock.set_utc(Timestamp::from_unix_nanos(nanos));
+        let timeline = Timeline::read(&clock);
+        let (mut fast_out, mut general_out) = (Vec::new(), Vec::new());
+        for (n, (event, context, ticks)) in events.iter().enumerate() {
+            let words = EventWords::encode(event, context, Ticks(*ticks));
+            let now = Timestamp::from_unix_nanos(ticks.wrapping_mul(3));
+            let src = Src {
+                id: SrcId::new(Instance(*ticks), Lane::thread(n as u32)),
+                n: n as u64 + 1,
+                time: timeline.at(Ticks(*ticks)),
+            };
+            let (event, context) = words.decode().unwrap();
+            let input = AuditInput::from_event(&event, &context, src);
+            let by_words = fast
+                .seal_event(&mut fast_out, &words, &src.id, src.n, &timeline, now)
+                .unwrap();
+            prop_assert_eq!(by_words, general.seal(&mut general_out, &input, now).unwrap());
+        }
+        prop_assert_eq!(fast_out.escape_ascii().to_string(), general_out.escape_ascii().to_string());
+        prop_assert_eq!(fast.head(), general.head());
+        for line in fast_out.split_inclusive(|byte| *byte == b'\n') {
+            prop_assert!(AuditRecord::parse(line).unwrap().is_intact());
+        }
     }
 }

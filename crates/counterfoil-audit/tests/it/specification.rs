@@ -167,7 +167,10 @@ fn typed_data(kind: &str, data: &Value) -> AuditEventData {
             resource: str(data, "resource").parse().unwrap(),
         }),
         "access" => AuditEventData::Access(Access {
-            action: AccessAction::Export,
+            action: match str(data, "action") {
+                "read" => AccessAction::Read,
+                _ => AccessAction::Export,
+            },
             count: data["count"].as_u64().unwrap(),
             first_seq: data["first_seq"].as_u64(),
             last_seq: data["last_seq"].as_u64(),
