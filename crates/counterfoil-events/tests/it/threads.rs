@@ -46,15 +46,25 @@ fn counts_are_exact_when_many_threads_come_and_go() {
     assert!(events.len() <= events.capacity());
 }
 
+/// Ends the pushing threads, also when an assertion fails, so that a scope does not wait for them for ever.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_snapshot_accounts_for_every_event_while_threads_push() {
     let (events, _clock) = buffer(8, 2);
-    let go_on = AtomicBool::new(true);
+    let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _stop = StopOnDrop(&stop);
         for thread in 0..3 {
-            let (events, go_on) = (&events, &go_on);
+            let (events, stop) = (&events, &stop);
             scope.spawn(move || {
-                while go_on.load(Ordering::Relaxed) {
+                while !stop.load(Ordering::Relaxed) {
                     events.push(&expired(thread), &acme());
                 }
             });
@@ -65,7 +75,6 @@ fn a_snapshot_accounts_for_every_event_while_threads_push() {
             assert_eq!(snapshot.offered(), accounted);
             assert!(snapshot.iter().all(|event| event.context == acme()));
         }
-        go_on.store(false, Ordering::Relaxed);
     });
 }
 
