@@ -192,6 +192,70 @@ fn threads_that_count_late_at_the_same_time_lose_nothing() {
     assert_eq!(done.get(), 8 * 50 * 102);
 }
 
+const LATE_ROUNDS: u64 = 300_000;
+
+/// Counts when it is dropped, at the same time as others do.
+struct LateTogether {
+    done: Counter,
+    barrier: Arc<Barrier>,
+}
+
+impl Drop for LateTogether {
+    fn drop(&mut self) {
+        self.barrier.wait();
+        for _ in 0..LATE_ROUNDS {
+            self.done.increment();
+        }
+    }
+}
+
+thread_local! {
+    static FIRST: RefCell<Option<LateTogether>> = const { RefCell::new(None) };
+    static SECOND: RefCell<Option<LateTogether>> = const { RefCell::new(None) };
+}
+
+#[test]
+fn late_calls_collide_neither_with_each_other_nor_with_whoever_adopted_the_block() {
+    let registry = Registry::new();
+    let done = registry.instrument(&DONE);
+    let barrier = Arc::new(Barrier::new(3));
+    let late: Vec<_> = (0..2)
+        .map(|_| {
+            let (done, barrier) = (done.clone(), Arc::clone(&barrier));
+            thread::spawn(move || {
+                let late = || LateTogether {
+                    done: done.clone(),
+                    barrier: Arc::clone(&barrier),
+                };
+                FIRST.set(Some(late()));
+                done.increment();
+                SECOND.set(Some(late()));
+            })
+        })
+        .collect();
+    // Once per destructor of each thread; when the second one runs, their two blocks are handed back.
+    barrier.wait();
+    barrier.wait();
+    let both_hold_a_block = Arc::new(Barrier::new(2));
+    let adopters: Vec<_> = (0..2)
+        .map(|_| {
+            let (done, both_hold_a_block) = (done.clone(), Arc::clone(&both_hold_a_block));
+            thread::spawn(move || {
+                done.add(0);
+                both_hold_a_block.wait();
+                (0..LATE_ROUNDS).for_each(|_| done.increment());
+            })
+        })
+        .collect();
+    for it in adopters {
+        it.join().unwrap();
+    }
+    for it in late {
+        it.join().unwrap();
+    }
+    assert_eq!(done.get(), 2 + (4 + 2) * LATE_ROUNDS);
+}
+
 #[test]
 fn a_registry_starts_at_zero_though_it_takes_over_the_blocks_of_one_that_ended() {
     for _ in 0..3 {
