@@ -110,6 +110,11 @@ impl CommitQueue {
         self.lock().bytes
     }
 
+    /// Whether everything that was pushed is synced.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().batches.is_empty()
+    }
+
     /// Records that are written and not synced.
     pub(crate) fn unsynced_records(&self) -> usize {
         self.lock().records

@@ -412,9 +412,22 @@ fn run(plan: Plan, place: Place, start: Start, marks: &Marks) -> Result<Running,
         opened,
         threads,
     };
-    running.await_first(first_seq)?;
-    publish_chain_json(&*plan.files, &plan.dir, &running.chain).map_err(|e| at(&plan.dir, e))?;
-    Ok(running)
+    let published = running.await_first(first_seq).and_then(|()| {
+        publish_chain_json(&*plan.files, &plan.dir, &running.chain)
+            .map_err(|error| at(&plan.dir, error))
+    });
+    match published {
+        Ok(()) => Ok(running),
+        Err(error) => {
+            // The threads hold the lock; they end before the caller may try again.
+            running.shared.fail(error.to_string());
+            for thread in running.threads {
+                // A panic there is the failure that is being reported.
+                thread.join().ok();
+            }
+            Err(error)
+        }
+    }
 }
 
 /// Who signs, and what `log_opened` says about it.

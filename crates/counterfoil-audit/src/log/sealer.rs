@@ -512,6 +512,14 @@ impl Sealer {
         }))?;
         self.flush(true)?;
         self.shared.commit.finish();
+        // Only this thread can mend a segment, so it stays until the last sync has succeeded.
+        while !self.shared.commit.is_empty()
+            && !self.shared.has_failed()
+            && !self.shared.is_abandoned()
+        {
+            self.mend_poisoned()?;
+            thread::park_timeout(LONG_SLEEP);
+        }
         Ok(())
     }
 }

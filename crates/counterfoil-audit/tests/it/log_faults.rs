@@ -56,6 +56,22 @@ fn a_failed_sync_acknowledges_nothing_and_the_tail_is_appended_again_byte_for_by
 }
 
 #[test]
+fn a_sync_that_fails_while_the_log_closes_is_mended_too() {
+    let mut machine = Machine::new();
+    let log = machine.open();
+    assert_eq!(append_until_refused(&log, 2).len(), 2);
+    machine.files.set(Faults {
+        failing_syncs: Some((0, 1)),
+        ..Faults::default()
+    });
+    assert!(log.close(LONG).finished);
+    assert_eq!(log.figures().poisoned_segments, 1);
+    let records = machine.after_power_failure().records();
+    assert_eq!(leases(&records), [1, 2]);
+    assert_eq!(own_kinds(&records).last().unwrap(), "log_closed");
+}
+
+#[test]
 fn a_segment_that_cannot_be_replaced_stops_the_log_and_keeps_what_was_acknowledged() {
     for policy in [OnFailure::Refuse, OnFailure::DropAndCount] {
         let mut machine = Machine::new();
