@@ -140,7 +140,7 @@ pub(crate) fn sealed(effort: Effort) -> Outcome<Row> {
                 };
                 let ticks = clock.ticks();
                 let words = counterfoil::EventWords::encode(&event, ctx, ticks);
-                metrics.record(&block, &event);
+                metrics.record_in(&block, &event);
                 ring.push_words(&words);
                 n += 1;
                 line.clear();

@@ -33,7 +33,7 @@ fn native(effort: Effort, threads: usize) -> Row {
         Box::new(move |ops| {
             for op in 0..ops {
                 let elapsed = Duration::from_nanos(u64::from(op & 0xffff));
-                metrics.record_operation(&block, OpType::Read, black_box(elapsed), 4_096);
+                metrics.record_operation_in(&block, OpType::Read, black_box(elapsed), 4_096);
             }
         })
     };

@@ -38,6 +38,7 @@ pub struct FabricMetrics {
     pub connections_restored: Counter,
     /// Events of other domains.
     pub custom_events: Counter,
+    registry: Registry,
 }
 
 impl FabricMetrics {
@@ -57,12 +58,24 @@ impl FabricMetrics {
             connections_lost: registry.instrument(&names::CONNECTION_LOST),
             connections_restored: registry.instrument(&names::CONNECTION_RESTORED),
             custom_events: registry.instrument(&names::CUSTOM_RECORDED),
+            registry: registry.clone(),
         }
     }
 
-    /// Counts an event. `block` is the calling thread's; see [`Registry::thread_block`].
+    /// The registry that the instruments are in.
+    #[must_use]
+    pub const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Counts an event in the calling thread's cells, which are looked up.
+    pub fn record(&self, event: &FabricEvent) {
+        self.record_in(&self.registry.thread_block(), event);
+    }
+
+    /// Counts an event, the look-up having been done: `block` is the calling thread's, by [`Registry::thread_block`].
     #[inline]
-    pub fn record(&self, block: &ThreadBlock, event: &FabricEvent) {
+    pub fn record_in(&self, block: &ThreadBlock, event: &FabricEvent) {
         match event {
             FabricEvent::LeaseAcquired { resource_type, .. } => {
                 self.leases_total.at(*resource_type).add_in(block, 1);
@@ -98,9 +111,21 @@ impl FabricMetrics {
         }
     }
 
-    /// Counts an operation that succeeded, with what it took and how many bytes it moved.
+    /// Counts an operation that succeeded, with what it took and how many bytes it moved, in the calling thread's cells,
+    /// which are looked up.
+    pub fn record_operation(&self, op: OpType, elapsed: Duration, bytes: u64) {
+        self.record_operation_in(&self.registry.thread_block(), op, elapsed, bytes);
+    }
+
+    /// Counts an operation that succeeded, the look-up having been done.
     #[inline]
-    pub fn record_operation(&self, block: &ThreadBlock, op: OpType, elapsed: Duration, bytes: u64) {
+    pub fn record_operation_in(
+        &self,
+        block: &ThreadBlock,
+        op: OpType,
+        elapsed: Duration,
+        bytes: u64,
+    ) {
         self.operation_duration
             .at(op)
             .record_duration_in(block, elapsed);

@@ -83,8 +83,6 @@ impl ObserverBuilder {
                     .as_ref()
                     .map(|log| crate::figures::of_audit(&registry, log)),
             ],
-            #[cfg(feature = "metrics")]
-            registry,
             #[cfg(feature = "events")]
             events,
             #[cfg(feature = "audit")]

@@ -21,7 +21,7 @@ impl Local {
         Self {
             observer: Arc::downgrade(observer),
             #[cfg(feature = "metrics")]
-            block: observer.registry.thread_block(),
+            block: observer.metrics.registry().thread_block(),
             #[cfg(feature = "events")]
             ring: observer.events.writer(),
             #[cfg(feature = "audit")]

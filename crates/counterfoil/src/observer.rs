@@ -33,8 +33,6 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) default_context: Context,
     #[cfg(feature = "metrics")]
-    pub(crate) registry: counterfoil_metrics::Registry,
-    #[cfg(feature = "metrics")]
     pub(crate) metrics: counterfoil_metrics::FabricMetrics,
     /// Keeps the other layers' figures in the registry.
     #[cfg(feature = "metrics")]
@@ -173,7 +171,7 @@ impl Observer {
         with_local(&self.inner, |local| {
             let metrics = &self.inner.metrics;
             self.inner.with_block(local, |block| {
-                metrics.record_operation(block, op, elapsed, bytes);
+                metrics.record_operation_in(block, op, elapsed, bytes);
             });
         });
     }
@@ -251,14 +249,17 @@ impl Observer {
     #[cfg(feature = "metrics")]
     #[must_use]
     pub fn registry(&self) -> &counterfoil_metrics::Registry {
-        &self.inner.registry
+        self.inner.metrics.registry()
     }
 
     /// Every metric now, the figures of the other layers included.
     #[cfg(feature = "metrics")]
     #[must_use]
     pub fn snapshot(&self) -> counterfoil_core::MetricSnapshot {
-        self.inner.registry.snapshot(self.inner.clock.utc())
+        self.inner
+            .metrics
+            .registry()
+            .snapshot(self.inner.clock.utc())
     }
 
     /// The event layer.
@@ -329,7 +330,7 @@ impl Inner {
     fn with_block(&self, local: Option<&Local>, f: impl Fn(&counterfoil_metrics::ThreadBlock)) {
         match local {
             Some(local) => f(&local.block),
-            None => f(&self.registry.thread_block()),
+            None => f(&self.metrics.registry().thread_block()),
         }
     }
 
@@ -366,7 +367,7 @@ impl Inner {
     )]
     fn observe(&self, local: Option<&Local>, event: &FabricEvent, words: &EventWords) {
         #[cfg(feature = "metrics")]
-        self.with_block(local, |block| self.metrics.record(block, event));
+        self.with_block(local, |block| self.metrics.record_in(block, event));
         #[cfg(feature = "events")]
         match local {
             Some(local) => local.ring.push_words(words),

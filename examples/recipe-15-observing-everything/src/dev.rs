@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use counterfoil::anchor::{Anchor, AnchorStore, Error as AnchorError};
 use counterfoil::audit::AuditRecord;
 use counterfoil::events::EventRingBuffer;
-use counterfoil::metrics::Registry;
+use counterfoil::metrics::{FabricMetrics, Registry};
 use counterfoil::signer::Signer;
 use counterfoil::{
     ChainId, FabricEvent, Head, LeaseId, Name, OpType, ResourceType, Timestamp, WorkloadIdentity,
@@ -14,7 +14,7 @@ use counterfoil::{
 use tempfile::TempDir;
 
 use crate::layers::CHAIN;
-use crate::{Backends, Layers, Metrics, Result, backends};
+use crate::{Backends, Layers, Result, backends};
 
 /// Metrics, event ring, anchor store and signer for development: each call begins a new chain, and nothing outlives what
 /// is returned.
@@ -24,10 +24,10 @@ use crate::{Backends, Layers, Metrics, Result, backends};
 /// # Panics
 /// When no temporary directory can be made, or a backend cannot use it.
 #[must_use]
-pub fn dev_observability() -> (Metrics, EventRingBuffer, DevAnchor, Box<dyn Signer>) {
+pub fn dev_observability() -> (FabricMetrics, EventRingBuffer, DevAnchor, Box<dyn Signer>) {
     #[expect(clippy::expect_used, reason = "documented: development only")]
     let (anchor, signer) = dev_backends().expect("a temporary directory for the backends");
-    let metrics = Metrics::new(Registry::new());
+    let metrics = FabricMetrics::new(&Registry::new());
     (metrics, EventRingBuffer::new(), anchor, signer)
 }
 
@@ -76,7 +76,7 @@ impl AnchorStore for DevAnchor {
 )]
 #[must_use = "the record is the only copy of its line"]
 pub fn record_lease_acquired(
-    metrics: &Metrics,
+    metrics: &FabricMetrics,
     events: &mut EventRingBuffer,
     anchor: &mut impl AnchorStore,
     signer: &dyn Signer,
@@ -113,7 +113,7 @@ pub fn record_lease_acquired(
 )]
 #[must_use = "the record is the only copy of its line"]
 pub fn record_lease_expired(
-    metrics: &Metrics,
+    metrics: &FabricMetrics,
     events: &mut EventRingBuffer,
     anchor: &mut impl AnchorStore,
     signer: &dyn Signer,
@@ -140,7 +140,7 @@ pub fn record_lease_expired(
 
 /// Records a read, write or submission that succeeded, in the metrics only: traffic by the byte would drown the ring and
 /// the chain.
-pub fn record_operation(metrics: &Metrics, op: OpType, micros: u64, bytes: u64) {
+pub fn record_operation(metrics: &FabricMetrics, op: OpType, micros: u64, bytes: u64) {
     metrics.record_operation(op, Duration::from_micros(micros), bytes);
 }
 

@@ -1,58 +1,19 @@
 //! The three layers, put together by hand: what one lifecycle event does in each.
 
-use std::ops::Deref;
-use std::time::Duration;
-
 use counterfoil::anchor::{Anchor, AnchorStore};
 use counterfoil::audit::{
     AuditInput, AuditRecord, Instance, Lane, Prior, Src, SrcId, assemble_record,
 };
 use counterfoil::events::EventRingBuffer;
-use counterfoil::metrics::{FabricMetrics, Registry};
+use counterfoil::metrics::FabricMetrics;
 use counterfoil::signer::Signer;
-use counterfoil::{ChainId, Context, FabricEvent, OpType, Timestamp, WorkloadIdentity};
+use counterfoil::{ChainId, Context, FabricEvent, Timestamp, WorkloadIdentity};
 
 use crate::Result;
 use crate::block_on::block_on;
 
 /// The chain of this recipe. Yours begins with a DNS name that you own.
 pub(crate) const CHAIN: &str = "cookbook.example.com/recipe-15/1";
-
-/// The instruments of the fabric and the registry that they count in.
-#[derive(Clone, Debug)]
-pub struct Metrics {
-    fabric: FabricMetrics,
-    registry: Registry,
-}
-
-impl Metrics {
-    /// Registers the instruments in `registry`, where an exporter finds them.
-    #[must_use]
-    pub fn new(registry: Registry) -> Self {
-        let fabric = FabricMetrics::new(&registry);
-        Self { fabric, registry }
-    }
-
-    /// Counts a lifecycle event.
-    pub fn record(&self, event: &FabricEvent) {
-        self.fabric.record(&self.registry.thread_block(), event);
-    }
-
-    /// Counts an operation that succeeded.
-    pub fn record_operation(&self, op: OpType, elapsed: Duration, bytes: u64) {
-        let block = self.registry.thread_block();
-        self.fabric.record_operation(&block, op, elapsed, bytes);
-    }
-}
-
-/// To be read: `metrics.leases_total.get()`.
-impl Deref for Metrics {
-    type Target = FabricMetrics;
-
-    fn deref(&self) -> &FabricMetrics {
-        &self.fabric
-    }
-}
 
 /// The layers that an event is recorded in, for one caller that numbers its records itself.
 ///
@@ -61,7 +22,7 @@ impl Deref for Metrics {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Layers<'a> {
-    metrics: &'a Metrics,
+    metrics: &'a FabricMetrics,
     events: &'a EventRingBuffer,
     anchor: &'a dyn AnchorStore,
     signer: &'a dyn Signer,
@@ -71,7 +32,7 @@ impl<'a> Layers<'a> {
     /// Takes the layers together.
     #[must_use]
     pub const fn new(
-        metrics: &'a Metrics,
+        metrics: &'a FabricMetrics,
         events: &'a EventRingBuffer,
         anchor: &'a dyn AnchorStore,
         signer: &'a dyn Signer,

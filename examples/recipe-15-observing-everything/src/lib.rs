@@ -41,7 +41,7 @@ pub use backends::{Backends, backends};
 pub use dev::{
     DevAnchor, dev_observability, record_lease_acquired, record_lease_expired, record_operation,
 };
-pub use layers::{Layers, Metrics};
+pub use layers::Layers;
 
 /// Anything that goes wrong in a recipe is told to whoever runs it.
 pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;

@@ -51,14 +51,14 @@ fn promtool_has_nothing_to_say_about_any_of_our_own_metrics() {
     let registry = Registry::new();
     let metrics = FabricMetrics::new(&registry);
     let block = registry.thread_block();
-    metrics.record_operation(&block, OpType::Read, Duration::from_micros(120), 4096);
+    metrics.record_operation_in(&block, OpType::Read, Duration::from_micros(120), 4096);
     let event = FabricEvent::LeaseAcquired {
         resource_type: ResourceType::Mem,
         lease_id: LeaseId(7),
         node: Name::new("node-a"),
         bytes: 4096,
     };
-    metrics.record(&block, &event);
+    metrics.record_in(&block, &event);
     let _guard = registry.observe(observe_all);
 
     let snapshot = registry.snapshot(Timestamp::default());

@@ -60,9 +60,9 @@ fn the_lifecycle_of_leases_moves_totals_and_what_is_active() {
         "expired",
         "preempted",
     ] {
-        metrics.record(&block, &lease(kind, ResourceType::Mem));
+        metrics.record_in(&block, &lease(kind, ResourceType::Mem));
     }
-    metrics.record(&block, &lease("acquired", ResourceType::Gpu));
+    metrics.record_in(&block, &lease("acquired", ResourceType::Gpu));
     assert_eq!(metrics.leases_total.get(), 5);
     assert_eq!(metrics.leases_total.at(ResourceType::Mem).get(), 4);
     assert_eq!(metrics.leases_active.at(ResourceType::Mem).get(), 1);
@@ -90,9 +90,9 @@ fn operations_give_latency_and_bytes_and_failures_give_latency_and_errors() {
     let registry = Registry::new();
     let metrics = FabricMetrics::new(&registry);
     let block = registry.thread_block();
-    metrics.record_operation(&block, OpType::Read, Duration::from_micros(120), 4096);
-    metrics.record_operation(&block, OpType::Write, Duration::from_micros(240), 8192);
-    metrics.record(
+    metrics.record_operation_in(&block, OpType::Read, Duration::from_micros(120), 4096);
+    metrics.record_operation_in(&block, OpType::Write, Duration::from_micros(240), 8192);
+    metrics.record_in(
         &block,
         &FabricEvent::OperationFailed {
             op: OpType::Read,
@@ -122,16 +122,16 @@ fn connections_and_events_of_other_domains_are_counted() {
     let metrics = FabricMetrics::new(&registry);
     let block = registry.thread_block();
     let node = Name::new("node-a");
-    metrics.record(
+    metrics.record_in(
         &block,
         &FabricEvent::Disconnected {
             node: node.clone(),
             reason: Name::new("reset"),
         },
     );
-    metrics.record(&block, &FabricEvent::Reconnected { node });
+    metrics.record_in(&block, &FabricEvent::Reconnected { node });
     let name = Name::new("vault.object_put");
-    metrics.record(
+    metrics.record_in(
         &block,
         &FabricEvent::Custom {
             name,
@@ -150,7 +150,7 @@ fn two_structs_on_one_registry_count_into_the_same_series() {
     let registry = Registry::new();
     let (one, two) = (FabricMetrics::new(&registry), FabricMetrics::new(&registry));
     let block = registry.thread_block();
-    one.record(&block, &lease("acquired", ResourceType::Cpu));
-    two.record(&block, &lease("acquired", ResourceType::Cpu));
+    one.record_in(&block, &lease("acquired", ResourceType::Cpu));
+    two.record_in(&block, &lease("acquired", ResourceType::Cpu));
     assert_eq!(one.leases_total.get(), 2);
 }

@@ -35,7 +35,7 @@ pub fn run(plan: &Plan, directory: &Path) -> Result<Findings> {
         );
     }
     let log = AuditLog::builder(&log_directory, LOG)
-        .clock(Arc::clone(&clock) as _)
+        .clock(Arc::clone(&clock))
         .anchor_store(Arc::clone(&anchor))
         .signer(move |_| Ok(Arc::clone(&signer)))
         .clock_step(NO_CLOCK_STEP)

@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use cookbook_recipe_15_observing_everything::{Layers, Metrics, Result, backends};
+use cookbook_recipe_15_observing_everything::{Layers, Result, backends};
 use counterfoil::audit::{AuditRecord, HASH_LEN, verify_chain};
 use counterfoil::events::EventRingBuffer;
-use counterfoil::metrics::Registry;
+use counterfoil::metrics::{FabricMetrics, Registry};
 use counterfoil::{FabricEvent, LeaseId, ResourceType, Timestamp, WorkloadIdentity};
 
 /// A process that records one event and ends.
 fn process(directory: &Path, sequence: u64) -> Result<AuditRecord> {
     let backends = backends(directory, "cookbook.example.com/recipe-15/1/record")?;
-    let (metrics, events) = (Metrics::new(Registry::new()), EventRingBuffer::new());
+    let (metrics, events) = (FabricMetrics::new(&Registry::new()), EventRingBuffer::new());
     let layers = Layers::new(&metrics, &events, &backends.anchor, &backends.signer);
     let event = FabricEvent::LeaseExpired {
         resource_type: ResourceType::Mem,
