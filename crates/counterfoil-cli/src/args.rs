@@ -10,7 +10,12 @@ use crate::moment::{Moment, parse_age};
 
 /// Observe from one call, and prove later that the record was not changed.
 #[derive(Debug, Parser)]
-#[command(name = "counterfoil", version, max_term_width = 80, arg_required_else_help = true)]
+#[command(
+    name = "counterfoil",
+    version,
+    max_term_width = 80,
+    arg_required_else_help = true
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -33,21 +38,17 @@ pub(crate) enum AuditCommand {
     Query(QueryArgs),
 }
 
-/// How a result is written to standard output.
+/// How a result is written to standard output: for people, or as one JSON document with a schema name and version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
-    /// For people
     Text,
-    /// One JSON document with a schema name and version
     Json,
 }
 
-/// How records are written to standard output.
+/// How records are written to standard output: a line each for people, or the lines of the log byte for byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RecordOutput {
-    /// One line per record, for people
     Text,
-    /// The lines of the log, byte for byte
     Jsonl,
 }
 
@@ -56,11 +57,12 @@ pub(crate) struct DemoArgs {
     /// How long to run
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) seconds: u64,
-    /// Where to keep the log, the anchor, the key and the events; a log that is there is continued [default: a new temporary directory]
+    /// What to keep log, anchor, key and events in; a log in it is continued
+    /// [default: a new temporary directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
     /// Where to serve /metrics and /health; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9464")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9464", value_parser = parse_address)]
     pub(crate) metrics_addr: SocketAddr,
     /// How many threads take leases
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -77,7 +79,7 @@ pub(crate) struct DemoArgs {
     /// Go on serving /metrics and /health for this long after the end, or until interrupted
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     pub(crate) linger: u64,
-    /// Write `<lease> <kind>` here for each record that was acknowledged durable
+    /// Write <lease> <kind> here for each record that was acknowledged durable
     #[arg(long, value_name = "FILE", hide = true)]
     pub(crate) acks: Option<PathBuf>,
 }
@@ -145,7 +147,12 @@ pub(crate) struct QueryArgs {
     /// Only this request
     #[arg(long, value_name = "ID")]
     pub(crate) request: Option<counterfoil::RequestId>,
-    /// Form of the records
+    /// Form of the records: for people, or the log's own lines
     #[arg(long, value_enum, default_value_t = RecordOutput::Text)]
     pub(crate) output: RecordOutput,
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "not an address such as 127.0.0.1:9464 or [::1]:0".to_owned())
 }

@@ -1,18 +1,16 @@
 //! How a command ends when it does not succeed: one sentence on standard error, and a stable exit code.
 
 use std::fmt;
-use std::io;
 use std::process::ExitCode;
 
-/// The exit codes, which scripts rely on (audit specification §9). `0` is success.
+/// The exit codes, which scripts rely on (audit specification §9). `0` is success; `3`, incomplete, is a verdict of `verify`
+/// and no failure of the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Something contradicts itself: a log was tampered with, or the demo's layers disagree.
     Contradiction = 1,
     /// The command line asks for something that cannot be done.
     Usage = 2,
-    /// Something is missing.
-    Incomplete = 3,
     /// Something cannot be read or written.
     Unreadable = 4,
     /// A key or a policy is not met.
@@ -34,7 +32,10 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(exit: Exit, sentence: impl Into<String>) -> Self {
-        Self { exit, sentence: sentence.into() }
+        Self {
+            exit,
+            sentence: sentence.into(),
+        }
     }
 
     pub(crate) fn usage(sentence: impl Into<String>) -> Self {
@@ -62,9 +63,4 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
-}
-
-/// Whether the reader of standard output went away, which ends a command quietly.
-pub(crate) fn is_broken_pipe(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::BrokenPipe
 }

@@ -75,10 +75,27 @@ mod tests {
 
     #[test]
     fn figures_have_few_digits_and_a_unit() {
-        assert_eq!(format!("{} {} {}", Count(9_999), Count(14_930), Count(2_100_000)), "9999 14.9 k 2.1 M");
-        assert_eq!(format!("{} {} {}", Bytes(512), Bytes(1_500_000), Bytes(1_926_000_000)), "512 B 1.5 MB 1.9 GB");
-        assert_eq!(format!("{} {} {}", Seconds(2.1e-5), Seconds(4.2e-3), Seconds(1.04)), "21 µs 4.2 ms 1.0 s");
-        assert_eq!(format!("{} {}", Grouped(999), Grouped(1_204_311)), "999 1 204 311");
+        assert_eq!(
+            format!("{} {} {}", Count(9_999), Count(14_930), Count(2_100_000)),
+            "9999 14.9 k 2.1 M"
+        );
+        assert_eq!(
+            format!(
+                "{} {} {}",
+                Bytes(512),
+                Bytes(1_500_000),
+                Bytes(1_926_000_000)
+            ),
+            "512 B 1.5 MB 1.9 GB"
+        );
+        assert_eq!(
+            format!("{} {} {}", Seconds(2.1e-5), Seconds(4.2e-3), Seconds(1.04)),
+            "21 µs 4.2 ms 1.0 s"
+        );
+        assert_eq!(
+            format!("{} {}", Grouped(999), Grouped(1_204_311)),
+            "999 1 204 311"
+        );
         assert_eq!(format!("[{:>8}]", Count(7)), "[       7]");
     }
 }

@@ -10,6 +10,7 @@ mod escape;
 mod failure;
 mod figures;
 mod moment;
+mod result;
 mod verify;
 
 use std::io::Write;
@@ -33,6 +34,10 @@ fn main() -> ExitCode {
 fn report(failure: &Failure) -> ExitCode {
     let style = anstyle::AnsiColor::Red.on_default().bold();
     // Nobody is left to tell when standard error is gone as well.
-    let _unheard = writeln!(anstream::stderr(), "{style}error:{style:#} {}", Escaped(&failure.to_string()));
+    let _unheard = writeln!(
+        anstream::stderr(),
+        "{style}error:{style:#} {}",
+        Escaped(&failure.to_string())
+    );
     failure.exit().into()
 }

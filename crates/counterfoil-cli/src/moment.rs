@@ -36,7 +36,8 @@ impl FromStr for Moment {
         let time: jiff::Timestamp = text.parse().map_err(|_| {
             "not an RFC 3339 time such as 2026-11-20T19:55:54Z, nor one relative to now such as -5m".to_owned()
         })?;
-        let nanos = u64::try_from(time.as_nanosecond()).map_err(|_| "before 1970 or after 2554".to_owned())?;
+        let nanos = u64::try_from(time.as_nanosecond())
+            .map_err(|_| "before 1970 or after 2554".to_owned())?;
         Ok(Self::At(Timestamp::from_unix_nanos(nanos)))
     }
 }
@@ -60,9 +61,18 @@ mod tests {
 
     #[test]
     fn absolute_times_come_with_or_without_a_fraction_and_in_any_offset() {
-        assert_eq!(seen("2026-11-20T19:55:54Z"), "2026-11-20T19:55:54.000000000Z");
-        assert_eq!(seen("2026-11-20T19:55:54.25Z"), "2026-11-20T19:55:54.250000000Z");
-        assert_eq!(seen("2026-11-20T20:55:54.000000001+01:00"), "2026-11-20T19:55:54.000000001Z");
+        assert_eq!(
+            seen("2026-11-20T19:55:54Z"),
+            "2026-11-20T19:55:54.000000000Z"
+        );
+        assert_eq!(
+            seen("2026-11-20T19:55:54.25Z"),
+            "2026-11-20T19:55:54.250000000Z"
+        );
+        assert_eq!(
+            seen("2026-11-20T20:55:54.000000001+01:00"),
+            "2026-11-20T19:55:54.000000001Z"
+        );
     }
 
     #[test]
@@ -73,7 +83,16 @@ mod tests {
 
     #[test]
     fn what_is_neither_is_refused() {
-        for text in ["", "-", "yesterday", "5m", "--5m", "2026-11-20", "2026-11-20T19:55:54", "1950-01-01T00:00:00Z"] {
+        for text in [
+            "",
+            "-",
+            "yesterday",
+            "5m",
+            "--5m",
+            "2026-11-20",
+            "2026-11-20T19:55:54",
+            "1950-01-01T00:00:00Z",
+        ] {
             assert!(text.parse::<Moment>().is_err(), "{text} was accepted");
         }
         assert!(parse_age("-5m").is_err());

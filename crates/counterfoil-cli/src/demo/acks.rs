@@ -24,12 +24,24 @@ pub(crate) struct Acks {
 impl Acks {
     /// Writes a line per acknowledgement to the end of the file at `path`.
     pub(crate) fn to_file(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-        Ok(Self { file: Some(Mutex::new(file)) })
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)?;
+        Ok(Self {
+            file: Some(Mutex::new(file)),
+        })
     }
 
     /// Waits until the record behind `receipt` is durable.
-    pub(crate) fn settle(&self, lease: LeaseId, happening: Happening, receipt: Receipt<'_>, tally: &Tally) {
+    pub(crate) fn settle(
+        &self,
+        lease: LeaseId,
+        happening: Happening,
+        receipt: Receipt<'_>,
+        tally: &Tally,
+    ) {
         if receipt.wait_durable(PATIENCE).is_err() {
             return;
         }
@@ -37,7 +49,10 @@ impl Acks {
         if let Some(file) = &self.file {
             let line = format!("{lease} {}\n", happening.audit_kind());
             // A line that is not written is an acknowledgement that nobody checks; the demo itself is not affected.
-            let _unchecked = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
+            let _unchecked = file
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .write_all(line.as_bytes());
         }
     }
 }

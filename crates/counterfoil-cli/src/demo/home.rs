@@ -14,7 +14,7 @@ use crate::failure::{Exit, Failure, chain};
 pub(crate) const LOG_NAME: &str = "demo.counterfoil.dev/leases";
 
 /// Where a demo keeps what it leaves behind.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Home {
     dir: PathBuf,
 }
@@ -26,11 +26,22 @@ impl Home {
             let dir = tempfile::Builder::new()
                 .prefix("counterfoil-demo-")
                 .tempdir()
-                .map_err(|error| Failure::new(Exit::Unreadable, format!("cannot make a temporary directory: {error}; name one with --dir")))?;
+                .map_err(|error| {
+                    Failure::new(
+                        Exit::Unreadable,
+                        format!("cannot make a temporary directory: {error}; name one with --dir"),
+                    )
+                })?;
             return Ok(Self { dir: dir.keep() });
         };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| cannot("make the directory", dir, &error))?;
-        Ok(Self { dir: dir.to_owned() })
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(|error| cannot("make the directory", dir, &error))?;
+        Ok(Self {
+            dir: dir.to_owned(),
+        })
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -52,7 +63,8 @@ impl Home {
         let signer = if secret.exists() {
             Ed25519Signer::from_file(&secret).map_err(refused)?
         } else {
-            let signer = Ed25519Signer::generate(&format!("{LOG_NAME}/1"), getrandom::fill).map_err(refused)?;
+            let signer = Ed25519Signer::generate(&format!("{LOG_NAME}/1"), getrandom::fill)
+                .map_err(refused)?;
             signer.save(&secret).map_err(refused)?;
             signer
         };
@@ -61,7 +73,11 @@ impl Home {
             Ok(text) if text.trim_end() == vkey => Ok(signer),
             Ok(_) => Err(Failure::new(
                 Exit::Policy,
-                format!("{} holds another key than {}; move one of them away", public.display(), secret.display()),
+                format!(
+                    "{} holds another key than {}; move one of them away",
+                    public.display(),
+                    secret.display()
+                ),
             )),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 new_file(&public, 0o644)
@@ -76,7 +92,11 @@ impl Home {
     /// The file that events are added to.
     pub(crate) fn events(&self) -> Result<fs::File, Failure> {
         let path = self.dir.join("events.jsonl");
-        OpenOptions::new().append(true).create(true).open(&path).map_err(|error| cannot("open", &path, &error))
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .map_err(|error| cannot("open", &path, &error))
     }
 
     /// An empty directory for the files that leases are held on. Call it only while the log is open: its lock says that no
@@ -97,8 +117,13 @@ impl Home {
             Err(error) => return Err(cannot("list", &scratch, &error)),
         };
         for file in files {
-            let path = file.map_err(|error| cannot("list", &scratch, &error))?.path();
-            if path.extension().is_some_and(|extension| extension == "blocks") {
+            let path = file
+                .map_err(|error| cannot("list", &scratch, &error))?
+                .path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "blocks")
+            {
                 fs::remove_file(&path).map_err(|error| cannot("remove", &path, &error))?;
             }
         }
@@ -109,13 +134,25 @@ impl Home {
 
 /// The public half of a key as verifiers take it.
 pub(crate) fn vkey(signer: &Ed25519Signer) -> String {
-    signer.verifier_key().map_or_else(String::new, ToString::to_string)
+    signer
+        .verifier_key()
+        .map_or_else(String::new, ToString::to_string)
 }
 
 fn new_file(path: &Path, mode: u32) -> io::Result<fs::File> {
-    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
 }
 
 fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Exit::Unreadable, format!("cannot {what} {}: {error}; choose another place with --dir", path.display()))
+    Failure::new(
+        Exit::Unreadable,
+        format!(
+            "cannot {what} {}: {error}; choose another place with --dir",
+            path.display()
+        ),
+    )
 }

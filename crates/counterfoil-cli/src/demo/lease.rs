@@ -64,7 +64,10 @@ enum Held {
 
 impl Shared {
     pub(crate) fn new(resource: Box<dyn Resource>, deadline: Ticks) -> Self {
-        Self { held: Mutex::new(Held::Resource(resource)), deadline: AtomicU64::new(deadline.0) }
+        Self {
+            held: Mutex::new(Held::Resource(resource)),
+            deadline: AtomicU64::new(deadline.0),
+        }
     }
 
     pub(crate) fn deadline(&self) -> Ticks {
@@ -88,7 +91,12 @@ impl Shared {
         }
     }
 
-    pub(crate) fn operate(&self, op: OpType, fault: Option<Fault>, rng: &mut Rng) -> Result<u64, FabricError> {
+    pub(crate) fn operate(
+        &self,
+        op: OpType,
+        fault: Option<Fault>,
+        rng: &mut Rng,
+    ) -> Result<u64, FabricError> {
         match &mut *self.held.lock().unwrap_or_else(PoisonError::into_inner) {
             Held::Resource(resource) => resource.operate(op, fault, rng),
             Held::Ended(why) => Err(*why),

@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use counterfoil::names::{
-    CONNECTION_LOST, LEASE_ACQUIRED, LEASE_ACTIVE, LEASE_EXPIRED, LEASE_PREEMPTED, LEASE_RELEASED, LEASE_RENEWED, OPERATION_DURATION,
-    OPERATION_FAILED, OPERATION_IO,
+    CONNECTION_LOST, LEASE_ACQUIRED, LEASE_ACTIVE, LEASE_EXPIRED, LEASE_PREEMPTED, LEASE_RELEASED,
+    LEASE_RENEWED, OPERATION_DURATION, OPERATION_FAILED, OPERATION_IO,
 };
 use counterfoil::{MetricSnapshot, OpType, ResourceType};
 
@@ -46,7 +46,11 @@ struct Totals {
 
 impl Live {
     pub(crate) fn new() -> Self {
-        Self { terminal: io::stderr().is_terminal(), drawn_lines: 0, last: None }
+        Self {
+            terminal: io::stderr().is_terminal(),
+            drawn_lines: 0,
+            last: None,
+        }
     }
 
     /// How long to wait between two calls of [`show`](Self::show).
@@ -57,14 +61,24 @@ impl Live {
     /// Shows the figures of this moment. Standard error that cannot be written to is no reason to stop the demo.
     pub(crate) fn show(&mut self, snapshot: &MetricSnapshot, beside: Beside) {
         let reading = Reading(snapshot);
-        let totals = Totals { operations: operations(reading), bytes: reading.total(OPERATION_IO.instrument()) };
-        let (since, before) = self.last.replace((beside.elapsed, totals)).unwrap_or_default();
+        let totals = Totals {
+            operations: operations(reading),
+            bytes: reading.total(OPERATION_IO.instrument()),
+        };
+        let (since, before) = self
+            .last
+            .replace((beside.elapsed, totals))
+            .unwrap_or_default();
         let seconds = beside.elapsed.saturating_sub(since).as_secs_f64().max(1e-3);
         let rate = Totals {
             operations: ((totals.operations - before.operations) as f64 / seconds) as u64,
             bytes: ((totals.bytes - before.bytes) as f64 / seconds) as u64,
         };
-        let text = if self.terminal { self.redrawn(&block(reading, rate, beside)) } else { line(reading, rate, beside) };
+        let text = if self.terminal {
+            self.redrawn(&block(reading, rate, beside))
+        } else {
+            line(reading, rate, beside)
+        };
         let mut err = anstream::stderr().lock();
         let _nobody_reads = err.write_all(text.as_bytes()).and_then(|()| err.flush());
     }
@@ -72,7 +86,11 @@ impl Live {
     /// Moves the cursor to where the last block began and clears what is below it.
     fn redrawn(&mut self, block: &str) -> String {
         let up = std::mem::replace(&mut self.drawn_lines, block.lines().count());
-        if up == 0 { block.to_owned() } else { format!("\x1b[{up}A\x1b[J{block}") }
+        if up == 0 {
+            block.to_owned()
+        } else {
+            format!("\x1b[{up}A\x1b[J{block}")
+        }
     }
 }
 
@@ -97,7 +115,9 @@ fn line(reading: Reading<'_>, rate: Totals, beside: Beside) -> String {
 }
 
 fn block(reading: Reading<'_>, rate: Totals, beside: Beside) -> String {
-    let active = |kind: ResourceType| reading.total_of(LEASE_ACTIVE.instrument(), "resource_type", kind.as_str());
+    let active = |kind: ResourceType| {
+        reading.total_of(LEASE_ACTIVE.instrument(), "resource_type", kind.as_str())
+    };
     let count = |total: u64| Count(total);
     let mut text = format!(
         "{:>4.0} s   active   mem {:<4} storage {:<4} cpu {:<4} links lost {}\n",
@@ -115,7 +135,11 @@ fn block(reading: Reading<'_>, rate: Totals, beside: Beside) -> String {
         count(reading.total(LEASE_EXPIRED.instrument())),
         count(reading.total(LEASE_PREEMPTED.instrument())),
     ));
-    text.push_str(&format!("         traffic  {} ops/s, {}/s\n", Count(rate.operations), Bytes(rate.bytes)));
+    text.push_str(&format!(
+        "         traffic  {} ops/s, {}/s\n",
+        Count(rate.operations),
+        Bytes(rate.bytes)
+    ));
     for op in OpType::ALL {
         text.push_str(&latency(reading, *op));
     }
@@ -126,7 +150,11 @@ fn block(reading: Reading<'_>, rate: Totals, beside: Beside) -> String {
         .map(|(error, total)| format!("{error} {}", Count(*total)))
         .collect();
     text.push_str(&format!("         failed   {}\n", failures.join(", ")));
-    text.push_str(&format!("events   offered {}, missed {}\n", Count(beside.events_offered), beside.events_missed));
+    text.push_str(&format!(
+        "events   offered {}, missed {}\n",
+        Count(beside.events_offered),
+        beside.events_missed
+    ));
     text.push_str(&format!(
         "audit    sealed {}, durable {}, acknowledged {}\n",
         Count(beside.sealed),
@@ -137,9 +165,18 @@ fn block(reading: Reading<'_>, rate: Totals, beside: Beside) -> String {
 }
 
 fn latency(reading: Reading<'_>, op: OpType) -> String {
-    let Some(histogram) = reading.histogram(OPERATION_DURATION.instrument(), "op", op.as_str()) else {
+    let Some(histogram) = reading.histogram(OPERATION_DURATION.instrument(), "op", op.as_str())
+    else {
         return String::new();
     };
-    let at = |share| quantile(histogram, share).map_or_else(|| "-".to_owned(), |seconds| Seconds(seconds).to_string());
-    format!("         {:<8} p50 {:<8} p99 {}\n", op.as_str(), at(0.5), at(0.99))
+    let at = |share| {
+        quantile(histogram, share)
+            .map_or_else(|| "-".to_owned(), |seconds| Seconds(seconds).to_string())
+    };
+    format!(
+        "         {:<8} p50 {:<8} p99 {}\n",
+        op.as_str(),
+        at(0.5),
+        at(0.99)
+    )
 }

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use counterfoil::{Clock, Context, FabricError, FailedOperation, LeaseId, Name, Observer, OpType, Receipt, Ticks};
+use counterfoil::{
+    Clock, Context, FabricError, FailedOperation, LeaseId, Name, Observer, OpType, Receipt, Ticks,
+};
 
 use super::lease::{Grant, Lease, Request, Shared};
 use super::node::{Node, Room};
@@ -55,14 +57,24 @@ struct Placement<'a> {
 
 impl Manager {
     /// A manager of `nodes`; lease ids count up from `first_id`, files are kept in `scratch`.
-    pub(crate) fn new(observer: Observer, clock: Arc<dyn Clock>, nodes: Vec<Node>, scratch: PathBuf, first_id: u64) -> Self {
+    pub(crate) fn new(
+        observer: Observer,
+        clock: Arc<dyn Clock>,
+        nodes: Vec<Node>,
+        scratch: PathBuf,
+        first_id: u64,
+    ) -> Self {
         let rooms = vec![Room::WHOLE; nodes.len()];
         Self {
             observer,
             clock,
             nodes,
             scratch,
-            table: Mutex::new(Table { next_id: first_id, leases: BTreeMap::new(), rooms }),
+            table: Mutex::new(Table {
+                next_id: first_id,
+                leases: BTreeMap::new(),
+                rooms,
+            }),
             tally: Tally::default(),
             pressure: Name::new("pressure"),
             link_down: Name::new("link down"),
@@ -87,7 +99,11 @@ impl Manager {
     }
 
     /// Grants a lease, at the cost of one of lower priority where there is no room.
-    pub(crate) fn acquire(&self, context: &Arc<Context>, request: Request) -> Result<Acquired<'_>, FabricError> {
+    pub(crate) fn acquire(
+        &self,
+        context: &Arc<Context>,
+        request: Request,
+    ) -> Result<Acquired<'_>, FabricError> {
         let begun = Instant::now();
         self.place(request)
             .and_then(|placement| self.fulfil(context, request, placement))
@@ -104,9 +120,15 @@ impl Manager {
         if let Some(node) = self.roomiest(&table, request) {
             table.next_id += 1;
             *table.rooms[node].of_mut(request.kind) -= request.room();
-            return Ok(Placement { id, node, victim: None });
+            return Ok(Placement {
+                id,
+                node,
+                victim: None,
+            });
         }
-        let victim = self.victim(&table, request).ok_or(FabricError::CapacityExceeded)?;
+        let victim = self
+            .victim(&table, request)
+            .ok_or(FabricError::CapacityExceeded)?;
         let lease = table.leases.remove(&victim).ok_or(FabricError::Internal)?;
         table.next_id += 1;
         let receipt = self.observer.lease_preempted(
@@ -118,10 +140,19 @@ impl Manager {
             &self.pressure,
         );
         self.tally.note(Happening::Preempted);
-        Ok(Placement { id, node: lease.node, victim: Some((lease, receipt)) })
+        Ok(Placement {
+            id,
+            node: lease.node,
+            victim: Some((lease, receipt)),
+        })
     }
 
-    fn fulfil<'a>(&'a self, context: &Arc<Context>, request: Request, placement: Placement<'a>) -> Result<Acquired<'a>, FabricError> {
+    fn fulfil<'a>(
+        &'a self,
+        context: &Arc<Context>,
+        request: Request,
+        placement: Placement<'a>,
+    ) -> Result<Acquired<'a>, FabricError> {
         let Placement { id, node, victim } = placement;
         if let Some((lease, _)) = &victim {
             // The victim's room is ours; what it had beyond our need goes back once its resource is gone.
@@ -135,16 +166,43 @@ impl Manager {
             return Err(FabricError::Unavailable);
         };
         let shared = Arc::new(Shared::new(resource, self.after(request.ttl)));
-        let grant = Grant { id, request, node, shared: Arc::clone(&shared) };
-        table.leases.insert(id, Lease { id, request, node, context: Arc::clone(context), shared });
-        let receipt =
-            self.observer.lease_acquired(&**context, request.kind, id, self.nodes[node].name(), request.recorded_bytes());
+        let grant = Grant {
+            id,
+            request,
+            node,
+            shared: Arc::clone(&shared),
+        };
+        table.leases.insert(
+            id,
+            Lease {
+                id,
+                request,
+                node,
+                context: Arc::clone(context),
+                shared,
+            },
+        );
+        let receipt = self.observer.lease_acquired(
+            &**context,
+            request.kind,
+            id,
+            self.nodes[node].name(),
+            request.recorded_bytes(),
+        );
         self.tally.note(Happening::Allocated);
-        Ok(Acquired { grant, receipt, preempted: victim.map(|(lease, receipt)| (lease.id, receipt)) })
+        Ok(Acquired {
+            grant,
+            receipt,
+            preempted: victim.map(|(lease, receipt)| (lease.id, receipt)),
+        })
     }
 
     /// Extends a lease by its TTL from now on. A node that cannot be reached cannot confirm a renewal.
-    pub(crate) fn renew(&self, context: &Context, grant: &Grant) -> Result<Receipt<'_>, FabricError> {
+    pub(crate) fn renew(
+        &self,
+        context: &Context,
+        grant: &Grant,
+    ) -> Result<Receipt<'_>, FabricError> {
         let begun = Instant::now();
         let table = self.table();
         let refused = if !table.leases.contains_key(&grant.id) {
@@ -177,7 +235,11 @@ impl Manager {
             let lease = table.leases.remove(&grant.id)?;
             self.tally.note(Happening::Released);
             let name = self.nodes[lease.node].name();
-            (lease, self.observer.lease_released(context, grant.request.kind, grant.id, name))
+            (
+                lease,
+                self.observer
+                    .lease_released(context, grant.request.kind, grant.id, name),
+            )
         };
         self.reclaim(&lease, FabricError::LeaseNotFound);
         Some(receipt)
@@ -188,14 +250,23 @@ impl Manager {
         let ended: Vec<(Lease, Receipt<'_>)> = {
             let mut table = self.table();
             let now = self.now();
-            let due: Vec<LeaseId> =
-                table.leases.values().filter(|lease| lease.shared.deadline() <= now).map(|lease| lease.id).collect();
+            let due: Vec<LeaseId> = table
+                .leases
+                .values()
+                .filter(|lease| lease.shared.deadline() <= now)
+                .map(|lease| lease.id)
+                .collect();
             due.iter()
                 .filter_map(|id| table.leases.remove(id))
                 .map(|lease| {
                     self.tally.note(Happening::Expired);
                     let name = self.nodes[lease.node].name();
-                    let receipt = self.observer.lease_expired(&*lease.context, lease.request.kind, lease.id, name);
+                    let receipt = self.observer.lease_expired(
+                        &*lease.context,
+                        lease.request.kind,
+                        lease.id,
+                        name,
+                    );
                     (lease, receipt)
                 })
                 .collect()
@@ -209,8 +280,38 @@ impl Manager {
             .collect()
     }
 
+    /// Gives every lease back that is still in force, at the end of the manager's life.
+    pub(crate) fn release_all(&self) {
+        let held: Vec<(Arc<Context>, Grant)> = self
+            .table()
+            .leases
+            .values()
+            .map(|lease| {
+                (
+                    Arc::clone(&lease.context),
+                    Grant {
+                        id: lease.id,
+                        request: lease.request,
+                        node: lease.node,
+                        shared: Arc::clone(&lease.shared),
+                    },
+                )
+            })
+            .collect();
+        for (context, grant) in held {
+            self.release(&context, &grant);
+        }
+    }
+
     /// One operation of a holder on what it leased. Successes are traffic, for the metrics alone; failures reach all layers.
-    pub(crate) fn operate(&self, context: &Context, grant: &Grant, op: OpType, fault: Option<Fault>, rng: &mut Rng) -> Result<u64, FabricError> {
+    pub(crate) fn operate(
+        &self,
+        context: &Context,
+        grant: &Grant,
+        op: OpType,
+        fault: Option<Fault>,
+        rng: &mut Rng,
+    ) -> Result<u64, FabricError> {
         let begun = Instant::now();
         let done = if !self.nodes[grant.node].is_reachable() {
             Err(FabricError::Disconnected)
@@ -240,23 +341,25 @@ impl Manager {
             self.observer.reconnected(context, node.name());
         } else {
             self.tally.note(Happening::Disconnected);
-            self.observer.disconnected(context, node.name(), &self.link_down);
+            self.observer
+                .disconnected(context, node.name(), &self.link_down);
         }
     }
 
-    fn failed(&self, context: &Context, op: OpType, error: FabricError, grant: Option<&Grant>, begun: Instant) {
+    fn failed(
+        &self,
+        context: &Context,
+        op: OpType,
+        error: FabricError,
+        grant: Option<&Grant>,
+        begun: Instant,
+    ) {
         self.tally.note(Happening::Failed);
-        self.observer.operation_failed(
-            context,
-            FailedOperation {
-                op,
-                error,
-                lease: grant.map(|grant| grant.id),
-                node: grant.map(|grant| self.nodes[grant.node].name()),
-                elapsed: begun.elapsed(),
-                bytes: 0,
-            },
-        );
+        let mut failed = FailedOperation::new(op, error).elapsed(begun.elapsed());
+        if let Some(grant) = grant {
+            failed = failed.lease(grant.id).node(self.nodes[grant.node].name());
+        }
+        self.observer.operation_failed(context, failed);
     }
 
     /// Takes the resource of an ended lease away, then gives its room back.
@@ -268,7 +371,10 @@ impl Manager {
     /// The reachable node with the most room, if that is enough.
     fn roomiest(&self, table: &Table, request: Request) -> Option<usize> {
         (0..self.nodes.len())
-            .filter(|&node| self.nodes[node].is_reachable() && table.rooms[node].of(request.kind) >= request.room())
+            .filter(|&node| {
+                self.nodes[node].is_reachable()
+                    && table.rooms[node].of(request.kind) >= request.room()
+            })
             .max_by_key(|&node| table.rooms[node].of(request.kind))
     }
 
@@ -289,7 +395,11 @@ impl Manager {
     }
 
     fn after(&self, ttl: Duration) -> Ticks {
-        Ticks(self.now().0.saturating_add(u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX)))
+        Ticks(
+            self.now()
+                .0
+                .saturating_add(u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX)),
+        )
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -318,26 +428,53 @@ mod tests {
 
     fn floor(nodes: &[&str]) -> Floor {
         let (clock, scratch) = (Arc::new(FakeClock::new()), tempfile::tempdir().unwrap());
-        let observer = Observer::builder().clock(Arc::clone(&clock)).build();
+        let shared: Arc<dyn Clock> = clock.clone();
+        let observer = Observer::builder().clock(Arc::clone(&shared)).build();
         let nodes = nodes.iter().map(|name| Node::new(name)).collect();
-        let manager = Manager::new(observer, Arc::clone(&clock) as Arc<dyn Clock>, nodes, scratch.path().to_owned(), 1);
+        let manager = Manager::new(observer, shared, nodes, scratch.path().to_owned(), 1);
         let context = Arc::new(Context::new(WorkloadIdentity::tenant_only("acme")));
-        Floor { manager, clock, context, rng: Rng::new(1), _scratch: scratch }
+        Floor {
+            manager,
+            clock,
+            context,
+            rng: Rng::new(1),
+            _scratch: scratch,
+        }
     }
 
     impl Floor {
-        fn acquire(&self, kind: ResourceType, bytes: u64, priority: u8) -> Result<Grant, FabricError> {
-            self.manager.acquire(&self.context, Request { kind, bytes, ttl: TTL, priority }).map(|acquired| acquired.grant)
+        fn acquire(
+            &self,
+            kind: ResourceType,
+            bytes: u64,
+            priority: u8,
+        ) -> Result<Grant, FabricError> {
+            self.manager
+                .acquire(
+                    &self.context,
+                    Request {
+                        kind,
+                        bytes,
+                        ttl: TTL,
+                        priority,
+                    },
+                )
+                .map(|acquired| acquired.grant)
         }
 
         fn read(&mut self, grant: &Grant) -> Result<u64, FabricError> {
-            self.manager.operate(&self.context, grant, OpType::Read, None, &mut self.rng)
+            self.manager
+                .operate(&self.context, grant, OpType::Read, None, &mut self.rng)
         }
 
         fn is_whole(&self) -> bool {
             let table = self.manager.table();
             table.leases.is_empty()
-                && table.rooms.iter().all(|room| ResourceType::ALL.iter().all(|kind| room.of(*kind) == Room::WHOLE.of(*kind)))
+                && table.rooms.iter().all(|room| {
+                    ResourceType::ALL
+                        .iter()
+                        .all(|kind| room.of(*kind) == Room::WHOLE.of(*kind))
+                })
         }
     }
 
@@ -352,10 +489,17 @@ mod tests {
         assert!(floor.read(&grant).is_ok());
 
         floor.clock.step(Duration::from_millis(30));
-        assert_eq!(floor.read(&grant), Err(FabricError::LeaseExpired), "the deadline counts before the reaper comes");
+        assert_eq!(
+            floor.read(&grant),
+            Err(FabricError::LeaseExpired),
+            "the deadline counts before the reaper comes"
+        );
         assert_eq!(floor.manager.sweep().len(), 1);
         assert_eq!(floor.read(&grant), Err(FabricError::LeaseExpired));
-        assert_eq!(floor.manager.renew(&floor.context, &grant).err(), Some(FabricError::LeaseExpired));
+        assert_eq!(
+            floor.manager.renew(&floor.context, &grant).err(),
+            Some(FabricError::LeaseExpired)
+        );
         assert!(floor.manager.release(&floor.context, &grant).is_none());
         assert!(floor.is_whole());
     }
@@ -364,13 +508,21 @@ mod tests {
     fn under_pressure_the_lowest_priority_goes_and_equals_are_safe() {
         let mut floor = floor(&["node-a"]);
         let whole = Room::WHOLE.of(ResourceType::Mem);
-        let (low, high) = (floor.acquire(ResourceType::Mem, whole / 2, 1).unwrap(), floor.acquire(ResourceType::Mem, whole / 2, 2).unwrap());
-        assert_eq!(floor.acquire(ResourceType::Mem, MIB, 1).err(), Some(FabricError::CapacityExceeded));
+        let (low, high) = (
+            floor.acquire(ResourceType::Mem, whole / 2, 1).unwrap(),
+            floor.acquire(ResourceType::Mem, whole / 2, 2).unwrap(),
+        );
+        assert_eq!(
+            floor.acquire(ResourceType::Mem, MIB, 1).err(),
+            Some(FabricError::CapacityExceeded)
+        );
         let winner = floor.acquire(ResourceType::Mem, MIB, 3).unwrap();
         assert_eq!(floor.read(&low), Err(FabricError::Preempted));
         assert!(floor.read(&high).is_ok() && floor.read(&winner).is_ok());
         // What the victim had beyond the winner's need is free again.
-        let rest = floor.acquire(ResourceType::Mem, whole / 2 - MIB, 0).unwrap();
+        let rest = floor
+            .acquire(ResourceType::Mem, whole / 2 - MIB, 0)
+            .unwrap();
         for grant in [high, winner, rest] {
             assert!(floor.manager.release(&floor.context, &grant).is_some());
         }
@@ -384,12 +536,24 @@ mod tests {
         let other = 1 - grant.node;
         floor.manager.set_link(&floor.context, grant.node, false);
         floor.manager.set_link(&floor.context, grant.node, false);
-        assert_eq!(floor.manager.tally().count(Happening::Disconnected), 1, "a link is cut once");
+        assert_eq!(
+            floor.manager.tally().count(Happening::Disconnected),
+            1,
+            "a link is cut once"
+        );
         assert_eq!(floor.read(&grant), Err(FabricError::Disconnected));
-        assert_eq!(floor.manager.renew(&floor.context, &grant).err(), Some(FabricError::Disconnected));
+        assert_eq!(
+            floor.manager.renew(&floor.context, &grant).err(),
+            Some(FabricError::Disconnected)
+        );
         assert!((0..2).all(|_| floor.acquire(ResourceType::Cpu, 0, 0).unwrap().node == other));
         floor.manager.set_link(&floor.context, grant.node, true);
-        assert!(floor.manager.operate(&floor.context, &grant, OpType::Submit, None, &mut floor.rng).is_ok());
+        assert!(
+            floor
+                .manager
+                .operate(&floor.context, &grant, OpType::Submit, None, &mut floor.rng)
+                .is_ok()
+        );
     }
 
     #[test]
@@ -400,7 +564,8 @@ mod tests {
         for _ in 0..2_000 {
             match rng.between(0, 10) {
                 0..4 => {
-                    let kind = rng.pick([ResourceType::Mem, ResourceType::Storage, ResourceType::Cpu]);
+                    let kind =
+                        rng.pick([ResourceType::Mem, ResourceType::Storage, ResourceType::Cpu]);
                     let bytes = rng.between(1, 40) * 128 * 1_024;
                     held.extend(floor.acquire(kind, bytes, rng.between(0, 4) as u8));
                 }
@@ -413,22 +578,29 @@ mod tests {
                     let _refused = floor.manager.renew(&floor.context, grant);
                 }
                 7 => floor.clock.step(Duration::from_millis(rng.between(1, 60))),
-                8 => floor.manager.set_link(&floor.context, rng.between(0, 2) as usize, rng.chance(700)),
+                8 => floor.manager.set_link(
+                    &floor.context,
+                    rng.between(0, 2) as usize,
+                    rng.chance(700),
+                ),
                 _ => drop(floor.manager.sweep()),
             }
         }
-        floor.clock.step(TTL);
-        floor.manager.sweep();
+        floor.manager.release_all();
         assert!(floor.is_whole());
 
         let tally = floor.manager.tally();
-        let snapshot = floor.manager.observer.metrics().snapshot();
+        let snapshot = floor.manager.observer.snapshot();
         for happening in Happening::ALL {
-            let counted = crate::demo::reading::Reading(&snapshot).total(crate::demo::totals::instrument(happening));
+            let counted = crate::demo::reading::Reading(&snapshot)
+                .total(crate::demo::totals::instrument(happening));
             assert!(tally.count(happening) > 0, "{happening:?} never happened");
             assert_eq!(counted, tally.count(happening), "{happening:?}");
         }
-        let done: u64 = Happening::ALL.iter().map(|happening| tally.count(*happening)).sum();
+        let done: u64 = Happening::ALL
+            .iter()
+            .map(|happening| tally.count(*happening))
+            .sum();
         assert_eq!(floor.manager.observer.events().offered(), done);
         let _read = floor.read(&held.pop().unwrap());
     }

@@ -15,7 +15,10 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(name: &str) -> Self {
-        Self { name: Name::new(name), reachable: AtomicBool::new(true) }
+        Self {
+            name: Name::new(name),
+            reachable: AtomicBool::new(true),
+        }
     }
 
     pub(crate) const fn name(&self) -> &Name {
@@ -42,7 +45,11 @@ pub(crate) struct Room {
 
 impl Room {
     /// A whole node. With three nodes the demo's leases hold at most 60 MiB of memory and 9 MiB of files.
-    pub(crate) const WHOLE: Self = Self { memory: 20 * MIB, storage: 3 * MIB, slices: 2 };
+    pub(crate) const WHOLE: Self = Self {
+        memory: 20 * MIB,
+        storage: 3 * MIB,
+        slices: 2,
+    };
 
     pub(crate) const fn of(&self, kind: ResourceType) -> u64 {
         match kind {

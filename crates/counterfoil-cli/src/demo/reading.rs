@@ -15,22 +15,34 @@ impl<'a> Reading<'a> {
 
     /// The same for the series with this label value only.
     pub(crate) fn total_of(self, instrument: &Instrument, label: &str, wanted: &str) -> u64 {
-        self.series(instrument).filter(|series| label_of(series, label) == Some(wanted)).map(value).sum()
+        self.series(instrument)
+            .filter(|series| label_of(series, label) == Some(wanted))
+            .map(value)
+            .sum()
     }
 
     /// The distribution with this label value.
-    pub(crate) fn histogram(self, instrument: &Instrument, label: &str, wanted: &str) -> Option<&'a HistogramValue> {
-        self.series(instrument).filter(|series| label_of(series, label) == Some(wanted)).find_map(|series| match &series.value {
-            MetricValue::Histogram(histogram) => Some(histogram),
-            _ => None,
-        })
+    pub(crate) fn histogram(
+        self,
+        instrument: &Instrument,
+        label: &str,
+        wanted: &str,
+    ) -> Option<&'a HistogramValue> {
+        self.series(instrument)
+            .filter(|series| label_of(series, label) == Some(wanted))
+            .find_map(|series| match &series.value {
+                MetricValue::Histogram(histogram) => Some(histogram),
+                _ => None,
+            })
     }
 
     /// The values of a label that count anything, the largest first.
     pub(crate) fn ranked(self, instrument: &Instrument, label: &str) -> Vec<(&'a str, u64)> {
         let mut ranked: Vec<(&str, u64)> = Vec::new();
         for series in self.series(instrument) {
-            let (Some(name), count @ 1..) = (label_of(series, label), value(series)) else { continue };
+            let (Some(name), count @ 1..) = (label_of(series, label), value(series)) else {
+                continue;
+            };
             match ranked.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, total)) => *total += count,
                 None => ranked.push((name, count)),
@@ -42,12 +54,21 @@ impl<'a> Reading<'a> {
 
     fn series(self, instrument: &Instrument) -> impl Iterator<Item = &'a Series> {
         let name = instrument.name;
-        self.0.families.iter().filter(move |family| &*family.name == name).flat_map(|family| &family.series)
+        self.0
+            .families
+            .iter()
+            .filter(move |family| &*family.name == name)
+            .flat_map(|family| &family.series)
     }
 }
 
 fn label_of<'a>(series: &'a Series, label: &str) -> Option<&'a str> {
-    series.meta.labels.iter().find(|(key, _)| &**key == label).map(|(_, value)| &**value)
+    series
+        .meta
+        .labels
+        .iter()
+        .find(|(key, _)| &**key == label)
+        .map(|(_, value)| &**value)
 }
 
 fn value(series: &Series) -> u64 {
@@ -79,7 +100,13 @@ mod tests {
     use super::*;
 
     fn histogram(counts: &[u64]) -> HistogramValue {
-        HistogramValue { bounds: [1.0, 2.0, 4.0].into(), counts: counts.to_vec(), sum: 0.0, over_ceiling: 0, refused: 0 }
+        HistogramValue {
+            bounds: [1.0, 2.0, 4.0].into(),
+            counts: counts.to_vec(),
+            sum: 0.0,
+            over_ceiling: 0,
+            refused: 0,
+        }
     }
 
     #[test]

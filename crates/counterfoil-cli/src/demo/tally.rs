@@ -43,6 +43,16 @@ impl Happening {
         }
     }
 
+    /// The name of its event in the ring.
+    pub(crate) const fn event_name(self) -> &'static str {
+        match self {
+            Self::Allocated => "lease_acquired",
+            Self::Disconnected => "disconnected",
+            Self::Reconnected => "reconnected",
+            _ => self.audit_kind(),
+        }
+    }
+
     const fn index(self) -> usize {
         self as usize
     }

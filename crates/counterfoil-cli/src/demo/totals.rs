@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use counterfoil::names::{
-    CONNECTION_LOST, CONNECTION_RESTORED, Instrument, LEASE_ACQUIRED, LEASE_EXPIRED, LEASE_PREEMPTED, LEASE_RELEASED, LEASE_RENEWED,
-    OPERATION_FAILED,
+    CONNECTION_LOST, CONNECTION_RESTORED, Instrument, LEASE_ACQUIRED, LEASE_EXPIRED,
+    LEASE_PREEMPTED, LEASE_RELEASED, LEASE_RENEWED, OPERATION_FAILED,
 };
 use serde::Serialize;
 
@@ -77,21 +77,36 @@ pub(crate) const fn instrument(happening: Happening) -> &'static Instrument {
 pub(crate) fn differences(rows: &[Row], events: EventTotals) -> Vec<String> {
     let mut found = Vec::new();
     for row in rows {
-        for (layer, count) in [("the metrics", row.metrics), ("the audit records", row.audit)] {
+        for (layer, count) in [
+            ("the metrics", row.metrics),
+            ("the audit records", row.audit),
+        ] {
             if count != row.manager {
-                found.push(format!("{}: the manager did {}, {layer} say {count}", row.kind, row.manager));
+                found.push(format!(
+                    "{}: the manager did {}, {layer} say {count}",
+                    row.kind, row.manager
+                ));
             }
         }
         if events.missed == 0 && row.events != row.manager {
-            found.push(format!("{}: the manager did {}, the events say {}", row.kind, row.manager, row.events));
+            found.push(format!(
+                "{}: the manager did {}, the events say {}",
+                row.kind, row.manager, row.events
+            ));
         }
     }
     let done: u64 = rows.iter().map(|row| row.manager).sum();
     if events.offered != done {
-        found.push(format!("the manager did {done} things, the ring was offered {}", events.offered));
+        found.push(format!(
+            "the manager did {done} things, the ring was offered {}",
+            events.offered
+        ));
     }
     if events.delivered + events.missed != events.offered {
-        found.push(format!("of {} events {} were written and {} missed", events.offered, events.delivered, events.missed));
+        found.push(format!(
+            "of {} events {} were written and {} missed",
+            events.offered, events.delivered, events.missed
+        ));
     }
     found
 }
@@ -99,8 +114,17 @@ pub(crate) fn differences(rows: &[Row], events: EventTotals) -> Vec<String> {
 impl Totals {
     /// The table and what follows from it, for people.
     pub(crate) fn to_text(&self) -> String {
-        let mut text = format!("{:<24}{:>12}{:>12}{:>12}{:>12}\n", "", "manager", "metrics", "events", "audit");
-        let mut sum = Row { kind: "together", manager: 0, metrics: 0, events: 0, audit: 0 };
+        let mut text = format!(
+            "{:<24}{:>12}{:>12}{:>12}{:>12}\n",
+            "", "manager", "metrics", "events", "audit"
+        );
+        let mut sum = Row {
+            kind: "together",
+            manager: 0,
+            metrics: 0,
+            events: 0,
+            audit: 0,
+        };
         for row in &self.happenings {
             push_row(&mut text, row);
             sum.manager += row.manager;
@@ -109,23 +133,55 @@ impl Totals {
             sum.audit += row.audit;
         }
         push_row(&mut text, &sum);
-        let verdict = if self.agree { "The three layers agree with the manager, kind by kind." } else { "THE LAYERS DISAGREE." };
+        let verdict = if self.agree {
+            "The three layers agree with the manager, kind by kind."
+        } else {
+            "THE LAYERS DISAGREE."
+        };
+        text.push('\n');
         let mut line = |name: &str, value: String| {
             // Writing to a String cannot fail.
             let _infallible = writeln!(text, "{name:<14}{value}");
         };
-        line("", String::new());
         line("agreement", verdict.to_owned());
-        line("traffic", format!("{} operations, {}: in the metrics alone", Grouped(self.operations), Bytes(self.bytes)));
-        line("events", format!("{} offered, {} written, {} missed", Grouped(self.events.offered), Grouped(self.events.delivered), self.events.missed));
-        line("durable", format!("{} records were waited for until they were on disk", Grouped(self.acknowledged)));
+        line(
+            "traffic",
+            format!(
+                "{} operations, {}: in the metrics alone",
+                Grouped(self.operations),
+                Bytes(self.bytes)
+            ),
+        );
+        line(
+            "events",
+            format!(
+                "{} offered, {} written, {} missed",
+                Grouped(self.events.offered),
+                Grouped(self.events.delivered),
+                self.events.missed
+            ),
+        );
+        line(
+            "durable",
+            format!(
+                "{} records were waited for until they were on disk",
+                Grouped(self.acknowledged)
+            ),
+        );
         if let Some(head) = &self.head {
-            line("head", format!("record {} of {}", Grouped(head.seq), head.chain));
+            line(
+                "head",
+                format!("record {} of {}", Grouped(head.seq), head.chain),
+            );
             line("", head.hash.clone());
         }
         line("key", self.vkey.clone());
         line("kept in", self.dir.clone());
-        text.push_str(&format!("\nNow check the record:\n  counterfoil verify {} --anchor {}\n", quoted(&self.log), quoted(&self.anchor)));
+        text.push_str(&format!(
+            "\nNow check the record:\n  counterfoil verify {} --anchor {}\n",
+            quoted(&self.log),
+            quoted(&self.anchor)
+        ));
         text
     }
 }
@@ -145,16 +201,33 @@ fn push_row(text: &mut String, row: &Row) {
 
 /// A path as a shell takes it.
 pub(crate) fn quoted(path: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | ':' | '=' | '@' | ',');
-    if !path.is_empty() && path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+    let plain = |c: char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, '/' | '.' | '-' | '_' | '+' | ':' | '=' | '@' | ',')
+    };
+    if !path.is_empty() && path.chars().all(plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ROW: Row = Row { kind: "lease_expired", manager: 3, metrics: 3, events: 3, audit: 3 };
-    const EVENTS: EventTotals = EventTotals { offered: 3, delivered: 3, missed: 0 };
+    const ROW: Row = Row {
+        kind: "lease_expired",
+        manager: 3,
+        metrics: 3,
+        events: 3,
+        audit: 3,
+    };
+    const EVENTS: EventTotals = EventTotals {
+        offered: 3,
+        delivered: 3,
+        missed: 0,
+    };
 
     #[test]
     fn equal_counts_are_no_difference_and_each_unequal_one_is_named() {
@@ -165,16 +238,53 @@ mod tests {
             (Row { audit: 4, ..ROW }, "the audit records say 4"),
         ] {
             let found = differences(&[row], EVENTS);
-            assert!(found.len() == 1 && found[0].starts_with("lease_expired: ") && found[0].contains(layer), "{found:?}");
+            assert!(
+                found.len() == 1
+                    && found[0].starts_with("lease_expired: ")
+                    && found[0].contains(layer),
+                "{found:?}"
+            );
         }
     }
 
     #[test]
     fn missed_events_are_accepted_only_where_the_ring_declares_them() {
         let row = Row { events: 1, ..ROW };
-        assert!(differences(&[row], EventTotals { offered: 3, delivered: 1, missed: 2 }).is_empty());
-        assert_eq!(differences(&[row], EventTotals { offered: 3, delivered: 1, missed: 1 }).len(), 1);
-        assert_eq!(differences(&[ROW], EventTotals { offered: 2, delivered: 2, missed: 0 }).len(), 1);
+        assert!(
+            differences(
+                &[row],
+                EventTotals {
+                    offered: 3,
+                    delivered: 1,
+                    missed: 2
+                }
+            )
+            .is_empty()
+        );
+        assert_eq!(
+            differences(
+                &[row],
+                EventTotals {
+                    offered: 3,
+                    delivered: 1,
+                    missed: 1
+                }
+            )
+            .len(),
+            1
+        );
+        assert_eq!(
+            differences(
+                &[ROW],
+                EventTotals {
+                    offered: 2,
+                    delivered: 2,
+                    missed: 0
+                }
+            )
+            .len(),
+            1
+        );
     }
 
     #[test]

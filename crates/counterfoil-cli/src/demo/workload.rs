@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use counterfoil::{AccountingTag, Context, FabricError, OpType, RequestId, ResourceType, SpanId, TraceContext, TraceId, WorkloadIdentity};
+use counterfoil::{
+    AccountingTag, Context, FabricError, OpType, RequestId, ResourceType, SpanId, TraceContext,
+    TraceId, WorkloadIdentity,
+};
 
 use super::acks::Acks;
 use super::lease::{Grant, Request};
@@ -27,7 +30,11 @@ pub(crate) struct Floor {
 
 impl Floor {
     pub(crate) const fn new(manager: Manager, acks: Acks) -> Self {
-        Self { manager, acks, stop: AtomicBool::new(false) }
+        Self {
+            manager,
+            acks,
+            stop: AtomicBool::new(false),
+        }
     }
 
     /// Asks every thread to come to an end.
@@ -41,11 +48,19 @@ impl Floor {
 }
 
 /// Starts `holders` holders, the reaper and the saboteur. They run until [`Floor::stop`].
-pub(crate) fn start(floor: &Arc<Floor>, holders: usize, rng: &mut Rng) -> std::io::Result<Vec<thread::JoinHandle<()>>> {
+pub(crate) fn start(
+    floor: &Arc<Floor>,
+    holders: usize,
+    rng: &mut Rng,
+) -> std::io::Result<Vec<thread::JoinHandle<()>>> {
     let mut threads = Vec::with_capacity(holders + 2);
     let mut spawn = |name: String, body: fn(&Floor, Rng)| -> std::io::Result<()> {
         let (floor, rng) = (Arc::clone(floor), rng.fork());
-        threads.push(thread::Builder::new().name(name).spawn(move || body(&floor, rng))?);
+        threads.push(
+            thread::Builder::new()
+                .name(name)
+                .spawn(move || body(&floor, rng))?,
+        );
         Ok(())
     };
     for holder in 0..holders {
@@ -64,9 +79,16 @@ fn hold(floor: &Floor, mut rng: Rng) {
             Ok(acquired) => {
                 // A lease is used only once the record of its making, and of what it displaced, is on disk.
                 if let Some((lease, receipt)) = acquired.preempted {
-                    floor.acks.settle(lease, Happening::Preempted, receipt, floor.manager.tally());
+                    floor
+                        .acks
+                        .settle(lease, Happening::Preempted, receipt, floor.manager.tally());
                 }
-                floor.acks.settle(acquired.grant.id, Happening::Allocated, acquired.receipt, floor.manager.tally());
+                floor.acks.settle(
+                    acquired.grant.id,
+                    Happening::Allocated,
+                    acquired.receipt,
+                    floor.manager.tally(),
+                );
                 work(floor, &context, &acquired.grant, &mut rng);
             }
             // Refused for now: somebody else has to finish first.
@@ -87,8 +109,15 @@ enum Ending {
 /// Works under a lease for a while, renewing it at 70 % of its TTL; a few holders leave that too late.
 fn work(floor: &Floor, context: &Context, grant: &Grant, rng: &mut Rng) {
     let manager = &floor.manager;
-    let ending = if rng.chance(60) { Ending::Vanish } else { Ending::Release };
-    let renew_at = grant.request.ttl.mul_f64(if rng.chance(40) { 1.1 } else { 0.7 });
+    let ending = if rng.chance(60) {
+        Ending::Vanish
+    } else {
+        Ending::Release
+    };
+    let renew_at = grant
+        .request
+        .ttl
+        .mul_f64(if rng.chance(40) { 1.1 } else { 0.7 });
     let mut steps = rng.between(3, 40);
     while steps > 0 && !floor.stopped() {
         steps -= 1;
@@ -97,7 +126,16 @@ fn work(floor: &Floor, context: &Context, grant: &Grant, rng: &mut Rng) {
         if u128::from(left) <= due && manager.renew(context, grant).is_err_and(is_final) {
             return;
         }
-        if manager.operate(context, grant, draw_op(grant.request.kind, rng), draw_fault(rng), rng).is_err_and(is_final) {
+        if manager
+            .operate(
+                context,
+                grant,
+                draw_op(grant.request.kind, rng),
+                draw_fault(rng),
+                rng,
+            )
+            .is_err_and(is_final)
+        {
             return;
         }
         thread::sleep(Duration::from_micros(rng.between(200, 6_000)));
@@ -105,20 +143,27 @@ fn work(floor: &Floor, context: &Context, grant: &Grant, rng: &mut Rng) {
     if ending == Ending::Release
         && let Some(receipt) = manager.release(context, grant)
     {
-        floor.acks.settle(grant.id, Happening::Released, receipt, manager.tally());
+        floor
+            .acks
+            .settle(grant.id, Happening::Released, receipt, manager.tally());
     }
 }
 
 /// Whether the lease is gone, so that going on makes no sense.
 const fn is_final(error: FabricError) -> bool {
-    matches!(error, FabricError::LeaseExpired | FabricError::LeaseNotFound | FabricError::Preempted)
+    matches!(
+        error,
+        FabricError::LeaseExpired | FabricError::LeaseNotFound | FabricError::Preempted
+    )
 }
 
 /// Ends leases whose time is up.
 fn reap(floor: &Floor, _rng: Rng) {
     while !floor.stopped() {
         for (lease, receipt) in floor.manager.sweep() {
-            floor.acks.settle(lease, Happening::Expired, receipt, floor.manager.tally());
+            floor
+                .acks
+                .settle(lease, Happening::Expired, receipt, floor.manager.tally());
         }
         thread::sleep(SWEEP);
     }
@@ -126,7 +171,8 @@ fn reap(floor: &Floor, _rng: Rng) {
 
 /// Cuts the link to a node now and then, and restores it.
 fn sabotage(floor: &Floor, mut rng: Rng) {
-    let context = Context::new(WorkloadIdentity::tenant_only("fabric").with_workload("link-monitor"));
+    let context =
+        Context::new(WorkloadIdentity::tenant_only("fabric").with_workload("link-monitor"));
     while !floor.stopped() {
         pause(floor, rng.between(300, 900));
         if floor.stopped() {
@@ -153,26 +199,47 @@ fn draw_context(rng: &mut Rng) -> Arc<Context> {
     let identity = WorkloadIdentity::tenant_only(rng.pick(["acme", "globex", "initech"]))
         .with_workload(rng.pick(["indexer", "trainer", "ingest", "reports"]));
     let mut context = Context::new(identity)
-        .with_tag(AccountingTag::new(rng.pick(["search/batch", "search/online", "ml/training"])))
+        .with_tag(AccountingTag::new(rng.pick([
+            "search/batch",
+            "search/online",
+            "ml/training",
+        ])))
         .with_from("lease-manager");
     if let Ok(request) = format!("req-{:016x}", rng.next()).parse::<RequestId>() {
         context = context.with_request(request);
     }
     let trace: [u8; 16] = (u128::from(rng.next()) << 64 | u128::from(rng.next())).to_be_bytes();
-    if let (Some(trace_id), Some(span_id)) = (TraceId::from_bytes(trace), SpanId::from_bytes(rng.next().to_be_bytes())) {
-        context = context.with_trace(TraceContext { trace_id, span_id, flags: 1 });
+    if let (Some(trace_id), Some(span_id)) = (
+        TraceId::from_bytes(trace),
+        SpanId::from_bytes(rng.next().to_be_bytes()),
+    ) {
+        context = context.with_trace(TraceContext {
+            trace_id,
+            span_id,
+            flags: 1,
+        });
     }
     Arc::new(context)
 }
 
 fn draw_request(rng: &mut Rng) -> Request {
-    let kind = rng.pick([ResourceType::Mem, ResourceType::Mem, ResourceType::Storage, ResourceType::Cpu]);
+    let kind = rng.pick([
+        ResourceType::Mem,
+        ResourceType::Mem,
+        ResourceType::Storage,
+        ResourceType::Cpu,
+    ]);
     let bytes = match kind {
         ResourceType::Mem => rng.between(1, 25) * 512 * KIB,
         ResourceType::Storage => rng.between(4, 160) * 16 * KIB,
         _ => 0,
     };
-    Request { kind, bytes, ttl: Duration::from_millis(rng.between(30, 150)), priority: rng.between(0, 4) as u8 }
+    Request {
+        kind,
+        bytes,
+        ttl: Duration::from_millis(rng.between(30, 150)),
+        priority: rng.between(0, 4) as u8,
+    }
 }
 
 fn draw_op(kind: ResourceType, rng: &mut Rng) -> OpType {
@@ -183,5 +250,6 @@ fn draw_op(kind: ResourceType, rng: &mut Rng) -> OpType {
 }
 
 fn draw_fault(rng: &mut Rng) -> Option<Fault> {
-    rng.chance(8).then(|| rng.pick([Fault::Refused, Fault::Corruption]))
+    rng.chance(8)
+        .then(|| rng.pick([Fault::Refused, Fault::Corruption]))
 }

@@ -16,18 +16,33 @@ use crate::run::{Demo, counterfoil, run_verify};
 fn acknowledged(file: &Path) -> BTreeSet<(String, String)> {
     let text = fs::read_to_string(file).unwrap_or_default();
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().filter_map(|line| line.split_once(' ')).map(|(lease, kind)| (lease.to_owned(), kind.to_owned())).collect()
+    whole
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(lease, kind)| (lease.to_owned(), kind.to_owned()))
+        .collect()
 }
 
 /// What the log holds: lease and kind of each whole line.
 fn logged(log: &Path) -> BTreeSet<(String, String)> {
-    let mut segments: Vec<_> = fs::read_dir(log.join("segments")).map_or_else(|_| Vec::new(), |list| list.map(|entry| entry.unwrap().path()).collect());
+    let mut segments: Vec<_> = fs::read_dir(log.join("segments")).map_or_else(
+        |_| Vec::new(),
+        |list| list.map(|entry| entry.unwrap().path()).collect(),
+    );
     segments.sort();
     let mut found = BTreeSet::new();
     for segment in segments {
-        for line in fs::read(segment).unwrap().split_inclusive(|byte| *byte == b'\n') {
-            let Ok(record) = serde_json::from_slice::<Value>(line) else { continue };
-            if let (Some(lease), Some(kind)) = (record["body"]["keys"]["lease"].as_str(), record["body"]["event"]["kind"].as_str()) {
+        for line in fs::read(segment)
+            .unwrap()
+            .split_inclusive(|byte| *byte == b'\n')
+        {
+            let Ok(record) = serde_json::from_slice::<Value>(line) else {
+                continue;
+            };
+            if let (Some(lease), Some(kind)) = (
+                record["body"]["keys"]["lease"].as_str(),
+                record["body"]["event"]["kind"].as_str(),
+            ) {
                 found.insert((lease.to_owned(), kind.to_owned()));
             }
         }
@@ -37,14 +52,28 @@ fn logged(log: &Path) -> BTreeSet<(String, String)> {
 
 #[test]
 fn killing_the_demo_loses_no_acknowledged_record() {
-    let runs: u64 = std::env::var("COUNTERFOIL_CRASH_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(20);
+    let runs: u64 = std::env::var("COUNTERFOIL_CRASH_RUNS")
+        .ok()
+        .and_then(|runs| runs.parse().ok())
+        .unwrap_or(20);
     let dir = tempfile::tempdir().unwrap();
     let (log, acks) = (dir.path().join("audit"), dir.path().join("acks"));
     let begun = Instant::now();
     let mut before = 0;
     for run in 0..runs {
         let seed = run.to_string();
-        let demo = Demo::start(dir.path(), &["--seconds", "600", "--quiet", "--seed", &seed, "--acks", acks.to_str().unwrap()]);
+        let demo = Demo::start(
+            dir.path(),
+            &[
+                "--seconds",
+                "600",
+                "--quiet",
+                "--seed",
+                &seed,
+                "--acks",
+                acks.to_str().unwrap(),
+            ],
+        );
         wait_for(|| acknowledged(&acks).len() > before);
         // From the first acknowledgement on the kill may come at any moment: spread over two group commits.
         std::thread::sleep(Duration::from_micros(run * 7_919 % 20_000));
@@ -57,14 +86,29 @@ fn killing_the_demo_loses_no_acknowledged_record() {
     }
     // A last run that ends in order recovers the last tail; the whole chain verifies and still holds every promise.
     let last = counterfoil()
-        .args(["demo", "--seconds", "1", "--quiet", "--metrics-addr", "127.0.0.1:0", "--dir"])
+        .args([
+            "demo",
+            "--seconds",
+            "1",
+            "--quiet",
+            "--metrics-addr",
+            "127.0.0.1:0",
+            "--dir",
+        ])
         .arg(dir.path())
         .output()
         .unwrap();
     assert!(last.status.success(), "{last:?}");
-    let verdict = run_verify(&log, Some(&dir.path().join("anchor.json")), &["--output", "json"]);
+    let verdict = run_verify(
+        &log,
+        Some(&dir.path().join("anchor.json")),
+        &["--output", "json"],
+    );
     assert_eq!(verdict.code, Some(0), "{verdict:?}");
-    let lost: Vec<_> = acknowledged(&acks).difference(&logged(&log)).cloned().collect();
+    let lost: Vec<_> = acknowledged(&acks)
+        .difference(&logged(&log))
+        .cloned()
+        .collect();
     assert!(lost.is_empty(), "recovery lost {lost:?}");
     eprintln!(
         "{runs} kills in {:.0} s: {before} acknowledged records, {} in the log, none lost",

@@ -32,7 +32,10 @@ fn the_three_layers_agree_with_the_manager_and_everything_is_kept() {
     let ran = demo_in(&dir, &["--seconds", "3", "--output", "json"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let totals = ran.json();
-    assert_eq!((&totals["schema"], &totals["version"]), (&"counterfoil.demo".into(), &1.into()));
+    assert_eq!(
+        (&totals["schema"], &totals["version"]),
+        (&"counterfoil.demo".into(), &1.into())
+    );
     assert_eq!(totals["agree"], true);
     let rows = totals["happenings"].as_array().unwrap();
     for row in rows {
@@ -40,9 +43,19 @@ fn the_three_layers_agree_with_the_manager_and_everything_is_kept() {
         assert_eq!(row["manager"], row["events"], "{row}");
         assert_eq!(row["manager"], row["audit"], "{row}");
     }
-    for kind in ["lease_allocated", "lease_renewed", "lease_released", "lease_expired", "lease_preempted", "operation_failed"] {
+    for kind in [
+        "lease_allocated",
+        "lease_renewed",
+        "lease_released",
+        "lease_expired",
+        "lease_preempted",
+        "operation_failed",
+    ] {
         let row = rows.iter().find(|row| row["kind"] == kind).unwrap();
-        assert!(row["manager"].as_u64().unwrap() > 0, "no {kind} in three seconds: {totals}");
+        assert!(
+            row["manager"].as_u64().unwrap() > 0,
+            "no {kind} in three seconds: {totals}"
+        );
     }
     assert!(totals["acknowledged"].as_u64().unwrap() > 0);
     assert!(totals["operations"].as_u64().unwrap() > 0);
@@ -50,11 +63,28 @@ fn the_three_layers_agree_with_the_manager_and_everything_is_kept() {
     let events = fs::read_to_string(dir.path().join("events.jsonl")).unwrap();
     let offered: u64 = rows.iter().map(|row| row["events"].as_u64().unwrap()).sum();
     assert_eq!(events.lines().count() as u64, offered);
-    assert!(events.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
-    assert!(!dir.path().join("scratch").exists(), "the leased files are gone");
-    let mode = |name| fs::metadata(dir.path().join(name)).unwrap().permissions().mode() & 0o777;
+    assert!(
+        events
+            .lines()
+            .all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok())
+    );
+    assert!(
+        !dir.path().join("scratch").exists(),
+        "the leased files are gone"
+    );
+    let mode = |name| {
+        fs::metadata(dir.path().join(name))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777
+    };
     assert_eq!(mode("key.secret"), 0o600);
-    let verdict = run_verify(&dir.path().join("audit"), Some(&dir.path().join("anchor.json")), &[]);
+    let verdict = run_verify(
+        &dir.path().join("audit"),
+        Some(&dir.path().join("anchor.json")),
+        &[],
+    );
     assert_eq!(verdict.code, Some(0), "{verdict:?}");
 }
 
@@ -66,9 +96,19 @@ fn a_directory_with_a_log_is_continued_in_the_same_chain() {
     let again = demo_in(&dir, &["--seconds", "1", "--output", "json"]);
     assert_eq!(again.code, Some(0), "{again:?}");
     let after = fs::read(dir.path().join("audit/segments/00000000000000000001.jsonl")).unwrap();
-    assert!(after.starts_with(&before), "what was sealed before is still there");
-    assert_eq!(fs::read_to_string(dir.path().join("key.vkey")).unwrap(), vkey);
-    let verdict = run_verify(&dir.path().join("audit"), Some(&dir.path().join("anchor.json")), &["--key", vkey.trim(), "--output", "json"]);
+    assert!(
+        after.starts_with(&before),
+        "what was sealed before is still there"
+    );
+    assert_eq!(
+        fs::read_to_string(dir.path().join("key.vkey")).unwrap(),
+        vkey
+    );
+    let verdict = run_verify(
+        &dir.path().join("audit"),
+        Some(&dir.path().join("anchor.json")),
+        &["--key", vkey.trim(), "--output", "json"],
+    );
     assert_eq!(verdict.code, Some(0), "{verdict:?}");
     assert_eq!(verdict.json()["records"], again.json()["head"]["seq"]);
 }
@@ -79,13 +119,23 @@ fn a_taken_port_is_refused_before_anything_is_written() {
     let parent = tempfile::tempdir().unwrap();
     let dir = parent.path().join("demo");
     let ran: Ran = counterfoil()
-        .args(["demo", "--seconds", "1", "--metrics-addr", &taken.local_addr().unwrap().to_string(), "--dir"])
+        .args([
+            "demo",
+            "--seconds",
+            "1",
+            "--metrics-addr",
+            &taken.local_addr().unwrap().to_string(),
+            "--dir",
+        ])
         .arg(&dir)
         .output()
         .unwrap()
         .into();
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{ran:?}");
-    assert!(ran.stderr.contains("--metrics-addr") && ran.stderr.lines().count() == 1, "{ran:?}");
+    assert!(
+        ran.stderr.contains("--metrics-addr") && ran.stderr.lines().count() == 1,
+        "{ran:?}"
+    );
     assert!(!dir.exists());
 }
 
@@ -99,7 +149,11 @@ fn an_interrupted_demo_drains_and_still_prints_its_totals() {
         let ran = demo.finish();
         assert_eq!(ran.code, Some(0), "{ran:?}");
         assert_eq!(ran.json()["agree"], true);
-        let verdict = run_verify(&dir.path().join("audit"), Some(&dir.path().join("anchor.json")), &[]);
+        let verdict = run_verify(
+            &dir.path().join("audit"),
+            Some(&dir.path().join("anchor.json")),
+            &[],
+        );
         assert_eq!(verdict.code, Some(0), "{verdict:?}");
     }
 }
@@ -111,7 +165,10 @@ fn health_is_json_and_other_paths_are_not_found() {
     wait_for(|| acquired(&demo.address) > 0.0);
     let (status, body) = get(&demo.address, "/health").unwrap();
     let health: serde_json::Value = serde_json::from_str(&body).unwrap();
-    assert_eq!((status, &health["schema"], &health["status"]), (200, &"counterfoil.demo.health".into(), &"ok".into()));
+    assert_eq!(
+        (status, &health["schema"], &health["status"]),
+        (200, &"counterfoil.demo.health".into(), &"ok".into())
+    );
     assert!(health["audit"]["seq"].as_u64().unwrap() > 0, "{health}");
     assert_eq!(get(&demo.address, "/nothing").unwrap().0, 404);
     demo.signal("TERM");
@@ -124,7 +181,10 @@ fn live_figures_off_a_terminal_are_plain_lines() {
     let ran = Demo::start(dir.path(), &["--seconds", "3"]).finish();
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.stderr.contains("ops/s"), "{ran:?}");
-    assert!(!ran.stderr.contains('\u{1b}') && !ran.stdout.contains('\u{1b}'), "{ran:?}");
+    assert!(
+        !ran.stderr.contains('\u{1b}') && !ran.stdout.contains('\u{1b}'),
+        "{ran:?}"
+    );
     assert!(ran.stdout.contains("counterfoil verify "), "{ran:?}");
 }
 
@@ -134,14 +194,23 @@ fn a_second_demo_on_the_same_directory_is_refused_while_the_first_runs() {
     let first = Demo::start(dir.path(), &["--seconds", "600", "--quiet"]);
     wait_for(|| acquired(&first.address) > 0.0);
     let second = demo_in(&dir, &["--seconds", "1"]);
-    assert_eq!((second.code, second.stdout.as_str()), (Some(2), ""), "{second:?}");
+    assert_eq!(
+        (second.code, second.stdout.as_str()),
+        (Some(2), ""),
+        "{second:?}"
+    );
     first.signal("TERM");
     assert_eq!(first.finish().code, Some(0));
 }
 
 pub(crate) fn acquired(address: &str) -> f64 {
-    let Some((200, text)) = get(address, "/metrics") else { return 0.0 };
-    text.lines().filter(|line| line.starts_with("counterfoil_lease_acquired_total")).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    let Some((200, text)) = get(address, "/metrics") else {
+        return 0.0;
+    };
+    text.lines()
+        .filter(|line| line.starts_with("counterfoil_lease_acquired_total"))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum()
 }
 
 pub(crate) fn wait_for(mut condition: impl FnMut() -> bool) {

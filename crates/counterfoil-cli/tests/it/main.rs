@@ -1,5 +1,13 @@
 //! The command from the outside: arguments in, standard output, standard error and exit code out.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail the test that calls them"
+)]
+
 mod crash;
 mod demo;
 mod http;

@@ -24,10 +24,15 @@ fn python(args: &[&Path]) -> Option<Ran> {
 #[test]
 fn a_script_of_a_few_lines_finds_the_demo_log_valid() {
     let copy = sample_log().copy();
-    let Some(ran) = python(&[&copy.path("audit"), &copy.path("anchor.json")]) else { return };
+    let Some(ran) = python(&[&copy.path("audit"), &copy.path("anchor.json")]) else {
+        return;
+    };
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let records = sample_log().totals["head"]["seq"].to_string();
-    assert!(ran.stdout.starts_with(&format!("VALID: {records} records")), "{ran:?}");
+    assert!(
+        ran.stdout.starts_with(&format!("VALID: {records} records")),
+        "{ran:?}"
+    );
 }
 
 #[test]
@@ -40,11 +45,18 @@ fn the_script_and_the_command_agree_on_a_changed_and_on_a_cut_log() {
     let middle = changed.len() / 2;
     changed[middle] ^= 1;
     std::fs::write(&segment, &changed).unwrap();
-    let Some(script) = python(&[&copy.path("audit"), &copy.path("anchor.json")]) else { return };
+    let Some(script) = python(&[&copy.path("audit"), &copy.path("anchor.json")]) else {
+        return;
+    };
     assert_eq!((script.code, copy.verify(&[]).code), (Some(1), Some(1)));
 
-    let end = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').expect("more than one record") + 1;
+    let end = whole[..whole.len() - 1]
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .expect("more than one record")
+        + 1;
     std::fs::write(&segment, &whole[..end]).unwrap();
-    let script = python(&[&copy.path("audit"), &copy.path("anchor.json")]).expect("python3 was there a moment ago");
+    let script = python(&[&copy.path("audit"), &copy.path("anchor.json")])
+        .expect("python3 was there a moment ago");
     assert_eq!((script.code, copy.verify(&[]).code), (Some(3), Some(3)));
 }

@@ -8,11 +8,20 @@ use serde_json::Value;
 use crate::run::{Copied, Ran, counterfoil, sample_log};
 
 fn query(copy: &Copied, args: &[&str]) -> Ran {
-    counterfoil().args(["audit", "query"]).arg(copy.path("audit")).args(args).output().expect("the binary runs").into()
+    counterfoil()
+        .args(["audit", "query"])
+        .arg(copy.path("audit"))
+        .args(args)
+        .output()
+        .expect("the binary runs")
+        .into()
 }
 
 fn records(ran: &Ran) -> Vec<Value> {
-    ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    ran.stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 #[test]
@@ -22,14 +31,22 @@ fn every_kind_is_found_as_often_as_the_demo_counted_it() {
         let kind = row["kind"].as_str().unwrap();
         let found = records(&query(&copy, &["--kind", kind, "--output", "jsonl"]));
         assert_eq!(found.len() as u64, row["audit"].as_u64().unwrap(), "{kind}");
-        assert!(found.iter().all(|record| record["body"]["event"]["kind"] == kind));
+        assert!(
+            found
+                .iter()
+                .all(|record| record["body"]["event"]["kind"] == kind)
+        );
     }
 }
 
 #[test]
 fn without_a_condition_jsonl_is_the_log_byte_for_byte() {
     let copy = sample_log().copy();
-    let log: Vec<u8> = copy.segments().iter().flat_map(|segment| std::fs::read(segment).unwrap()).collect();
+    let log: Vec<u8> = copy
+        .segments()
+        .iter()
+        .flat_map(|segment| std::fs::read(segment).unwrap())
+        .collect();
     assert!(query(&copy, &["--output", "jsonl"]).stdout.as_bytes() == log);
 }
 
@@ -37,25 +54,42 @@ fn without_a_condition_jsonl_is_the_log_byte_for_byte() {
 fn each_key_selects_its_records_and_keys_combine() {
     let copy = sample_log().copy();
     let all = records(&query(&copy, &["--output", "jsonl"]));
-    let sample = all.iter().find(|record| record["body"]["event"]["kind"] == "lease_released").expect("a lease was released");
+    let sample = all
+        .iter()
+        .find(|record| record["body"]["event"]["kind"] == "lease_released")
+        .expect("a lease was released");
     let body = &sample["body"];
     let text = |value: &Value| value.as_str().expect("keys are text").to_owned();
     let conditions = [
         ("--lease", text(&body["keys"]["lease"]), "/body/keys/lease"),
         ("--node", text(&body["keys"]["node"]), "/body/keys/node"),
         ("--trace", text(&body["keys"]["trace"]), "/body/keys/trace"),
-        ("--request", text(&body["keys"]["request"]), "/body/keys/request"),
+        (
+            "--request",
+            text(&body["keys"]["request"]),
+            "/body/keys/request",
+        ),
         ("--tenant", text(&body["who"]["tenant"]), "/body/who/tenant"),
     ];
     let mut together: Vec<&str> = vec!["--output", "jsonl"];
     for (flag, value, pointer) in &conditions {
         let found = records(&query(&copy, &[flag, value, "--output", "jsonl"]));
-        let expected: Vec<_> = all.iter().filter(|record| record.pointer(pointer) == Some(&Value::from(value.as_str()))).collect();
-        assert!(!found.is_empty() && found.iter().eq(expected), "{flag} {value}");
+        let expected: Vec<_> = all
+            .iter()
+            .filter(|record| record.pointer(pointer) == Some(&Value::from(value.as_str())))
+            .collect();
+        assert!(
+            !found.is_empty() && found.iter().eq(expected),
+            "{flag} {value}"
+        );
         together.extend([*flag, value.as_str()]);
     }
     let found = records(&query(&copy, &together));
-    assert!(found.contains(sample) && found.len() < 20, "{} records", found.len());
+    assert!(
+        found.contains(sample) && found.len() < 20,
+        "{} records",
+        found.len()
+    );
 }
 
 #[test]
@@ -63,10 +97,20 @@ fn time_bounds_are_inclusive_and_relative_ones_count_from_now() {
     let copy = sample_log().copy();
     let all = records(&query(&copy, &["--output", "jsonl"]));
     let time = all[all.len() / 2]["body"]["src"]["time"].as_str().unwrap();
-    let exactly = records(&query(&copy, &["--since", time, "--until", time, "--output", "jsonl"]));
+    let exactly = records(&query(
+        &copy,
+        &["--since", time, "--until", time, "--output", "jsonl"],
+    ));
     assert!(exactly.contains(&all[all.len() / 2]));
-    assert!(exactly.iter().all(|record| record["body"]["src"]["time"] == time));
-    assert_eq!(records(&query(&copy, &["--since", "-24h", "--output", "jsonl"])).len(), all.len());
+    assert!(
+        exactly
+            .iter()
+            .all(|record| record["body"]["src"]["time"] == time)
+    );
+    assert_eq!(
+        records(&query(&copy, &["--since", "-24h", "--output", "jsonl"])).len(),
+        all.len()
+    );
     assert_eq!(query(&copy, &["--until", "-24h"]).stdout, "");
 }
 
@@ -81,9 +125,19 @@ fn a_reader_that_goes_away_ends_the_query_quietly() {
         .spawn()
         .unwrap();
     let mut first = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut first)
+        .unwrap();
     assert!(first.starts_with("{\"body\":"));
     let mut stderr = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut stderr)
+        .unwrap();
+    assert_eq!(
+        (child.wait().unwrap().code(), stderr.as_str()),
+        (Some(0), "")
+    );
 }

@@ -10,7 +10,10 @@ use serde_json::Value;
 /// The binary under test, without colours and without anything from the tester's terminal.
 pub(crate) fn counterfoil() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_counterfoil"));
-    command.env_remove("CLICOLOR_FORCE").env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+        .env_remove("CLICOLOR_FORCE")
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null());
     command
 }
 
@@ -39,7 +42,11 @@ impl Ran {
 }
 
 pub(crate) fn run<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Ran {
-    counterfoil().args(args).output().expect("the binary runs").into()
+    counterfoil()
+        .args(args)
+        .output()
+        .expect("the binary runs")
+        .into()
 }
 
 /// A demo that runs beside the test. Killed when dropped, so that a failing test leaves nothing behind.
@@ -70,28 +77,56 @@ impl Demo {
             let _closed = stderr.read_to_string(&mut text);
             text
         });
-        Self { child, address, rest: Some(rest) }
+        Self {
+            child,
+            address,
+            rest: Some(rest),
+        }
     }
 
     /// The first document on standard output, while the demo may still be serving.
     pub(crate) fn totals(&mut self) -> Value {
-        let stdout = self.child.stdout.as_mut().expect("standard output is piped");
+        let stdout = self
+            .child
+            .stdout
+            .as_mut()
+            .expect("standard output is piped");
         let mut documents = serde_json::Deserializer::from_reader(stdout).into_iter::<Value>();
-        documents.next().expect("the demo prints its totals").expect("they are JSON")
+        documents
+            .next()
+            .expect("the demo prints its totals")
+            .expect("they are JSON")
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
+        let status = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.child.id().to_string())
+            .status();
         assert!(status.expect("kill runs").success());
     }
 
     /// Waits for the end.
     pub(crate) fn finish(mut self) -> Ran {
         let mut stdout = String::new();
-        self.child.stdout.take().expect("standard output is piped").read_to_string(&mut stdout).expect("it is UTF-8");
+        self.child
+            .stdout
+            .take()
+            .expect("standard output is piped")
+            .read_to_string(&mut stdout)
+            .expect("it is UTF-8");
         let code = self.child.wait().expect("the child is ours").code();
-        let stderr = self.rest.take().expect("finish is called once").join().expect("the reader does not panic");
-        Ran { code, stdout, stderr }
+        let stderr = self
+            .rest
+            .take()
+            .expect("finish is called once")
+            .join()
+            .expect("the reader does not panic");
+        Ran {
+            code,
+            stdout,
+            stderr,
+        }
     }
 }
 
@@ -106,10 +141,16 @@ fn address_of(stderr: &mut BufReader<ChildStderr>) -> String {
     let mut seen = String::new();
     loop {
         let mut line = String::new();
-        let read = stderr.read_line(&mut line).expect("standard error is UTF-8");
+        let read = stderr
+            .read_line(&mut line)
+            .expect("standard error is UTF-8");
         assert!(read > 0, "the demo ended before it served anything: {seen}");
         if let Some((_, rest)) = line.split_once("http://") {
-            return rest.split('/').next().expect("split gives at least one part").to_owned();
+            return rest
+                .split('/')
+                .next()
+                .expect("split gives at least one part")
+                .to_owned();
         }
         seen.push_str(&line);
     }
@@ -120,11 +161,24 @@ pub(crate) fn sample_log() -> &'static SampleLog {
     static SAMPLE: std::sync::OnceLock<SampleLog> = std::sync::OnceLock::new();
     SAMPLE.get_or_init(|| {
         let dir = tempfile::tempdir().expect("a temporary directory").keep();
-        let demo = run(["demo", "--seconds", "2", "--quiet", "--metrics-addr", "127.0.0.1:0", "--output", "json", "--dir"]
-            .into_iter()
-            .chain([dir.to_str().expect("temporary paths are UTF-8")]));
+        let demo = run([
+            "demo",
+            "--seconds",
+            "2",
+            "--quiet",
+            "--metrics-addr",
+            "127.0.0.1:0",
+            "--output",
+            "json",
+            "--dir",
+        ]
+        .into_iter()
+        .chain([dir.to_str().expect("temporary paths are UTF-8")]));
         assert_eq!(demo.code, Some(0), "{demo:?}");
-        SampleLog { dir, totals: demo.json() }
+        SampleLog {
+            dir,
+            totals: demo.json(),
+        }
     })
 }
 
@@ -155,8 +209,10 @@ impl Copied {
 
     /// The segments, in order.
     pub(crate) fn segments(&self) -> Vec<PathBuf> {
-        let mut segments: Vec<_> =
-            std::fs::read_dir(self.path("audit/segments")).expect("a log has segments").map(|entry| entry.unwrap().path()).collect();
+        let mut segments: Vec<_> = std::fs::read_dir(self.path("audit/segments"))
+            .expect("a log has segments")
+            .map(|entry| entry.unwrap().path())
+            .collect();
         segments.sort();
         segments
     }

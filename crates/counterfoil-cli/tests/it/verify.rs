@@ -16,7 +16,10 @@ fn the_log_of_a_demo_is_valid_up_to_its_anchor_and_the_verdict_names_the_number_
     assert_eq!(json["verdict"], "VALID");
     assert_eq!(json["records"].as_u64(), Some(records));
     assert!(ran.stdout.starts_with("VALID"), "{ran:?}");
-    assert!(ran.stdout.contains(&format!("{records} records")), "{ran:?}");
+    assert!(
+        ran.stdout.contains(&format!("{records} records")),
+        "{ran:?}"
+    );
 }
 
 #[test]
@@ -39,15 +42,28 @@ fn any_changed_byte_is_tampering_and_the_record_is_named() {
     let whole = fs::read(&segment).unwrap();
     let step = whole.len() / 40;
     // Sampled over the file, and the first and last bytes.
-    let positions = (0..40).map(|sample| sample * step + sample).chain([0, 1, 8, whole.len() - 1, whole.len() - 3]);
+    let positions = (0..40).map(|sample| sample * step + sample).chain([
+        0,
+        1,
+        8,
+        whole.len() - 1,
+        whole.len() - 3,
+    ]);
     for position in positions {
         let mut changed = whole.clone();
         changed[position] ^= 0x01;
         fs::write(&segment, &changed).unwrap();
         let ran = copy.verify(&["--output", "json"]);
         assert_eq!(ran.code, Some(1), "byte {position}: {ran:?}");
-        let record = 1 + whole[..position].iter().filter(|byte| **byte == b'\n').count() as u64;
-        let named = ran.json()["findings"].as_array().unwrap().iter().any(|finding| finding["record"].as_u64() == Some(record));
+        let record = 1 + whole[..position]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count() as u64;
+        let named = ran.json()["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|finding| finding["record"].as_u64() == Some(record));
         assert!(named, "byte {position} lies in record {record}: {ran:?}");
     }
 }
@@ -59,11 +75,19 @@ fn a_cut_off_record_is_counted_as_missing() {
     let whole = fs::read(&segment).unwrap();
     let mut end = whole.len();
     for missing in 1..=3 {
-        end = whole[..end - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+        end = whole[..end - 1]
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .unwrap()
+            + 1;
         fs::write(&segment, &whole[..end]).unwrap();
         let ran = copy.verify(&[]);
         assert_eq!(ran.code, Some(3), "{ran:?}");
-        let words = if missing == 1 { "1 record".to_owned() } else { format!("{missing} records") };
+        let words = if missing == 1 {
+            "1 record".to_owned()
+        } else {
+            format!("{missing} records")
+        };
         assert!(ran.stdout.contains(&words), "{ran:?}");
     }
 }
@@ -74,7 +98,7 @@ fn without_a_trusted_head_the_verdict_is_incomplete_and_says_why() {
     let ran = run_verify(&copy.path("audit"), None, &[]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
     assert!(ran.stdout.contains("no trusted head"), "{ran:?}");
-    assert!(ran.stdout.contains("--anchor"), "{ran:?}");
+    assert!(ran.stderr.contains("--anchor"), "{ran:?}");
 }
 
 #[test]
@@ -92,8 +116,11 @@ fn hash_only_says_that_it_left_the_grammar_out() {
     let copy = sample_log().copy();
     let ran = copy.verify(&["--hash-only"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.stdout.contains("--hash-only"), "{ran:?}");
-    assert_eq!(copy.verify(&["--hash-only", "--output", "json"]).json()["hash_only"], true);
+    assert!(ran.stdout.contains("hash only"), "{ran:?}");
+    assert_eq!(
+        copy.verify(&["--hash-only", "--output", "json"]).json()["hash_only"],
+        true
+    );
 }
 
 #[test]
@@ -113,12 +140,20 @@ fn records_beyond_the_head_can_be_refused() {
     let record: serde_json::Value = serde_json::from_str(line).unwrap();
     let chain = record["body"]["chain"]["id"].as_str().unwrap();
     let anchor = copy.path("early.json");
-    fs::write(&anchor, format!("{{\"chain\":\"{chain}\",\"hash\":\"{hash}\",\"seq\":7,\"v\":1}}\n")).unwrap();
+    fs::write(
+        &anchor,
+        format!("{{\"chain\":\"{chain}\",\"hash\":\"{hash}\",\"seq\":7,\"v\":1}}\n"),
+    )
+    .unwrap();
 
     let with = |more: &[&str]| run_verify(&copy.path("audit"), Some(&anchor), more);
     assert_eq!(with(&[]).code, Some(0), "{:?}", with(&[]));
     assert_eq!(with(&["--require-anchored-tail"]).code, Some(3));
-    assert_eq!(with(&["--max-tail-age", "30d"]).code, Some(2), "days are not a fixed length");
+    assert_eq!(
+        with(&["--max-tail-age", "30d"]).code,
+        Some(2),
+        "days are not a fixed length"
+    );
     assert_eq!(with(&["--max-tail-age", "720h"]).code, Some(0));
     assert_eq!(with(&["--max-tail-age", "1ns"]).code, Some(3));
 }
@@ -128,7 +163,10 @@ fn a_log_that_is_not_there_is_unreadable() {
     let dir = tempfile::tempdir().unwrap();
     let ran = run_verify(&dir.path().join("nothing"), None, &[]);
     assert_eq!(ran.code, Some(4), "{ran:?}");
-    assert!(ran.stdout.is_empty() || ran.stdout.starts_with("UNREADABLE"), "{ran:?}");
+    assert!(
+        ran.stdout.is_empty() || ran.stdout.starts_with("UNREADABLE"),
+        "{ran:?}"
+    );
 }
 
 #[test]

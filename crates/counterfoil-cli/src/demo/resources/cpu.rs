@@ -19,7 +19,12 @@ pub(super) struct CpuSlice {
 }
 
 impl Resource for CpuSlice {
-    fn operate(&mut self, _op: OpType, fault: Option<Fault>, rng: &mut Rng) -> Result<u64, FabricError> {
+    fn operate(
+        &mut self,
+        _op: OpType,
+        fault: Option<Fault>,
+        rng: &mut Rng,
+    ) -> Result<u64, FabricError> {
         let slice = match fault {
             Some(_) => DEADLINE + Duration::from_micros(rng.between(100, 1_000)),
             None => Duration::from_micros(rng.between(50, 400)),
@@ -27,12 +32,20 @@ impl Resource for CpuSlice {
         let begun = Instant::now();
         let mut hashed = 0;
         while begun.elapsed() < slice {
-            self.state = Sha256::new().chain_update(self.state).chain_update(INPUT).finalize().into();
+            self.state = Sha256::new()
+                .chain_update(self.state)
+                .chain_update(INPUT)
+                .finalize()
+                .into();
             hashed += INPUT.len() as u64;
         }
         // The submitter gives up on work that was asked to run beyond its deadline. Work that was merely held up by a busy
         // machine is let pass, so that the demo's failures are the injected ones.
-        if slice > DEADLINE { Err(FabricError::Timeout) } else { Ok(hashed) }
+        if slice > DEADLINE {
+            Err(FabricError::Timeout)
+        } else {
+            Ok(hashed)
+        }
     }
 }
 
@@ -44,8 +57,15 @@ mod tests {
     fn work_is_done_and_work_beyond_the_deadline_times_out() {
         let mut rng = Rng::new(5);
         let mut slice = CpuSlice::default();
-        assert!(slice.operate(OpType::Submit, None, &mut rng).is_ok_and(|bytes| bytes >= 1_024));
+        assert!(
+            slice
+                .operate(OpType::Submit, None, &mut rng)
+                .is_ok_and(|bytes| bytes >= 1_024)
+        );
         assert_ne!(slice.state, [0; 32]);
-        assert_eq!(slice.operate(OpType::Submit, Some(Fault::Refused), &mut rng), Err(FabricError::Timeout));
+        assert_eq!(
+            slice.operate(OpType::Submit, Some(Fault::Refused), &mut rng),
+            Err(FabricError::Timeout)
+        );
     }
 }

@@ -27,20 +27,35 @@ pub(super) struct BlockFile {
 impl BlockFile {
     pub(super) fn create(scratch: &Path, lease: u64, bytes: usize) -> io::Result<Self> {
         let path = scratch.join(format!("lease-{lease}.blocks"));
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
         let blocks = bytes.div_ceil(BLOCK).max(1);
         file.set_len((blocks * BLOCK) as u64)?;
         let read_only = File::open(&path)?;
         let buffer = vec![0; BLOCK];
         let sums = vec![Sha256::digest(&buffer).into(); blocks];
-        Ok(Self { path, file, read_only, sums, buffer })
+        Ok(Self {
+            path,
+            file,
+            read_only,
+            sums,
+            buffer,
+        })
     }
 
     fn write(&mut self, block: usize, fault: Option<Fault>, rng: &mut Rng) -> io::Result<()> {
         for word in self.buffer.chunks_exact_mut(8) {
             word.copy_from_slice(&rng.next().to_le_bytes());
         }
-        let through = if fault == Some(Fault::Refused) { &self.read_only } else { &self.file };
+        let through = if fault == Some(Fault::Refused) {
+            &self.read_only
+        } else {
+            &self.file
+        };
         through.write_all_at(&self.buffer, (block * BLOCK) as u64)?;
         self.sums[block] = Sha256::digest(&self.buffer).into();
         Ok(())
@@ -48,7 +63,8 @@ impl BlockFile {
 
     /// Whether the block holds what was written to it.
     fn read(&mut self, block: usize) -> io::Result<bool> {
-        self.file.read_exact_at(&mut self.buffer, (block * BLOCK) as u64)?;
+        self.file
+            .read_exact_at(&mut self.buffer, (block * BLOCK) as u64)?;
         let sum: [u8; 32] = Sha256::digest(&self.buffer).into();
         Ok(sum == self.sums[block])
     }
@@ -76,11 +92,18 @@ impl BlockFile {
 }
 
 impl Resource for BlockFile {
-    fn operate(&mut self, op: OpType, fault: Option<Fault>, rng: &mut Rng) -> Result<u64, FabricError> {
+    fn operate(
+        &mut self,
+        op: OpType,
+        fault: Option<Fault>,
+        rng: &mut Rng,
+    ) -> Result<u64, FabricError> {
         match self.transfer(op, fault, rng) {
             Ok(true) => Ok(BLOCK as u64),
             Ok(false) => Err(FabricError::Integrity),
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(FabricError::CapacityExceeded),
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                Err(FabricError::CapacityExceeded)
+            }
             Err(_) => Err(FabricError::Unavailable),
         }
     }
@@ -102,9 +125,18 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let mut rng = Rng::new(3);
         let mut file = BlockFile::create(scratch.path(), 9, 4 * BLOCK).unwrap();
-        assert_eq!(file.operate(OpType::Write, None, &mut rng), Ok(BLOCK as u64));
-        assert_eq!(file.operate(OpType::Write, Some(Fault::Refused), &mut rng), Err(FabricError::Unavailable));
-        assert_eq!(file.operate(OpType::Read, Some(Fault::Corruption), &mut rng), Err(FabricError::Integrity));
+        assert_eq!(
+            file.operate(OpType::Write, None, &mut rng),
+            Ok(BLOCK as u64)
+        );
+        assert_eq!(
+            file.operate(OpType::Write, Some(Fault::Refused), &mut rng),
+            Err(FabricError::Unavailable)
+        );
+        assert_eq!(
+            file.operate(OpType::Read, Some(Fault::Corruption), &mut rng),
+            Err(FabricError::Integrity)
+        );
         for _ in 0..50 {
             assert_eq!(file.operate(OpType::Read, None, &mut rng), Ok(BLOCK as u64));
         }

@@ -23,7 +23,10 @@ impl Region {
     /// Maps at least one page and touches every one.
     pub(super) fn map(bytes: usize) -> io::Result<Self> {
         let pages = bytes.div_ceil(PAGE).max(1);
-        let mut region = Self { bytes: MmapMut::map_anon(pages * PAGE)?, stamps: vec![0; pages] };
+        let mut region = Self {
+            bytes: MmapMut::map_anon(pages * PAGE)?,
+            stamps: vec![0; pages],
+        };
         region.fill(0, pages, 1);
         Ok(region)
     }
@@ -40,13 +43,20 @@ impl Region {
     fn check(&self, first: usize, pages: usize) -> bool {
         (first..(first + pages).min(self.stamps.len())).all(|page| {
             let stamp = self.stamps[page].to_le_bytes();
-            self.bytes[page * PAGE..(page + 1) * PAGE].chunks_exact(8).all(|word| word == stamp)
+            self.bytes[page * PAGE..(page + 1) * PAGE]
+                .chunks_exact(8)
+                .all(|word| word == stamp)
         })
     }
 }
 
 impl Resource for Region {
-    fn operate(&mut self, op: OpType, fault: Option<Fault>, rng: &mut Rng) -> Result<u64, FabricError> {
+    fn operate(
+        &mut self,
+        op: OpType,
+        fault: Option<Fault>,
+        rng: &mut Rng,
+    ) -> Result<u64, FabricError> {
         let pages = (rng.between(1, 33) as usize).min(self.stamps.len());
         let first = rng.between(0, (self.stamps.len() - pages + 1) as u64) as usize;
         if op == OpType::Write {
@@ -73,8 +83,15 @@ mod tests {
     fn a_flipped_bit_is_found_once_and_repaired() {
         let mut rng = Rng::new(1);
         let mut region = Region::map(64 * PAGE).unwrap();
-        assert!(region.operate(OpType::Write, None, &mut rng).is_ok_and(|bytes| bytes >= PAGE as u64));
-        assert_eq!(region.operate(OpType::Read, Some(Fault::Corruption), &mut rng), Err(FabricError::Integrity));
+        assert!(
+            region
+                .operate(OpType::Write, None, &mut rng)
+                .is_ok_and(|bytes| bytes >= PAGE as u64)
+        );
+        assert_eq!(
+            region.operate(OpType::Read, Some(Fault::Corruption), &mut rng),
+            Err(FabricError::Integrity)
+        );
         for _ in 0..200 {
             assert!(region.operate(OpType::Read, None, &mut rng).is_ok());
         }

@@ -30,11 +30,21 @@ pub(crate) enum Fault {
 /// What a lease gives its holder.
 pub(crate) trait Resource: fmt::Debug + Send {
     /// Does one operation and returns how many bytes it moved.
-    fn operate(&mut self, op: OpType, fault: Option<Fault>, rng: &mut Rng) -> Result<u64, FabricError>;
+    fn operate(
+        &mut self,
+        op: OpType,
+        fault: Option<Fault>,
+        rng: &mut Rng,
+    ) -> Result<u64, FabricError>;
 }
 
 /// Makes the resource behind a lease: `bytes` of memory or storage, or one processor slice.
-pub(crate) fn create(kind: ResourceType, bytes: u64, lease: u64, scratch: &Path) -> io::Result<Box<dyn Resource>> {
+pub(crate) fn create(
+    kind: ResourceType,
+    bytes: u64,
+    lease: u64,
+    scratch: &Path,
+) -> io::Result<Box<dyn Resource>> {
     let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
     Ok(match kind {
         ResourceType::Mem => Box::new(Region::map(bytes)?),

@@ -1,0 +1,129 @@
+//! `counterfoil verify`: two verdicts and an exit code (audit specification §9).
+
+mod document;
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+
+use counterfoil::anchor::Anchor;
+use counterfoil::audit::verify::{GivenHead, Reason, Report, VerifyOptions, verify_path};
+use counterfoil::signer::{Ed25519Verifier, Keyring, Verifier};
+use counterfoil::{Clock, SystemClock};
+
+use crate::args::{Output, VerifyArgs};
+use crate::escape::Escaped;
+use crate::failure::{Exit, Failure, chain};
+use crate::result;
+
+/// Verifies a log and prints the verdict. Opens no socket.
+pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
+    let keys = keyring(&args.keys)?;
+    let mut options = VerifyOptions::new();
+    options.head = args.anchor.as_deref().map(given_head).transpose()?;
+    options.keys = &keys;
+    options.key_reader = Some(|key| {
+        Ed25519Verifier::new(key.clone())
+            .ok()
+            .map(|verifier| Box::new(verifier) as Box<dyn Verifier>)
+    });
+    options.require_anchored_tail = args.require_anchored_tail;
+    options.max_tail_age = args.max_tail_age;
+    options.now = SystemClock::new().utc();
+    options.hash_only = args.hash_only;
+    options.jobs = args.jobs.map_or_else(
+        || thread::available_parallelism().map_or(1, usize::from),
+        usize::from,
+    );
+
+    let working = working(args);
+    let report = verify_path(&args.log, &options);
+    done(working);
+    match args.output {
+        Output::Text => result::print(&text(&report))?,
+        Output::Json => result::print(&document::of(&report)?)?,
+    }
+    hint(args, &report);
+    Ok(report.exit_code().into())
+}
+
+fn given_head(path: &Path) -> Result<GivenHead, Failure> {
+    let refused = |why: &str| {
+        Failure::new(
+            Exit::Unreadable,
+            format!(
+                "cannot read the anchor in {}: {why}; give the anchor.json that was kept apart from the log",
+                path.display()
+            ),
+        )
+    };
+    let text = fs::read(path).map_err(|error| refused(&error.to_string()))?;
+    let anchor = Anchor::from_json(&text).map_err(|error| refused(&chain(&error)))?;
+    Ok(GivenHead::from(&anchor))
+}
+
+fn keyring(vkeys: &[String]) -> Result<Keyring, Failure> {
+    let mut keys = Keyring::new();
+    for vkey in vkeys {
+        let refused = |error: &dyn std::error::Error| {
+            Failure::new(
+                Exit::Unreadable,
+                format!("cannot take --key {vkey}: {}", chain(error)),
+            )
+        };
+        let key = vkey.trim().parse().map_err(|error| {
+            Failure::new(
+                Exit::Unreadable,
+                format!("cannot take --key {vkey}: {error}"),
+            )
+        })?;
+        let verifier = Ed25519Verifier::new(key).map_err(|error| refused(&error))?;
+        keys.trust(verifier).map_err(|error| refused(&error))?;
+    }
+    Ok(keys)
+}
+
+/// The report for people. What comes out of records is escaped, line by line.
+fn text(report: &Report) -> String {
+    report
+        .to_string()
+        .lines()
+        .map(|line| format!("{}\n", Escaped(line)))
+        .collect()
+}
+
+/// Says on a terminal that work is being done; a large log takes seconds.
+fn working(args: &VerifyArgs) -> bool {
+    let watched = io::stderr().is_terminal();
+    if watched {
+        let _nobody_reads = write!(
+            io::stderr(),
+            "verifying {} …",
+            Escaped(&args.log.display().to_string())
+        );
+    }
+    watched
+}
+
+fn done(working: bool) {
+    if working {
+        let _nobody_reads = write!(io::stderr(), "\r\x1b[K");
+    }
+}
+
+/// The next command, where there is an obvious one.
+fn hint(args: &VerifyArgs, report: &Report) {
+    let lacks_head = report
+        .failures
+        .iter()
+        .any(|failure| failure.reason == Reason::NoHead);
+    if lacks_head && args.output == Output::Text {
+        let _nobody_reads = writeln!(
+            anstream::stderr(),
+            "hint: counterfoil verify {} --anchor anchor.json",
+            Escaped(&args.log.display().to_string())
+        );
+    }
+}
