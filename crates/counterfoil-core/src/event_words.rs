@@ -76,6 +76,13 @@ impl EventWords {
         Ticks(self.words[0])
     }
 
+    /// The code of the event's kind: 1 to 5 for a lease acquired, renewed, released, expired and preempted, 6 for an
+    /// operation that failed, 7 and 8 for a connection lost and restored, 9 for a custom event; 0 for no event.
+    #[must_use]
+    pub const fn kind_code(&self) -> u8 {
+        (self.words[1] & 0xff) as u8
+    }
+
     /// Whether every name is carried by a number of its own, so that [`decode`](Self::decode) gives back what was encoded.
     #[must_use]
     #[inline]

@@ -45,6 +45,9 @@ pub(crate) fn of_audit(registry: &Registry, log: &counterfoil_audit::AuditLog) -
         if let Some(age) = now.anchor_age {
             out.gauge(&names::AUDIT_ANCHOR_AGE, &[], age.as_secs_f64());
         }
+        for (kind, sealed) in &now.sealed {
+            out.counter(&names::AUDIT_RECORD_SEALED, &[kind], *sealed);
+        }
     })
 }
 

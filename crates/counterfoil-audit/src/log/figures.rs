@@ -54,6 +54,9 @@ pub struct Figures {
     pub poisoned_segments: u64,
     /// Steps of the wall clock that were declared.
     pub clock_steps: u64,
+    /// Records sealed by kind, the log's own included; extension kinds together, as `extension`. Kinds without a record are
+    /// left out.
+    pub sealed: Vec<(&'static str, u64)>,
     /// What an operator has to look at, in a sentence: the log stopped, a segment was poisoned, or anchoring fails.
     pub alarm: Option<String>,
 }
@@ -96,6 +99,7 @@ impl Shared {
             longest_sync: Duration::from_nanos(get(&progress.longest_sync_nanos)),
             poisoned_segments: get(&progress.poisoned),
             clock_steps: get(&progress.clock_steps),
+            sealed: progress.kinds.read(),
             alarm: self.alarm(),
             ..Figures::default()
         };

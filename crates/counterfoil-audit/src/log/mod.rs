@@ -10,6 +10,7 @@ mod commit;
 mod figures;
 mod files;
 mod gate;
+mod kind_counts;
 mod lane;
 mod lane_source;
 mod local;

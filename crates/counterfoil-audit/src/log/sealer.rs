@@ -16,6 +16,7 @@ use counterfoil_core::{EventWords, Redact, Ticks, Timeline};
 use crate::log::commit::Batch;
 use crate::log::files::write_all;
 use crate::log::gate::State;
+use crate::log::kind_counts::KindIndex;
 use crate::log::lane::{TAG_EVENT, TAG_SIDE};
 use crate::log::lane_source::{Front, LaneSource};
 use crate::log::options::{Settings, WhenFull};
@@ -261,9 +262,9 @@ impl Sealer {
             )),
         };
         match outcome {
-            Ok(sealed) => {
+            Ok((sealed, kind)) => {
                 self.lanes[index].lane.count_stored(1);
-                self.sealed(sealed)
+                self.sealed(sealed, kind)
             }
             Err(error) if error.kind() == ErrorKind::Invalid => {
                 let lane = &self.lanes[index].lane;
@@ -275,7 +276,17 @@ impl Sealer {
         }
     }
 
-    fn seal_event(&mut self, index: usize, n: u64, words: &EventWords) -> Result<Sealed, Error> {
+    fn seal_event(
+        &mut self,
+        index: usize,
+        n: u64,
+        words: &EventWords,
+    ) -> Result<(Sealed, KindIndex), Error> {
+        let sealed = self.seal_words(index, n, words)?;
+        Ok((sealed, KindIndex::of_event(words)))
+    }
+
+    fn seal_words(&mut self, index: usize, n: u64, words: &EventWords) -> Result<Sealed, Error> {
         let (timeline, now) = (self.timeline, self.timeline.utc());
         let src = self.lanes[index].src;
         let Some(redactor) = &self.redactor else {
@@ -292,7 +303,12 @@ impl Sealer {
         self.chain.seal(&mut self.buffer, &input, now)
     }
 
-    fn seal_input(&mut self, index: usize, n: u64, ticks: Ticks) -> Result<Sealed, Error> {
+    fn seal_input(
+        &mut self,
+        index: usize,
+        n: u64,
+        ticks: Ticks,
+    ) -> Result<(Sealed, KindIndex), Error> {
         let source = &self.lanes[index];
         let Some(mut input) = source.lane.take_side() else {
             return Err(Error::invalid("seal a record", "its input is not there"));
@@ -305,8 +321,10 @@ impl Sealer {
         if let Some(redactor) = &self.redactor {
             redact_input(&**redactor, &mut input);
         }
-        self.chain
-            .seal(&mut self.buffer, &input, self.timeline.utc())
+        let sealed = self
+            .chain
+            .seal(&mut self.buffer, &input, self.timeline.utc())?;
+        Ok((sealed, KindIndex::of(&input.data.kind())))
     }
 
     /// Declares that numbers of a lane will never be sealed.
@@ -342,6 +360,7 @@ impl Sealer {
 
     /// Seals a record of the log about itself.
     pub(crate) fn seal_own(&mut self, data: AuditEventData) -> Result<(), Stopped> {
+        let kind = KindIndex::of(&data.kind());
         let now = self.timeline.utc();
         let src = Src {
             id: SrcId::new(self.instance, Lane::sealer()),
@@ -353,11 +372,12 @@ impl Sealer {
             .seal(&mut self.buffer, &AuditInput::new(data, src), now)
             .map_err(|error| Stopped(error.to_string()))?;
         self.own_n += 1;
-        self.sealed(sealed)
+        self.sealed(sealed, kind)
     }
 
     /// Bookkeeping after every record.
-    fn sealed(&mut self, sealed: Sealed) -> Result<(), Stopped> {
+    fn sealed(&mut self, sealed: Sealed, kind: KindIndex) -> Result<(), Stopped> {
+        self.shared.progress.kinds.count(kind);
         self.records += 1;
         self.sealed_here += 1;
         if sealed.seq.is_multiple_of(BUNDLE) && self.segment_is_full() {

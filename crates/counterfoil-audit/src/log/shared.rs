@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use counterfoil_core::{Clock, Head};
 
 use crate::log::commit::CommitQueue;
+use crate::log::kind_counts::KindCounts;
 use crate::log::lane::Intake;
 use crate::log::waiters::{Stage, Waiters};
 
@@ -62,6 +63,7 @@ pub(crate) struct Progress {
     pub(crate) poisoned: AtomicU64,
     pub(crate) lost_declared: AtomicU64,
     pub(crate) clock_steps: AtomicU64,
+    pub(crate) kinds: KindCounts,
     pub(crate) deepest_queue: AtomicU64,
     pub(crate) ended: AtomicBool,
     pub(crate) forked: AtomicBool,

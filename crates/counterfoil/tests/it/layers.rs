@@ -190,6 +190,17 @@ fn the_figures_of_ring_and_log_are_metrics() {
     assert_eq!(counter("counterfoil.event.offered"), 1);
     assert_eq!(counter("counterfoil.audit.record.offered"), 1);
     assert_eq!(counter("counterfoil.audit.record.stored"), 1);
+    let sealed = snapshot
+        .families
+        .iter()
+        .find(|family| &*family.name == "counterfoil.audit.record.sealed")
+        .unwrap();
+    let of_kind = sealed
+        .series
+        .iter()
+        .find(|series| &*series.meta.labels[0].1 == "lease_expired")
+        .unwrap();
+    assert!(matches!(of_kind.value, MetricValue::Counter(1)));
 }
 
 #[test]
