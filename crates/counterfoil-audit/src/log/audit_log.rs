@@ -84,7 +84,6 @@ pub struct CloseReport {
 impl AuditLog {
     /// Prepares to open the log in `dir`, whose chains are named `base` with the incarnation behind it:
     /// `audit.example.com/leases` gives `audit.example.com/leases/1`.
-    #[must_use]
     pub fn builder(dir: impl Into<PathBuf>, base: impl Into<String>) -> AuditLogBuilder {
         AuditLogBuilder::new(dir.into(), base.into())
     }

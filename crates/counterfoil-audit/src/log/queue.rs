@@ -22,13 +22,13 @@ pub(crate) struct Header {
 
 impl Header {
     const fn pack(self) -> u64 {
-        self.len as u64 | self.tag << LEN_BITS | self.n << (LEN_BITS + TAG_BITS)
+        self.len as u64 | (self.tag << LEN_BITS) | (self.n << (LEN_BITS + TAG_BITS))
     }
 
     const fn unpack(word: u64) -> Self {
         Self {
-            len: (word & (1 << LEN_BITS) - 1) as usize,
-            tag: word >> LEN_BITS & (1 << TAG_BITS) - 1,
+            len: (word & ((1 << LEN_BITS) - 1)) as usize,
+            tag: (word >> LEN_BITS) & ((1 << TAG_BITS) - 1),
             n: word >> (LEN_BITS + TAG_BITS),
         }
     }

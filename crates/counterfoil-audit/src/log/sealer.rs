@@ -63,6 +63,8 @@ pub(crate) struct Sealer {
     sealed_here: u64,
     anchored_seq: u64,
     anchored_at: Ticks,
+    /// How many commits there had been when a segment was replaced last.
+    mended_after: Option<u64>,
 }
 
 impl Sealer {
@@ -95,6 +97,7 @@ impl Sealer {
             sealed_here: 0,
             anchored_seq,
             anchored_at: timeline.ticks(),
+            mended_after: None,
         }
     }
 
@@ -491,6 +494,14 @@ impl Sealer {
             .poisoned
             .fetch_add(1, Ordering::Relaxed);
         self.shared.set_alarm(tail.why.clone());
+        let commits = self.shared.progress.syncs.load(Ordering::Relaxed);
+        if self.mended_after.replace(commits) == Some(commits) {
+            return Err(Stopped(format!(
+                "{}, and so did the segment that replaced it. Everything acknowledged is kept; repair the disk and open \
+                 the log again",
+                tail.why
+            )));
+        }
         let first = tail.segment.first;
         let durable = tail.segment.durable_len();
         let replace = || {

@@ -133,9 +133,76 @@ fn entries_are_sealed_in_the_order_of_their_stamps_and_later_ones_are_held() {
     // Stamped before, offered later: sealed at once.
     let early = push(&first, 2, 120);
     log.ticket(early).wait_written(LONG).unwrap();
+    // Two lanes take turns by stamp, once all of it is due.
+    for (lane, lease, ticks) in [(&first, 7, 210), (&first, 9, 230), (&second, 6, 205)] {
+        push(lane, lease, ticks);
+    }
+    let last = push(&second, 8, 220);
+    clock.set_ticks(Ticks(300));
+    log.ticket(last).wait_written(LONG).unwrap();
     drop((first, second));
     assert!(log.close(LONG).finished);
-    assert_eq!(leases(&machine.records()), [3, 2, 4, 5]);
+    assert_eq!(leases(&machine.records()), [3, 2, 4, 5, 6, 7, 8, 9]);
+}
+
+/// A clock at whose n-th reading by the sealer something happens in the middle of its round.
+struct Interleaved {
+    ticks: AtomicU64,
+    event: Mutex<Option<Interruption>>,
+}
+
+type Interruption = (u32, Box<dyn FnOnce() + Send>);
+
+impl std::fmt::Debug for Interleaved {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Interleaved")
+    }
+}
+
+impl Clock for Interleaved {
+    fn ticks(&self) -> Ticks {
+        if thread::current().name() == Some("audit-sealer") {
+            let mut event = self.event.lock().unwrap();
+            match event.take() {
+                Some((0, interrupt)) => interrupt(),
+                Some((left, interrupt)) => *event = Some((left - 1, interrupt)),
+                None => {}
+            }
+        }
+        Ticks(self.ticks.fetch_add(1, Ordering::SeqCst))
+    }
+
+    fn utc(&self) -> counterfoil_core::Timestamp {
+        counterfoil_core::Timestamp::from_unix_seconds(1_767_225_600)
+    }
+}
+
+#[test]
+fn an_entry_that_comes_while_the_sealer_looks_around_does_not_overtake_its_cause() {
+    for reading in 0..8 {
+        let clock = Arc::new(Interleaved {
+            ticks: AtomicU64::new(1_000),
+            event: Mutex::new(None),
+        });
+        let mut machine = Machine::new();
+        let log = machine.builder().clock(clock.clone()).open().unwrap();
+        let (cause, effect) = (log.lane(), log.lane());
+        let (done, wait) = mpsc::channel();
+        let stamps = Arc::clone(&clock);
+        let interrupt = move || {
+            for (lane, lease) in [(&cause, 1), (&effect, 2)] {
+                let event = expired(lease);
+                let stamp = Ticks(stamps.ticks.fetch_add(1, Ordering::SeqCst));
+                let words = EventWords::encode(&event, &context(), stamp);
+                lane.push_event(&words, &event, &context());
+            }
+            done.send(()).unwrap();
+        };
+        *clock.event.lock().unwrap() = Some((reading, Box::new(interrupt)));
+        wait.recv().unwrap();
+        assert!(log.close(LONG).finished);
+        assert_eq!(leases(&machine.records()), [1, 2], "reading {reading}");
+    }
 }
 
 #[test]

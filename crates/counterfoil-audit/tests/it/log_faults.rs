@@ -72,14 +72,37 @@ fn a_sync_that_fails_while_the_log_closes_is_mended_too() {
 }
 
 #[test]
+fn pages_whose_write_back_failed_in_an_earlier_process_are_not_built_upon() {
+    let mut machine = Machine::new();
+    let log = machine.open();
+    assert_eq!(append_until_refused(&log, 2).len(), 2);
+    // The next write succeeds, its sync fails, and then the process dies: nobody knows of the failure any more.
+    machine.files.set(Faults {
+        failing_syncs: Some((0, 1)),
+        dies_at: Some(machine.files.operations() + 2),
+        ..Faults::default()
+    });
+    log.append_event(&expired(3), &context())
+        .wait_durable(LONG)
+        .unwrap_err();
+    let mut machine = machine.after_kill();
+    let log = machine.open();
+    log.append_event(&expired(4), &context())
+        .wait_durable(LONG)
+        .unwrap();
+    assert_eq!(
+        leases(&machine.after_power_failure().records()),
+        [1, 2, 3, 4]
+    );
+}
+
+#[test]
 fn a_segment_that_cannot_be_replaced_stops_the_log_and_keeps_what_was_acknowledged() {
     for policy in [OnFailure::Refuse, OnFailure::DropAndCount] {
         let mut machine = Machine::new();
         let log = machine.builder().on_failure(policy).open().unwrap();
         machine.files.set(Faults {
             failing_syncs: Some((3, 1_000)),
-            // No room for another file either.
-            space: Some(4_000),
             ..Faults::default()
         });
         let kept = append_until_refused(&log, 100);

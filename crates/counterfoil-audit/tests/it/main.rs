@@ -1,4 +1,9 @@
 //! Tests of the audit chain from outside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
 
 mod encoding;
 mod log_append;

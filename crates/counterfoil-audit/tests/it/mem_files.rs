@@ -32,12 +32,15 @@ struct Node {
     /// The content that a sync covered.
     durable: Vec<u8>,
     is_dir: bool,
+    /// A sync failed: the pages are marked clean although they were never written, so no later sync writes them.
+    stale: bool,
 }
 
 /// What goes wrong. Faults concern segment files, unless said otherwise.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Faults {
-    /// So many syncs fail, after this many that succeed. A failed sync makes nothing durable and, like Linux, is told once.
+    /// So many syncs fail, after this many that succeed. A failed sync makes nothing durable and, as on Linux, is told
+    /// once: later syncs of that file succeed and make nothing durable either.
     pub(crate) failing_syncs: Option<(u32, u32)>,
     /// Bytes that any file may still grow by.
     pub(crate) space: Option<usize>,
@@ -91,6 +94,7 @@ impl MemFiles {
         for node in &mut nodes {
             node.content = survives(node);
             node.durable = node.content.clone();
+            node.stale = false;
         }
         Self {
             disk: Arc::new(Mutex::new(Disk {
@@ -323,10 +327,7 @@ impl LogFile for Handle {
                 disk.faults.failing_syncs = Some((good - 1, bad));
             } else if bad > 0 {
                 disk.faults.failing_syncs = Some((0, bad - 1));
-                // The pages are marked clean: no later sync of this file makes them durable.
-                let node = disk.nodes[self.node].clone();
-                let lost = disk.node(false);
-                disk.nodes[lost] = node;
+                disk.nodes[self.node].stale = true;
                 return Err(io::Error::other("input/output error"));
             }
         }
@@ -347,7 +348,7 @@ impl LogFile for Handle {
                     disk.durable_names.insert(above.to_owned(), node);
                 }
             }
-        } else {
+        } else if !disk.nodes[node].stale {
             disk.nodes[node].durable = disk.nodes[node].content.clone();
         }
         Ok(())
