@@ -242,9 +242,8 @@ impl AuditChain {
                 n,
                 src_time: timeline.at(words.ticks()),
             };
-            if let Some((hash, line)) = self.fast.render(words, &place) {
-                out.extend_from_slice(line);
-                hex_into(hash.as_bytes(), &mut self.prev);
+            if let Some((hash, digits)) = self.fast.render(words, &place, out) {
+                self.prev = digits;
                 self.advance(seq, hash, time);
                 return Ok(Sealed { seq, hash, time });
             }

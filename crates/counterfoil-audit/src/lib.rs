@@ -1,4 +1,43 @@
-//! The tamper-evident audit chain: records, sealer, durable log, verification
+//! The tamper-evident audit chain: typed records, the sealing core, the durable log, and verification.
+//!
+//! **What it is.** One record is one canonical JSON line; its hash is the link to the next record and a leaf of an RFC 6962
+//! tree at once (audit specification, `docs/specs/audit-chain-v1.md`). [`AuditChain`] seals inline for one owner;
+//! [`AuditLog`] seals on a thread of its own, durably, fed by a queue per producer; [`assemble_record`] and [`verify_chain`]
+//! do the same for records in memory; [`verify`] judges logs of any size against a head that was kept elsewhere, and
+//! [`query`] finds records.
+//!
+//! **Who should depend on it.** Whoever keeps an audit log of their own, or verifies one. A service that wants its leases
+//! observed takes the facade `counterfoil`, which writes the log as one of its three layers.
+//!
+//! **What it will never do.** Write over what it finds damaged, lose a record without a record of the loss, call a log VALID
+//! when it verified nothing or less than it was asked to, or need an async runtime.
+//!
+//! ```
+//! use counterfoil_audit::{
+//!     AuditInput, Instance, Lane, Prior, Src, SrcId, assemble_record, verify_chain,
+//! };
+//! use counterfoil_core::{Context, FabricEvent, LeaseId, ResourceType, Timestamp, WorkloadIdentity};
+//! use counterfoil_signer::NullSigner;
+//!
+//! let context = Context::new(WorkloadIdentity::tenant_only("acme"));
+//! let event = FabricEvent::LeaseAcquired {
+//!     resource_type: ResourceType::Mem,
+//!     lease_id: LeaseId(7),
+//!     node: "node-a".into(),
+//!     bytes: 4096,
+//! };
+//! let src = Src {
+//!     id: SrcId::new(Instance(1), Lane::thread(0)),
+//!     n: 1,
+//!     time: Timestamp::from_unix_seconds(1_700_000_000),
+//! };
+//! let genesis = Prior::genesis("audit.example.com/leases/1".parse()?);
+//! let input = AuditInput::from_event(&event, &context, src);
+//! let first = assemble_record(&genesis, &input, &NullSigner)?;
+//! let head = verify_chain(&[first], [0; 32])?;
+//! assert_eq!(head.seq, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod body;
 mod chain;
@@ -11,7 +50,9 @@ mod kind;
 mod line;
 mod log;
 mod metadata;
+pub mod query;
 mod record;
+mod source;
 mod src_id;
 mod text;
 mod value;
@@ -34,8 +75,9 @@ pub use input::{AuditInput, Keys, Src, Who};
 pub use kind::{AuditEventKind, ExtensionKind, Outcome};
 pub use line::MAX_LINE;
 pub use log::{
-    AuditLog, AuditLogBuilder, CloseReport, Figures, FiguresReader, FileSystem, LaneWriter, LogFile, Offer,
-    OnConflict, OnFailure, Opened, OwnedTicket, Settled, StdFiles, Ticket, WhenFull,
+    AuditLog, AuditLogBuilder, CloseReport, Figures, FiguresReader, FileSystem, LaneWriter,
+    LogFile, Offer, OnConflict, OnFailure, Opened, OwnedTicket, Settled, StdFiles, Ticket,
+    WhenFull,
 };
 pub use metadata::Metadata;
 pub use record::{AuditRecord, Prior, assemble_record};

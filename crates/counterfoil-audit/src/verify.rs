@@ -19,7 +19,6 @@ mod policy;
 mod reason;
 mod report;
 mod run;
-mod source;
 
 use std::io::Read;
 use std::path::Path;

@@ -11,7 +11,7 @@ use counterfoil_core::{
 
 use super::encode::who;
 use super::json::{JsonOut, escape_into};
-use super::text::{hex_into, nine_digits};
+use super::text::{decimal, hex_into, nine_digits};
 use crate::hash::padded_leaf_hash;
 use crate::{SrcId, Text, Who};
 
@@ -35,6 +35,8 @@ pub(crate) struct FastLine {
     buf: Box<[u8; LEN]>,
     /// Where `prev` begins: after the line's prefix and the chain's id.
     prev_at: usize,
+    /// The record whose `prev` stands there already.
+    prev_of: u64,
     chain_time: SecondsCache,
     src_time: SecondsCache,
     who: Vec<Piece<WHO_LEN, [u64; 3]>>,
@@ -69,28 +71,31 @@ impl<const N: usize, K> Piece<N, K> {
 #[derive(Clone, Copy, Debug)]
 struct SecondsCache {
     second: u64,
-    /// `YYYY-MM-DDTHH:MM:SS.000000000Z`, of which the digits are replaced.
-    text: [u8; 32],
+    /// `YYYY-MM-DDTHH:MM:SS.`
+    text: [u8; 20],
 }
 
 impl SecondsCache {
     const fn new() -> Self {
         Self {
             second: u64::MAX,
-            text: [0; 32],
+            text: [0; 20],
         }
     }
 
     #[inline]
-    fn render(&mut self, time: Timestamp) -> &[u8; 32] {
+    fn put(&mut self, time: Timestamp, out: &mut Out<'_>) {
         const NANOS: u64 = 1_000_000_000;
         let (second, nanos) = (time.unix_nanos() / NANOS, time.unix_nanos() % NANOS);
         if second != self.second {
             self.second = second;
-            self.text[..30].copy_from_slice(&time.to_text());
+            self.text.copy_from_slice(&time.to_text()[..20]);
         }
-        nine_digits(nanos as u32, &mut self.text, 20);
-        &self.text
+        let (first, rest) = nine_digits(nanos as u32);
+        out.put(&self.text);
+        out.put(&[first]);
+        out.put(&rest);
+        out.put(b"Z");
     }
 }
 
@@ -139,10 +144,9 @@ impl Out<'_> {
 
     #[inline]
     fn decimal(&mut self, value: u64) {
-        let mut digits = [0; 40];
-        let from = super::text::decimal_padded(value, &mut digits);
-        self.buf[self.at..self.at + 20].copy_from_slice(&digits[from..from + 20]);
-        self.at += 20 - from;
+        if let Some(room) = self.buf[self.at..].first_chunk_mut() {
+            self.at += decimal(value, room);
+        }
     }
 
     #[inline]
@@ -165,6 +169,7 @@ impl FastLine {
         Self {
             buf,
             prev_at,
+            prev_of: 0,
             chain_time: SecondsCache::new(),
             src_time: SecondsCache::new(),
             who: vec![empty([0; 3]); SLOTS],
@@ -174,13 +179,15 @@ impl FastLine {
         }
     }
 
-    /// Renders the line of an event and hashes its body; `None` for events that this path does not know.
+    /// Appends the line of an event; the hash of its body, and that in hexadecimal. `None`, and nothing appended, for events
+    /// that this path does not know.
     #[inline]
     pub(crate) fn render(
         &mut self,
         words: &EventWords,
         place: &EventPlace<'_>,
-    ) -> Option<(Digest, &[u8])> {
+        lines: &mut Vec<u8>,
+    ) -> Option<(Digest, [u8; 64])> {
         let used = words.used();
         let fixed: &[u64; 12] = used.first_chunk()?;
         let end = self.body(fixed, &used[12..], place)?;
@@ -193,11 +200,16 @@ impl FastLine {
             buf: &mut self.buf,
             at: end,
         };
+        let mut digits = [0; 64];
+        hex_into(hash.as_bytes(), &mut digits);
         out.put(b",\"hash\":\"");
-        out.hex::<64>(hash.as_bytes());
+        out.put(&digits);
         out.put(b"\"}\n");
         let len = out.at;
-        Some((hash, &self.buf[..len]))
+        lines.extend_from_slice(&self.buf[..len]);
+        self.buf[self.prev_at..self.prev_at + 64].copy_from_slice(&digits);
+        self.prev_of = place.seq + 1;
+        Some((hash, digits))
     }
 
     /// Writes the body; where it ends.
@@ -232,11 +244,15 @@ impl FastLine {
             buf: &mut self.buf,
             at: self.prev_at,
         };
-        out.put(place.prev);
+        if self.prev_of == place.seq {
+            out.at += place.prev.len();
+        } else {
+            out.put(place.prev);
+        }
         out.at += AFTER_PREV.len();
         out.decimal(place.seq);
         out.put(b",\"time\":\"");
-        out.put_padded(self.chain_time.render(place.time), 30);
+        self.chain_time.put(place.time, &mut out);
         out.put(b"\"},\"event\":{\"data\":{");
         match kind {
             1 => {
@@ -291,7 +307,7 @@ impl FastLine {
         out.put(b"\",\"n\":");
         out.decimal(place.n);
         out.put(b",\"time\":\"");
-        out.put_padded(self.src_time.render(place.src_time), 30);
+        self.src_time.put(place.src_time, &mut out);
         out.put(b"\"},\"v\":1,\"who\":");
         let key = [words[3] & 0xffff_ffff, words[4], words[5]];
         out.piece(who_piece(&mut self.who, key)?);
@@ -365,7 +381,9 @@ fn who_piece(
     let mixed = (key[0] ^ key[1].rotate_left(21) ^ key[2].rotate_left(42))
         .wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let slot = (mixed >> 58) as usize % SLOTS;
-    if slots[slot].key != key || slots[slot].len == 0 {
+    // Compared word by word: as a whole it would be read back in wider parts than it was just written.
+    let [tenant, workload, tag] = slots[slot].key;
+    if tenant != key[0] || workload != key[1] || tag != key[2] || slots[slot].len == 0 {
         slots[slot] = render_who(key)?;
     }
     Some(&slots[slot])

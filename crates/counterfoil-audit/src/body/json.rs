@@ -58,9 +58,9 @@ impl<'a> JsonOut<'a> {
     }
 
     pub(crate) fn number(&mut self, value: u64) {
-        let mut digits = [0; MAX_DECIMAL];
-        let from = decimal(value, &mut digits);
-        self.buf.extend_from_slice(&digits[from..]);
+        let mut digits = [0; MAX_DECIMAL + 4];
+        let len = decimal(value, &mut digits);
+        self.buf.extend_from_slice(&digits[..len]);
     }
 
     pub(crate) fn integer(&mut self, value: i64) {

@@ -335,8 +335,8 @@ fn plain_len(bytes: &[u8]) -> usize {
     // Eight bytes at a time: the lowest high bit that is set marks the first byte that is special.
     while let Some(chunk) = bytes[done..].first_chunk::<8>() {
         let word = u64::from_le_bytes(*chunk);
-        let quote = word ^ (ONES * b'"' as u64);
-        let backslash = word ^ (ONES * b'\\' as u64);
+        let quote = word ^ (ONES * u64::from(b'"'));
+        let backslash = word ^ (ONES * u64::from(b'\\'));
         let special = (quote.wrapping_sub(ONES) & !quote
             | backslash.wrapping_sub(ONES) & !backslash
             | word.wrapping_sub(ONES * 0x20) & !word)

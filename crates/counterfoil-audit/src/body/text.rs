@@ -3,56 +3,67 @@
 /// Longest decimal form of a 64-bit number.
 pub(crate) const MAX_DECIMAL: usize = 20;
 
-const PAIRS: &[u8; 200] = b"0001020304050607080910111213141516171819\
-2021222324252627282930313233343536373839\
-4041424344454647484950515253545556575859\
-6061626364656667686970717273747576777879\
-8081828384858687888990919293949596979899";
+const ZEROS: u64 = 0x3030_3030_3030_3030;
 
+/// Writes `value` in decimal at the front of `out`, at most twenty bytes; how many count. What stands behind them is
+/// overwritten as well.
+///
+/// Eight digits at a time are worked out in one word and stored at once, so nothing is read back from where it was just
+/// written in smaller parts (which processors punish).
 #[inline]
-fn put_pair(value: usize, out: &mut [u8], at: usize) {
-    out[at..at + 2].copy_from_slice(&PAIRS[value * 2..value * 2 + 2]);
-}
-
-/// The decimal digits of `value`, right-aligned in `out`; the return value is where they begin.
-#[inline]
-pub(crate) fn decimal(value: u64, out: &mut [u8; MAX_DECIMAL]) -> usize {
-    write_decimal(value, out)
-}
-
-/// The same, with room behind the digits, so that twenty bytes may be copied from any place of the first twenty.
-#[inline]
-pub(crate) fn decimal_padded(value: u64, out: &mut [u8; 2 * MAX_DECIMAL]) -> usize {
-    write_decimal(value, &mut out[..MAX_DECIMAL])
-}
-
-#[inline]
-fn write_decimal(mut value: u64, out: &mut [u8]) -> usize {
-    let mut at = MAX_DECIMAL;
-    while value >= 100 {
-        at -= 2;
-        put_pair((value % 100) as usize, out, at);
-        value /= 100;
+pub(crate) fn decimal(value: u64, out: &mut [u8; MAX_DECIMAL + 4]) -> usize {
+    const EIGHT: u64 = 100_000_000;
+    if value < EIGHT {
+        return leading(value as u32, out, 0);
     }
-    if value >= 10 {
-        at -= 2;
-        put_pair(value as usize, out, at);
+    let (high, low) = (value / EIGHT, (value % EIGHT) as u32);
+    let len = if high < EIGHT {
+        leading(high as u32, out, 0)
     } else {
-        at -= 1;
-        out[at] = b'0' + value as u8;
-    }
-    at
+        let len = leading((high / EIGHT) as u32, out, 0);
+        following((high % EIGHT) as u32, out, len)
+    };
+    following(low, out, len)
 }
 
-/// Nine digits of `value`, which is below 10^9, at `out[at..]`.
+/// Up to eight digits without leading zeros.
 #[inline]
-pub(crate) fn nine_digits(value: u32, out: &mut [u8; 32], at: usize) {
-    let (high, low) = (value / 10_000, value % 10_000);
-    out[at] = b'0' + (high / 10_000) as u8;
-    put_pair((high / 100 % 100) as usize, out, at + 1);
-    put_pair((high % 100) as usize, out, at + 3);
-    put_pair((low / 100) as usize, out, at + 5);
-    put_pair((low % 100) as usize, out, at + 7);
+fn leading(value: u32, out: &mut [u8; MAX_DECIMAL + 4], at: usize) -> usize {
+    let digits = eight_digits(value);
+    // The first digit is in the lowest byte; a zero keeps its last digit.
+    let zeros = (digits.trailing_zeros() / 8).min(7);
+    let text = ((digits | ZEROS) >> (8 * zeros)).to_le_bytes();
+    out[at..at + 8].copy_from_slice(&text);
+    at + 8 - zeros as usize
+}
+
+/// Eight digits with leading zeros.
+#[inline]
+fn following(value: u32, out: &mut [u8; MAX_DECIMAL + 4], at: usize) -> usize {
+    out[at..at + 8].copy_from_slice(&(eight_digits(value) | ZEROS).to_le_bytes());
+    at + 8
+}
+
+/// The eight digits of `value`, which is below 10^8, as bytes 0 to 9, the first one lowest: halves, then quarters, then
+/// digits, all parts of a word at once.
+#[inline]
+const fn eight_digits(value: u32) -> u64 {
+    let halves = (value / 10_000) as u64 | ((value % 10_000) as u64) << 32;
+    // x / 100 as x * 10486 >> 20 holds for x below 10^4, and x / 10 as x * 103 >> 10 for x below 100.
+    let hundreds = ((halves * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let pairs = hundreds | (halves - hundreds * 100) << 16;
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
+    tens | (pairs - tens * 10) << 8
+}
+
+/// Nine digits of `value`, which is below 10^9.
+#[inline]
+pub(crate) const fn nine_digits(value: u32) -> (u8, [u8; 8]) {
+    let first = b'0' + (value / 100_000_000) as u8;
+    (
+        first,
+        (eight_digits(value % 100_000_000) | ZEROS).to_le_bytes(),
+    )
 }
 
 /// Writes two lower-case hexadecimal digits per byte; `out` is twice as long as `bytes`.
@@ -102,18 +113,27 @@ mod tests {
     #[test]
     fn numbers_of_every_length_have_their_digits() {
         let tens = (0..20).map(|power| 10_u64.pow(power));
-        for value in tens
-            .flat_map(|ten| [ten - 1, ten, ten + 1])
-            .chain([u64::MAX])
-        {
-            let mut digits = [0; 40];
-            let from = decimal_padded(value, &mut digits);
-            assert_eq!(&digits[from..20], value.to_string().as_bytes());
+        let around = tens.flat_map(|ten| [ten - 1, ten, ten + 1, ten / 7, ten / 3]);
+        for value in around.chain([u64::MAX, 12_345_678, 1 << 53]) {
+            let mut out = [0; MAX_DECIMAL + 4];
+            let len = decimal(value, &mut out);
+            assert_eq!(&out[..len], value.to_string().as_bytes());
         }
         for value in [0, 1, 999_999_999, 123_456_789, 100_000_000, 9_999] {
-            let mut out = [0; 32];
-            nine_digits(value, &mut out, 20);
-            assert_eq!(&out[20..29], format!("{value:09}").as_bytes());
+            let (first, rest) = nine_digits(value);
+            let digits = [&[first], &rest[..]].concat();
+            assert_eq!(digits, format!("{value:09}").as_bytes());
+        }
+    }
+
+    #[test]
+    fn every_number_of_four_digits_comes_out_in_both_halves() {
+        for value in 0..10_000 {
+            let both = eight_digits(value * 10_000 + value) | ZEROS;
+            assert_eq!(
+                both.to_le_bytes().to_vec(),
+                format!("{value:04}{value:04}").into_bytes()
+            );
         }
     }
 }

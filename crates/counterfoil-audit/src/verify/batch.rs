@@ -8,6 +8,7 @@ use counterfoil_merkle::{leaf_hashes, note::Judgement};
 use counterfoil_signer::{Keyring, RecordSignature};
 
 use crate::body::scan::Bad;
+use crate::body::text::hex_into;
 use crate::body::view::BodyReader;
 use crate::line::LineView;
 use crate::{AuditEventData, SrcId};
@@ -17,8 +18,6 @@ use crate::{AuditEventData, SrcId};
 pub(crate) struct Batch {
     /// The lines, each with its line feed.
     pub(crate) bytes: Vec<u8>,
-    /// Which file, by its place in the list of files.
-    pub(crate) file: usize,
     /// Offset of `bytes` in the file.
     pub(crate) offset: u64,
     pub(crate) lines: Vec<Line>,
@@ -26,17 +25,17 @@ pub(crate) struct Batch {
     pub(crate) sources: Vec<SrcId>,
 }
 
-/// One line.
+/// One line. Kept small: there is one per record, and it moves.
 #[derive(Debug)]
 pub(crate) struct Line {
     /// Where it begins in the batch.
-    pub(crate) at: usize,
-    pub(crate) len: usize,
-    /// The hash that it states, if that could be located: 64 digits from here in the batch.
-    pub(crate) stated: Option<usize>,
-    /// The hash of its body, if that could be located.
-    pub(crate) hash: Option<Digest>,
-    /// Whether the two are the same.
+    at: u32,
+    len: u32,
+    /// Length of the body; `None` if it could not be located.
+    body: Option<u16>,
+    /// The hash of the body, if that could be located.
+    hash: Digest,
+    /// Whether the line states that hash.
     pub(crate) hash_holds: bool,
     pub(crate) form: Result<Form, Bad>,
 }
@@ -45,16 +44,65 @@ pub(crate) struct Line {
 #[derive(Debug)]
 pub(crate) struct Form {
     pub(crate) seq: u64,
-    /// `chain.id`: place and length in the batch.
-    pub(crate) id: (usize, usize),
-    /// `chain.prev`: 64 digits from here in the batch.
-    pub(crate) prev: usize,
-    /// `chain.time`: 30 bytes from here in the batch.
-    pub(crate) time: usize,
-    /// Index of the source and number there; absent when only hashes are judged.
-    pub(crate) src: Option<(u32, u64)>,
-    pub(crate) signature: Option<Box<Signature>>,
-    pub(crate) log_data: Option<Box<AuditEventData>>,
+    /// Number in the lane; 0 when only hashes are judged.
+    pub(crate) n: u64,
+    /// Index of the source.
+    pub(crate) source: u32,
+    /// Length of `chain.id`.
+    id_len: u16,
+    /// What few lines have.
+    pub(crate) special: Option<Box<Special>>,
+}
+
+/// A signature, or what the log says about itself.
+#[derive(Debug, Default)]
+pub(crate) struct Special {
+    pub(crate) signature: Option<Signature>,
+    pub(crate) log_data: Option<AuditEventData>,
+}
+
+impl Line {
+    /// Where it begins in the batch.
+    pub(crate) const fn at(&self) -> usize {
+        self.at as usize
+    }
+
+    /// Its bytes.
+    pub(crate) fn bytes<'a>(&self, batch: &'a Batch) -> &'a [u8] {
+        &batch.bytes[self.at()..self.at() + self.len as usize]
+    }
+
+    /// The hash of its body, if that could be located.
+    pub(crate) fn hash(&self) -> Option<Digest> {
+        self.body.map(|_| self.hash)
+    }
+
+    /// The hash that it states, as 64 digits that nobody has checked, if it could be located.
+    pub(crate) fn stated<'a>(&self, batch: &'a Batch) -> Option<&'a [u8; 64]> {
+        let at = self.at() + 8 + usize::from(self.body?) + 9;
+        batch.bytes[at..].first_chunk()
+    }
+
+    fn body_place(&self) -> Option<(usize, usize)> {
+        let start = self.at() + 8;
+        self.body.map(|len| (start, start + usize::from(len)))
+    }
+}
+
+impl Form {
+    /// `chain.id`, `chain.prev` and `chain.time` of a line. The header's members stand in a fixed order, so their places follow
+    /// from the lengths: `{"chain":{"id":"` ID `","prev":"` PREV `","seq":` SEQ `,"time":"` TIME.
+    pub(crate) fn chain<'a>(
+        &self,
+        line: &'a [u8],
+    ) -> Option<(&'a [u8], &'a [u8; 64], &'a [u8; 30])> {
+        let id = line.get(24..)?;
+        let (id, rest) = id.split_at_checked(usize::from(self.id_len))?;
+        let prev = rest.get(10..)?.first_chunk()?;
+        let digits = self.seq.checked_ilog10().unwrap_or(0) as usize + 1;
+        let time = rest.get(10 + 64 + 8 + digits + 9..)?.first_chunk()?;
+        Some((id, prev, time))
+    }
 }
 
 /// A signature in a line.
@@ -102,126 +150,111 @@ impl<'a> BatchReader<'a> {
         let mut start = 0;
         for end in memchr::memchr_iter(b'\n', &bytes) {
             let line = &bytes[start..=end];
-            let (line, body) = self.line(line, start, all_utf8, batch);
-            if line.stated.is_some() {
-                bodies.push(&bytes[body.0..body.1]);
+            let (body, form) = self.line(line, all_utf8, &mut batch.sources);
+            let line = Line {
+                at: start as u32,
+                len: line.len() as u32,
+                body,
+                hash: Digest::ZERO,
+                hash_holds: false,
+                form,
+            };
+            if let Some((from, to)) = line.body_place() {
+                bodies.push(&bytes[from..to]);
             }
             batch.lines.push(line);
             start = end + 1;
         }
-        let mut hashes = leaf_hashes(&bodies).into_iter();
-        for line in &mut batch.lines {
-            if let Some(stated) = line.stated {
-                line.hash = hashes.next();
-                line.hash_holds = line
-                    .hash
-                    .is_some_and(|hash| hash.to_hex() == bytes[stated..stated + 64]);
-            }
-        }
+        let hashes = leaf_hashes(&bodies);
         batch.bytes = bytes;
+        let mut hashes = hashes.into_iter();
+        let mut lines = std::mem::take(&mut batch.lines);
+        for line in lines.iter_mut().filter(|line| line.body.is_some()) {
+            line.hash = hashes.next().unwrap_or_default();
+            let mut digits = [0; 64];
+            hex_into(line.hash.as_bytes(), &mut digits);
+            line.hash_holds = line.stated(batch) == Some(&digits);
+        }
+        batch.lines = lines;
     }
 
-    /// One line, not hashed yet, and the place of its body.
+    /// The length of a line's body, and what the line says.
     fn line(
         &mut self,
-        bytes: &[u8],
-        at: usize,
+        line: &[u8],
         is_utf8: bool,
-        batch: &mut Batch,
-    ) -> (Line, (usize, usize)) {
-        let mut line = Line {
-            at,
-            len: bytes.len(),
-            stated: None,
-            hash: None,
-            hash_holds: false,
-            form: Err(Bad {
-                at: 0,
-                expected: "a line",
-            }),
-        };
-        let view = match LineView::parse(bytes) {
+        sources: &mut Vec<SrcId>,
+    ) -> (Option<u16>, Result<Form, Bad>) {
+        let view = match LineView::parse(line) {
             Ok(view) => view,
-            Err(bad) => {
-                line.form = Err(bad);
-                return (line, (0, 0));
-            }
+            Err(bad) => return (None, Err(bad)),
         };
-        let body_at = at + 8;
-        let place = (body_at, body_at + view.body.len());
-        line.stated = Some(place.1 + 9);
-        let utf8 = if is_utf8 {
-            Ok(())
-        } else {
-            std::str::from_utf8(bytes).map(drop).map_err(|error| Bad {
+        if !is_utf8 && let Err(error) = std::str::from_utf8(line) {
+            let bad = Bad {
                 at: error.valid_up_to(),
                 expected: "valid UTF-8",
-            })
-        };
-        line.form = utf8.and_then(|()| {
-            self.form(&view, body_at, batch).map_err(|bad| Bad {
-                at: bad.at + 8,
-                ..bad
-            })
+            };
+            return (u16::try_from(view.body.len()).ok(), Err(bad));
+        }
+        let form = self.form(&view, sources).map_err(|bad| Bad {
+            at: bad.at + 8,
+            ..bad
         });
-        (line, place)
+        // `LineView` takes no body that is longer than 65 535 bytes.
+        (u16::try_from(view.body.len()).ok(), form)
     }
 
-    fn form(
-        &mut self,
-        view: &LineView<'_>,
-        body_at: usize,
-        batch: &mut Batch,
-    ) -> Result<Form, Bad> {
-        let (chain, src) = if self.hash_only {
-            (self.reader.read_chain(view.body)?, None)
+    #[inline]
+    fn form(&mut self, view: &LineView<'_>, sources: &mut Vec<SrcId>) -> Result<Form, Bad> {
+        let (chain, source, n) = if self.hash_only {
+            (self.reader.read_chain(view.body)?, 0, 0)
         } else {
             let body = self.reader.read(view.body)?;
-            let index = self.source(body.src_id, batch);
-            (body.chain, Some((index, body.n)))
+            (body.chain, self.source(body.src_id, sources), body.n)
         };
-        // The header's members stand in a fixed order: `{"chain":{"id":"` ID `","prev":"` PREV `","seq":`.
-        let id = body_at + 16;
-        let prev = id + chain.id.len() + 10;
-        let seq_len = chain.seq.checked_ilog10().unwrap_or(0) as usize + 1;
-        let time = prev + 64 + 8 + seq_len + 9;
-        let signature = view.signature.and_then(|view| view.to_signature());
+        let log_data = self.reader.take_log_data();
+        let special = (log_data.is_some() || view.signature.is_some()).then(|| {
+            let signature = view.signature.and_then(|view| view.to_signature());
+            Box::new(Special {
+                signature: signature.map(|signature| self.judge(signature, view.hash)),
+                log_data,
+            })
+        });
         Ok(Form {
             seq: chain.seq,
-            id: (id, chain.id.len()),
-            prev,
-            time,
-            src,
-            signature: signature.map(|signature| self.judge(signature, view.hash)),
-            log_data: self.reader.take_log_data().map(Box::new),
+            n,
+            source,
+            // A chain id has at most 200 bytes.
+            id_len: chain.id.len() as u16,
+            special,
         })
     }
 
-    fn judge(&self, signature: RecordSignature, hash: &[u8; 64]) -> Box<Signature> {
+    fn judge(&self, signature: RecordSignature, hash: &[u8; 64]) -> Signature {
         let judgement = match Digest::from_hex(hash) {
             Some(hash) => self.keys.verify_record(&hash, &signature),
             None => Judgement::Unknown,
         };
-        Box::new(Signature {
+        Signature {
             signature,
             judgement,
-        })
+        }
     }
 
     /// Index of a source in the batch. Runs of records of one source are the rule.
-    fn source(&mut self, id: &[u8], batch: &mut Batch) -> u32 {
+    fn source(&mut self, id: &[u8], sources: &mut Vec<SrcId>) -> u32 {
         if id == self.last_source {
             return self.last_index;
         }
         let index = match self.sources.get(id) {
             Some(index) => *index,
             None => {
-                let index = batch.sources.len() as u32;
+                let index = sources.len() as u32;
                 // The reader has checked the grammar, so this never takes the way out.
                 let Some(src) = SrcId::from_text(id) else {
                     return index;
                 };
-                batch.sources.push(src);
+                sources.push(src);
                 self.sources.insert(id.to_vec(), index);
                 index
             }

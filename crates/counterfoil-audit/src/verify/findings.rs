@@ -5,7 +5,7 @@ use std::path::Path;
 use super::reason::{Reason, Verdict};
 use super::report::Failure;
 
-/// Room for what is found at the end of a log, however much was found before.
+/// Room for what concerns the log as a whole, however many lines failed before.
 const RESERVED: usize = 16;
 
 /// Where in which file.
@@ -60,11 +60,18 @@ impl Findings {
     ) {
         self.total += 1;
         self.verdict = self.verdict.max(reason.verdict());
-        let room = if place.file.is_some() {
-            self.most
-        } else {
-            self.most + RESERVED
-        };
+        let about_the_whole = matches!(
+            reason,
+            Reason::Head
+                | Reason::Root
+                | Reason::Key
+                | Reason::Unreadable
+                | Reason::NoHead
+                | Reason::Absent
+                | Reason::Tail
+                | Reason::Empty
+        );
+        let room = self.most + if about_the_whole { RESERVED } else { 0 };
         if self.failures.len() < room {
             self.failures.push(Failure {
                 reason,
@@ -90,10 +97,13 @@ impl Findings {
         self.verdict
     }
 
-    /// The failures in the order of positions, those of the whole log last, and how many there were.
+    /// The failures, those that decide the verdict first and then in the order of positions, and how many there were.
     pub(crate) fn finish(mut self) -> (Vec<Failure>, u64) {
-        self.failures
-            .sort_by_key(|failure| (failure.position.unwrap_or(u64::MAX), failure.reason));
+        self.failures.sort_by_key(|failure| {
+            let verdict = std::cmp::Reverse(failure.reason.verdict());
+            let position = failure.position.unwrap_or(u64::MAX);
+            (verdict, position, failure.reason)
+        });
         (self.failures, self.total)
     }
 }

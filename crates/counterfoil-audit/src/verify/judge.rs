@@ -13,8 +13,8 @@ use super::lanes::Lanes;
 use super::policy::Policy;
 use super::reason::Reason;
 use super::report::{Completeness, Report, Tail};
-use super::source::LogFile;
 use crate::AuditEventData;
+use crate::source::LogFile;
 
 /// Leaves that wait for the tree.
 const LEAVES: usize = 4_096;
@@ -194,7 +194,7 @@ impl<'a> Judge<'a> {
             self.indexes.push(self.lanes.index(*source));
         }
         for line in &batch.lines {
-            let place = Place::new(&file.path, batch.offset + line.at as u64);
+            let place = Place::new(&file.path, batch.offset + line.at() as u64);
             self.line(batch, line, &place);
         }
     }
@@ -203,9 +203,7 @@ impl<'a> Judge<'a> {
         let first = !self.began;
         self.began = true;
         self.records += 1;
-        let stated = line
-            .stated
-            .and_then(|at| batch.bytes[at..].first_chunk::<64>());
+        let stated = line.stated(batch);
         match &line.form {
             Ok(form) => {
                 if first && form.seq != 1 {
@@ -215,7 +213,7 @@ impl<'a> Judge<'a> {
             }
             Err(bad) => {
                 self.malformed_lines += 1;
-                let found = Found(&batch.bytes[line.at..line.at + line.len], bad.at);
+                let found = Found(line.bytes(batch), bad.at);
                 self.findings.add(
                     Reason::Grammar,
                     Some(self.position),
@@ -228,7 +226,7 @@ impl<'a> Judge<'a> {
                 self.expected += 1;
             }
         }
-        match (line.hash, line.hash_holds) {
+        match (line.hash(), line.hash_holds) {
             (Some(hash), false) => {
                 let found = stated.map_or_else(String::new, |digits| {
                     String::from_utf8_lossy(digits).into_owned()
@@ -243,7 +241,7 @@ impl<'a> Judge<'a> {
             (Some(_), true) => {}
             (None, _) => self.tree_holds = false,
         }
-        if let Some(hash) = line.hash {
+        if let Some(hash) = line.hash() {
             self.leaves.push(hash);
             if self.leaves.len() == LEAVES {
                 self.grow();
@@ -264,15 +262,16 @@ impl<'a> Judge<'a> {
     }
 
     fn well_formed(&mut self, batch: &Batch, line: &Line, form: &Form, place: &Place<'_>) {
-        let bytes = &batch.bytes;
         let fail = |findings: &mut Findings, position, reason, detail| {
             findings.add(reason, Some(position), place, detail);
         };
-        let id = &bytes[form.id.0..form.id.0 + form.id.1];
+        // The reader found them there, so this never takes the way out.
+        let Some((id, prev, time)) = form.chain(line.bytes(batch)) else {
+            return;
+        };
         if id != self.id {
             self.id_changed(id, place);
         }
-        let prev = &bytes[form.prev..form.prev + 64];
         if form.seq == self.expected {
             if let Some(hash) = &self.before.hash
                 && prev != hash
@@ -290,8 +289,7 @@ impl<'a> Judge<'a> {
             self.tree_holds = false;
         }
         self.expected = form.seq + 1;
-        let time = &bytes[form.time..form.time + 30];
-        if *time < self.before.time[..] {
+        if *time < self.before.time {
             let detail = format!(
                 "it was sealed at {}, before the record before it ({})",
                 String::from_utf8_lossy(time),
@@ -299,20 +297,27 @@ impl<'a> Judge<'a> {
             );
             fail(&mut self.findings, self.position, Reason::Time, detail);
         }
-        self.before.time.copy_from_slice(time);
+        self.before.time = *time;
         if self.trusted.as_ref().is_none_or(|head| form.seq > head.seq) {
             self.tail.records += 1;
             self.oldest_tail.get_or_insert(self.before.time);
         }
-        if let Some((source, n)) = form.src {
-            let index = self.indexes[source as usize];
-            if let Err(fault) = self.lanes.record(index, n, self.position) {
-                self.findings
-                    .add(fault.reason, Some(fault.position), place, fault.detail);
+        if self.options.hash_only {
+            let special = form.special.as_deref();
+            if let Some(signature) = special.and_then(|special| special.signature.as_ref()) {
+                for (reason, detail) in self.policy.signature_alone(signature) {
+                    fail(&mut self.findings, self.position, reason, detail);
+                }
             }
-            if form.signature.is_some() || form.log_data.is_some() || !self.policy.is_quiet() {
-                self.about_the_log(line, form, place);
-            }
+            return;
+        }
+        let index = self.indexes[form.source as usize];
+        if let Err(fault) = self.lanes.record(index, form.n, self.position) {
+            self.findings
+                .add(fault.reason, Some(fault.position), place, fault.detail);
+        }
+        if form.special.is_some() || !self.policy.is_quiet() {
+            self.about_the_log(line, form, place);
         }
     }
 
@@ -337,12 +342,14 @@ impl<'a> Judge<'a> {
     }
 
     fn about_the_log(&mut self, line: &Line, form: &Form, place: &Place<'_>) {
-        let data = form.log_data.as_deref();
+        let special = form.special.as_deref();
+        let data = special.and_then(|special| special.log_data.as_ref());
+        let signature = special.and_then(|special| special.signature.as_ref());
         let position = self.position;
         let faults = self.policy.line(
             position,
-            line.hash,
-            form.signature.as_deref(),
+            line.hash(),
+            signature,
             data,
             self.options.key_reader,
         );
@@ -529,7 +536,8 @@ impl<'a> Judge<'a> {
 
     /// Whether there is a head and the log reaches it; how many records are missing.
     fn judge_heads(&mut self) -> u64 {
-        let last = self.expected - 1;
+        // A number that was changed must not make records seem absent that are there by position.
+        let last = self.expected.max(self.position) - 1;
         let beyond = self.marks.iter().map(|mark| mark.seq).max();
         let trusted = self.trusted.as_ref().map_or(0, |head| head.seq);
         if let Some(stored) = beyond.filter(|stored| *stored > trusted.max(last)) {
@@ -624,10 +632,6 @@ impl<'a> Judge<'a> {
     }
 
     /// The checkpoint that came with the head, and the one stored with the log.
-    #[expect(
-        clippy::type_complexity,
-        reason = "a pair of optional things, used once"
-    )]
     fn notes(&self) -> Vec<(Result<ReadCheckpoint, String>, Option<Head>)> {
         let mut notes = Vec::new();
         if let Some(GivenHead {

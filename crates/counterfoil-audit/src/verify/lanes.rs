@@ -58,11 +58,11 @@ impl Lanes {
     #[inline]
     pub(crate) fn record(&mut self, index: usize, n: u64, position: u64) -> Result<(), LaneFault> {
         let lane = &mut self.lanes[index];
-        if n == lane.contiguous + 1 && lane.islands.is_empty() && lane.end.is_none() {
-            if n > 1 || !self.closed.contains(&lane.src.instance()) {
-                lane.contiguous = n;
-                return Ok(());
-            }
+        let plain = n == lane.contiguous + 1 && lane.islands.is_empty() && lane.end.is_none();
+        // The first number of a lane asks whether its instance is still open; what closes it later finds this lane.
+        if plain && n > 1 {
+            lane.contiguous = n;
+            return Ok(());
         }
         self.account(index, n, n, position)
     }

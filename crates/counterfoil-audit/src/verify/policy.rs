@@ -74,6 +74,13 @@ impl Policy {
         faults
     }
 
+    /// Judges a signature where nothing is known about the policy.
+    pub(crate) fn signature_alone(&mut self, signature: &Signature) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        self.signature(None, Some(signature), None, &mut faults);
+        faults
+    }
+
     /// Whether nothing of a line needs to be judged: the rule, in logs without record signatures.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {

@@ -7,6 +7,7 @@ use counterfoil_core::Head;
 
 use super::reason::{Reason, Verdict};
 use crate::SrcId;
+use crate::body::json::JsonOut;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +133,8 @@ pub struct Report {
     pub signatures_not_checked: u64,
     /// The names of the given keys that signed the trusted head.
     pub signed_by: Vec<String>,
-    /// What is wrong, in the order of positions; at most as many as asked for.
+    /// What is wrong: first what decides the verdict, each in the order of positions; at most as many as asked for, and a few
+    /// more that concern the log as a whole.
     pub failures: Vec<Failure>,
     /// How many things are wrong.
     pub failures_total: u64,
@@ -209,4 +211,134 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
+}
+
+impl Report {
+    /// The report as one JSON object, for programs. Numbers beyond 2^53 do not occur; times are in seconds.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut bytes = Vec::new();
+        let mut json = JsonOut::new(&mut bytes);
+        json.open();
+        json.key("bytes");
+        json.number(self.bytes);
+        if let Some(completeness) = self.completeness {
+            json.key("completeness");
+            json.plain(completeness.as_str().as_bytes());
+        }
+        head(&mut json, "end", self.end.as_ref());
+        json.key("exit_code");
+        json.number(self.exit_code().into());
+        json.key("failures");
+        json.raw(b"[");
+        for item in &self.failures {
+            json.separate();
+            failure(&mut json, item);
+        }
+        json.raw(b"]");
+        json.key("failures_total");
+        json.number(self.failures_total);
+        json.key("hash_only");
+        json.raw(if self.hash_only { b"true" } else { b"false" });
+        json.key("lanes");
+        json.raw(b"[");
+        for item in &self.lanes {
+            json.separate();
+            lane(&mut json, item);
+        }
+        json.raw(b"]");
+        json.key("log");
+        json.string(&self.log);
+        json.key("missing");
+        json.number(self.missing);
+        json.key("records");
+        json.number(self.records);
+        json.key("signatures_not_checked");
+        json.number(self.signatures_not_checked);
+        json.key("signatures_verified");
+        json.number(self.signatures_verified);
+        json.key("signed_by");
+        json.raw(b"[");
+        for key in &self.signed_by {
+            json.separate();
+            json.string(key);
+        }
+        json.raw(b"]");
+        json.key("tail");
+        tail(&mut json, &self.tail);
+        head(&mut json, "trusted", self.trusted.as_ref());
+        json.key("verdict");
+        json.plain(self.verdict.as_str().as_bytes());
+        json.close();
+        // The writer puts out what it was given as UTF-8, so this never takes the empty way out.
+        String::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+fn head(json: &mut JsonOut<'_>, key: &str, head: Option<&Head>) {
+    let Some(head) = head else {
+        return;
+    };
+    json.key(key);
+    json.open();
+    json.key("chain");
+    json.plain(head.chain.as_str().as_bytes());
+    json.key("hash");
+    json.hex(head.hash.as_bytes());
+    if let Some(root) = &head.root {
+        json.key("root");
+        json.hex(root.as_bytes());
+    }
+    json.key("seq");
+    json.number(head.seq);
+    json.close();
+}
+
+fn failure(json: &mut JsonOut<'_>, failure: &Failure) {
+    json.open();
+    json.key("detail");
+    json.string(&failure.detail);
+    if let Some(file) = &failure.file {
+        json.key("file");
+        json.string(file);
+    }
+    if let Some(offset) = failure.offset {
+        json.key("offset");
+        json.number(offset);
+    }
+    if let Some(position) = failure.position {
+        json.key("position");
+        json.number(position);
+    }
+    json.key("reason");
+    json.plain(failure.reason.as_str().as_bytes());
+    json.close();
+}
+
+fn lane(json: &mut JsonOut<'_>, lane: &LaneReport) {
+    json.open();
+    json.key("completeness");
+    json.plain(lane.completeness.as_str().as_bytes());
+    json.key("declared_lost");
+    json.number(lane.declared_lost);
+    json.key("last_n");
+    json.number(lane.last_n);
+    json.key("missing");
+    json.number(lane.missing);
+    json.key("src");
+    json.plain(lane.src.as_str().as_bytes());
+    json.close();
+}
+
+fn tail(json: &mut JsonOut<'_>, tail: &Tail) {
+    json.open();
+    if let Some(age) = tail.age {
+        json.key("age_s");
+        json.number(age.as_secs());
+    }
+    json.key("records");
+    json.number(tail.records);
+    json.key("unfinished_bytes");
+    json.number(tail.unfinished_bytes);
+    json.close();
 }

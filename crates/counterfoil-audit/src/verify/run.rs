@@ -11,7 +11,7 @@ use super::batch::{Batch, BatchReader};
 use super::judge::Judge;
 use super::reason::Reason;
 use super::report::Report;
-use super::source::{Chunk, Chunks, LogFile, files_of};
+use crate::source::{Chunk, Chunks, LogFile, files_of};
 
 /// Batches that a worker has at most, the one at hand included.
 const AHEAD: usize = 2;
@@ -96,10 +96,13 @@ fn read_file<R: Read>(
     judge: &mut Judge<'_>,
     pool: &mut Pool<'_>,
 ) -> u64 {
-    let mut chunks = Chunks::new(source, 0);
+    let mut chunks = Chunks::new(source);
     loop {
-        match chunks.next(pool.spare()) {
-            Ok(Chunk::Lines(batch)) => {
+        let mut batch = pool.spare();
+        match chunks.next(std::mem::take(&mut batch.bytes)) {
+            Ok(Chunk::Lines { bytes, offset }) => {
+                batch.bytes = bytes;
+                batch.offset = offset;
                 if let Some(done) = pool.submit(batch) {
                     judge.batch(&done, file);
                     pool.recycle(done);

@@ -101,7 +101,10 @@ fn input_of(vector: &Value) -> Value {
 
 fn typed_input(told: &Value) -> AuditInput {
     let (keys, src, who) = (&told["keys"], &told["src"], &told["who"]);
-    let text = |value: &Value| value.as_str().map(Text::from);
+    let text = |value: &Value| match value["$erasable"].as_str() {
+        Some(digest) => Some(Text::Erasable(digest.parse().unwrap())),
+        None => value.as_str().map(Text::from),
+    };
     AuditInput {
         data: typed_data(str(&told["event"], "kind"), &told["event"]["data"]),
         outcome: match str(&told["event"], "outcome") {

@@ -4,7 +4,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::batch::Batch;
 use crate::line::MAX_LINE;
 use crate::{Error, ErrorKind};
 
@@ -72,11 +71,10 @@ pub(crate) fn unreadable(path: &Path, error: io::Error) -> Error {
     .with_source(error)
 }
 
-/// Something to read from, taken apart into batches of whole lines.
+/// Something to read from, taken apart into whole lines.
 #[derive(Debug)]
 pub(crate) struct Chunks<R> {
     reader: R,
-    file: usize,
     /// Bytes of a line that is not complete yet.
     carry: Vec<u8>,
     /// Offset of `carry` in the file.
@@ -86,8 +84,8 @@ pub(crate) struct Chunks<R> {
 /// What a read brought.
 #[derive(Debug)]
 pub(crate) enum Chunk {
-    /// Whole lines.
-    Lines(Batch),
+    /// Whole lines, and where they begin in the file.
+    Lines { bytes: Vec<u8>, offset: u64 },
     /// A line that is longer than any record: its offset and length.
     TooLong { offset: u64, len: u64 },
     /// The end of the file, and what stands behind the last line feed.
@@ -95,10 +93,9 @@ pub(crate) enum Chunk {
 }
 
 impl<R: Read> Chunks<R> {
-    pub(crate) const fn new(reader: R, file: usize) -> Self {
+    pub(crate) const fn new(reader: R) -> Self {
         Self {
             reader,
-            file,
             carry: Vec::new(),
             offset: 0,
         }
@@ -109,9 +106,8 @@ impl<R: Read> Chunks<R> {
         self.offset
     }
 
-    /// Reads on, into `batch` where there are whole lines.
-    pub(crate) fn next(&mut self, mut batch: Batch) -> io::Result<Chunk> {
-        let mut bytes = std::mem::take(&mut batch.bytes);
+    /// Reads on, into `bytes`, whose content does not matter.
+    pub(crate) fn next(&mut self, mut bytes: Vec<u8>) -> io::Result<Chunk> {
         let mut len = self.carry.len();
         // Kept at its full length between reads, so that it is zeroed once.
         if bytes.len() < len + CHUNK {
@@ -125,11 +121,9 @@ impl<R: Read> Chunks<R> {
             if let Some(end) = end {
                 self.carry.extend_from_slice(&bytes[end..len]);
                 bytes.truncate(end);
-                batch.bytes = bytes;
-                batch.file = self.file;
-                batch.offset = self.offset;
+                let offset = self.offset;
                 self.offset += end as u64;
-                return Ok(Chunk::Lines(batch));
+                return Ok(Chunk::Lines { bytes, offset });
             }
             if len > MAX_LINE {
                 return self.too_long(&mut bytes, len);
