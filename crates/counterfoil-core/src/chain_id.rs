@@ -15,7 +15,7 @@ use crate::Error;
 /// use counterfoil_core::ChainId;
 /// let id: ChainId = "audit.example.com/leases/1".parse()?;
 /// assert_eq!(id.incarnation(), 1);
-/// assert_eq!(id.next_incarnation().as_str(), "audit.example.com/leases/2");
+/// assert_eq!(id.next_incarnation()?.as_str(), "audit.example.com/leases/2");
 /// assert!("leases/1".parse::<ChainId>().is_err());
 /// # Ok::<(), counterfoil_core::Error>(())
 /// ```
@@ -69,9 +69,17 @@ impl ChainId {
     }
 
     /// The id under which this log goes on after a restart of its chain.
-    #[must_use]
-    pub fn next_incarnation(&self) -> Self {
-        Self(format!("{}/{}", self.base(), self.incarnation().saturating_add(1)).into())
+    ///
+    /// # Errors
+    /// When there is none: the number would not fit into 64 bits, or the id not into [`MAX_LEN`](Self::MAX_LEN).
+    pub fn next_incarnation(&self) -> Result<Self, Error> {
+        match self.incarnation().checked_add(1) {
+            Some(next) => Self::new(&format!("{}/{next}", self.base())),
+            None => Err(Error::invalid(
+                "name the next incarnation",
+                format!("{self} has the last number there is; give the log another name"),
+            )),
+        }
     }
 }
 

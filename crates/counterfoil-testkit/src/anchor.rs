@@ -156,7 +156,7 @@ fn a_lost_answer_can_be_asked_for_again(store: &dyn AnchorStore) {
 
 fn a_log_goes_on_under_its_next_incarnation(store: &dyn AnchorStore) {
     let old = bare_anchor(9);
-    let next_chain = chain().next_incarnation();
+    let next_chain = chain().next_incarnation().expect("1 has a successor");
     let mut head = bare_anchor(1).head().clone();
     head.chain = next_chain.clone();
     let new = make_anchor(head);
@@ -171,7 +171,7 @@ fn a_log_goes_on_under_its_next_incarnation(store: &dyn AnchorStore) {
 }
 
 fn the_next_head_is_of_the_chain_that_was_named(store: &dyn AnchorStore) {
-    let other = chain().next_incarnation();
+    let other = chain().next_incarnation().expect("1 has a successor");
     block_on(store.advance(&other, None, &bare_anchor(1))).expect_refused(ErrorKind::Invalid);
     assert_eq!(load(store), None);
 }

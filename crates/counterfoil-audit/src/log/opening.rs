@@ -225,7 +225,10 @@ impl Place {
             old_seq: 0,
             reason: ChainRestartReason::LogAbsent,
         });
-        let id = before.map_or_else(|| first.clone(), |old| old.next_incarnation());
+        let id = match before {
+            Some(old) => old.next_incarnation().map_err(io::Error::other)?,
+            None => first.clone(),
+        };
         self.fresh(id, found, restarted)
     }
 
@@ -270,6 +273,7 @@ impl Place {
             .max_by_key(ChainId::incarnation)
             .unwrap_or_else(|| first.clone());
         let vouched = vouched.filter(|head| head.chain == old_id);
+        let next = old_id.next_incarnation().map_err(io::Error::other)?;
         self.set_aside(&old_id)?;
         let restarted = ChainRestarted {
             detail: Some(refusal.error.to_string().into()),
@@ -279,7 +283,7 @@ impl Place {
             reason: refusal.reason,
         };
         let nothing = Found::nothing();
-        self.fresh(old_id.next_incarnation(), nothing, Some(restarted))
+        self.fresh(next, nothing, Some(restarted))
     }
 
     /// Moves the log as it is to `quarantine/incarnation-<k>/`, where it can be verified like any other log.

@@ -89,8 +89,21 @@ fn chain_ids_follow_the_grammar_of_the_specification() {
 #[test]
 fn the_next_incarnation_keeps_the_base() {
     let id: ChainId = "a.b/c/9".parse().unwrap();
-    assert_eq!(id.next_incarnation().as_str(), "a.b/c/10");
-    assert_eq!(id.next_incarnation().base(), id.base());
+    let next = id.next_incarnation().unwrap();
+    assert_eq!((next.as_str(), next.base()), ("a.b/c/10", id.base()));
+}
+
+#[test]
+fn there_is_no_incarnation_after_the_last_and_none_that_makes_the_id_too_long() {
+    let last: ChainId = format!("a.b/c/{}", u64::MAX).parse().unwrap();
+    assert!(last.next_incarnation().is_err());
+    let host = format!("{}.{}", "h".repeat(63), "h".repeat(63));
+    let path = "p".repeat(ChainId::MAX_LEN - host.len() - "/".len() - "/9".len() - 63 - 1);
+    let longest: ChainId = format!("{host}/{}/{path}/9", "q".repeat(63))
+        .parse()
+        .unwrap();
+    assert_eq!(longest.as_str().len(), ChainId::MAX_LEN);
+    assert!(longest.next_incarnation().is_err());
 }
 
 #[test]
