@@ -41,8 +41,12 @@ impl Context {
 
     /// Notes the origin: an address or a service.
     #[must_use]
-    pub fn with_from(mut self, from: impl Into<Name>) -> Self {
-        self.from = Some(from.into());
+    pub fn with_from(self, from: &str) -> Self {
+        self.with_from_name(Name::one_of_many(from))
+    }
+
+    pub(crate) fn with_from_name(mut self, from: Name) -> Self {
+        self.from = Some(from);
         self.encoded()
     }
 

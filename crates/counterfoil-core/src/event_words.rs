@@ -113,7 +113,7 @@ impl EventWords {
             context = context.with_tag(tag.into());
         }
         if let Some(from) = name(high(w[5])) {
-            context = context.with_from(from);
+            context = context.with_from_name(from);
         }
         if let Some(trace) = self.trace() {
             context = context.with_trace(trace);

@@ -39,7 +39,7 @@ impl WorkloadIdentity {
     /// Names the principal, by pseudonym.
     #[must_use]
     pub fn with_principal(mut self, pseudonym: &str) -> Self {
-        self.principal = Some(Name::new(pseudonym));
+        self.principal = Some(Name::one_of_many(pseudonym));
         self
     }
 }

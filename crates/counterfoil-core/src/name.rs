@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 /// How many distinct names are interned; what comes after keeps its text, only without a number.
@@ -14,7 +15,7 @@ const CHUNK: usize = 1_024;
 ///
 /// Build it once, when a handle or a [`Context`](crate::Context) is built; cloning an interned name copies two words and
 /// touches no shared cache line. The table belongs to the process, is never shrunk and is bounded (65 536 names of at most
-/// 256 bytes). A name that no longer fits is kept as counted text: it is slower to clone, the event ring shows it as
+/// 256 bytes, of which origins and principals take half at most). A name that no longer fits is kept as counted text: it is slower to clone, the event ring shows it as
 /// `overflow`, and the audit layer still seals its full text.
 ///
 /// ```
@@ -78,11 +79,24 @@ impl Name {
     /// Interns `text`. Takes a lock: not for the hot path.
     #[must_use]
     pub fn new(text: &str) -> Self {
+        Self(TABLE.intern(text, LIMIT).unwrap_or_else(|| spilled(text)))
+    }
+
+    /// Interns `text` only while half of the table is free: for names that may be many, such as origins and principals, so
+    /// that they leave room for those that are few.
+    #[must_use]
+    pub fn one_of_many(text: &str) -> Self {
         Self(
             TABLE
-                .intern(text)
-                .unwrap_or_else(|| Repr::Spilled(text.into())),
+                .intern(text, LIMIT / 2)
+                .unwrap_or_else(|| spilled(text)),
         )
+    }
+
+    /// How many names of this process found no place in the table.
+    #[must_use]
+    pub fn overflowed() -> u64 {
+        OVERFLOWED.load(Ordering::Relaxed)
     }
 
     /// The text.
@@ -136,28 +150,33 @@ impl fmt::Debug for Name {
     }
 }
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(LIMIT));
+static OVERFLOWED: AtomicU64 = AtomicU64::new(0);
+
+fn spilled(text: &str) -> Repr {
+    OVERFLOWED.fetch_add(1, Ordering::Relaxed);
+    Repr::Spilled(text.into())
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new());
 
 type Chunk = Box<[OnceLock<&'static str>]>;
 
 /// Text by number without a lock, number by text under one. Chunks are added and never moved.
 struct Table {
-    limit: usize,
     ids: Mutex<HashMap<&'static str, u32>>,
     chunks: Box<[OnceLock<Chunk>]>,
 }
 
 impl Table {
-    fn new(limit: usize) -> Self {
-        let chunks = (0..=limit / CHUNK).map(|_| OnceLock::new()).collect();
+    fn new() -> Self {
+        let chunks = (0..=LIMIT / CHUNK).map(|_| OnceLock::new()).collect();
         Self {
-            limit,
             ids: Mutex::new(HashMap::new()),
             chunks,
         }
     }
 
-    fn intern(&self, text: &str) -> Option<Repr> {
+    fn intern(&self, text: &str, limit: usize) -> Option<Repr> {
         if text.len() > MAX_LEN {
             return None;
         }
@@ -165,7 +184,7 @@ impl Table {
         if let Some((&text, &id)) = ids.get_key_value(text) {
             return Some(Repr::Interned(NameId(id), text));
         }
-        if ids.len() >= self.limit {
+        if ids.len() >= limit {
             return None;
         }
         let id = u32::try_from(ids.len() + 1).ok()?;
@@ -208,14 +227,18 @@ mod tests {
 
     #[test]
     fn a_full_table_keeps_the_text_and_says_overflow() {
-        let table = Table::new(2);
-        assert!(matches!(table.intern("a"), Some(Repr::Interned(..))));
-        assert!(matches!(table.intern("b"), Some(Repr::Interned(..))));
-        assert!(table.intern("c").is_none());
+        let table = Table::new();
+        assert!(matches!(table.intern("a", 2), Some(Repr::Interned(..))));
+        assert!(matches!(table.intern("b", 2), Some(Repr::Interned(..))));
+        assert!(table.intern("c", 2).is_none());
         assert!(matches!(
-            table.intern("a"),
+            table.intern("a", 2),
             Some(Repr::Interned(NameId(1), "a"))
         ));
+        assert!(
+            matches!(table.intern("c", 3), Some(Repr::Interned(..))),
+            "those that are few still find room"
+        );
         let spilled = Name(Repr::Spilled("c".into()));
         assert_eq!((spilled.as_str(), spilled.id()), ("c", NameId::OVERFLOW));
     }
