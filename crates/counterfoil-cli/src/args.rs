@@ -54,8 +54,8 @@ pub(crate) enum RecordOutput {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// How long to run
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    /// How long to run; DIR grows by about a megabyte a second
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub(crate) seconds: u64,
     /// What to keep log, anchor, key and events in; a log in it is continued
     /// [default: a new temporary directory]

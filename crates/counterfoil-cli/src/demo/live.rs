@@ -128,7 +128,7 @@ fn block(reading: Reading<'_>, rate: Totals, beside: Beside) -> String {
         reading.total(CONNECTION_LOST.instrument()),
     );
     text.push_str(&format!(
-        "metrics  leases   acquired {:<7} renewed {:<7} released {:<7}\n                  expired  {:<7} preempted {}\n",
+        "metrics  leases   acquired {:<7} renewed {:<7} released {}\n                  expired  {:<7} preempted {}\n",
         count(reading.total(LEASE_ACQUIRED.instrument())),
         count(reading.total(LEASE_RENEWED.instrument())),
         count(reading.total(LEASE_RELEASED.instrument())),

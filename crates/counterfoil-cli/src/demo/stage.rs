@@ -132,7 +132,8 @@ fn open_log(
         .clock(Arc::clone(clock))
         .anchor_store(Arc::new(anchors))
         .signer(move |_| Ok(Arc::clone(&signer) as Arc<dyn Signer>))
-        // The demo's manager waits rather than lets a record go.
+        // 64 KiB a thread, so that 256 threads stay small; the demo's manager waits rather than lets a record go.
+        .queue_words(8 << 10)
         .when_full(WhenFull::Block(PATIENCE))
         .anchor_interval(Duration::from_secs(2))
         .open()

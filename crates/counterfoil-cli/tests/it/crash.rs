@@ -75,8 +75,16 @@ fn killing_the_demo_loses_no_acknowledged_record() {
             ],
         );
         wait_for(|| acknowledged(&acks).len() > before);
-        // From the first acknowledgement on the kill may come at any moment: spread over two group commits.
+        // From the first acknowledgement on the kill may come at any moment: most are spread over two group commits, every
+        // eighth comes much later, and every fifth meets a demo that is closing its log.
         std::thread::sleep(Duration::from_micros(run * 7_919 % 20_000));
+        if run % 8 == 7 {
+            std::thread::sleep(Duration::from_millis(run * 31 % 500));
+        }
+        if run % 5 == 4 {
+            demo.signal("TERM");
+            std::thread::sleep(Duration::from_micros(run * 3_571 % 30_000));
+        }
         demo.signal("KILL");
         demo.finish();
         let promised = acknowledged(&acks);

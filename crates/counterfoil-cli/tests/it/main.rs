@@ -15,5 +15,6 @@ mod messages;
 mod prometheus;
 mod python;
 mod query;
+mod refusals;
 mod run;
 mod verify;

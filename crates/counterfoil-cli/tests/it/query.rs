@@ -141,3 +141,31 @@ fn a_reader_that_goes_away_ends_the_query_quietly() {
         (Some(0), "")
     );
 }
+
+#[test]
+fn a_line_without_an_end_is_left_out_with_a_note() {
+    let copy = sample_log().copy();
+    let segment = copy.segments().pop().unwrap();
+    let whole = std::fs::read(&segment).unwrap();
+    std::fs::write(&segment, &whole[..whole.len() - 10]).unwrap();
+    let ran = query(&copy, &["--output", "jsonl"]);
+    assert_eq!(ran.code, Some(0));
+    assert!(ran.stderr.starts_with("note: line "), "{}", ran.stderr);
+    let all: usize = sample_log().totals["head"]["seq"].as_u64().unwrap() as usize;
+    assert_eq!(records(&ran).len(), all - 1);
+}
+
+#[test]
+fn text_is_one_line_per_record() {
+    let copy = sample_log().copy();
+    let ran = query(&copy, &[]);
+    assert_eq!(
+        ran.stdout.lines().count() as u64,
+        sample_log().totals["head"]["seq"].as_u64().unwrap()
+    );
+    assert!(
+        ran.stdout.lines().next().unwrap().contains(" log_opened "),
+        "{}",
+        ran.stdout.lines().next().unwrap()
+    );
+}
