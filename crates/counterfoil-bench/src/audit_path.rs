@@ -134,7 +134,7 @@ pub(crate) fn durable(effort: Effort, writers: usize) -> Outcome<Row> {
     let directory = tempfile::tempdir()?;
     let log =
         AuditLog::builder(directory.path().join("audit"), "bench.example.com/leases").open()?;
-    let observer = Observer::builder().audit(log).build();
+    let observer = Observer::builder().audit(log).build()?;
     let (ctx, node) = (context()?, Name::new("node-a"));
     let length = effort.round * u32::try_from(effort.rounds).unwrap_or(1);
     let (stop, acknowledged) = (AtomicBool::new(false), AtomicU64::new(0));

@@ -35,7 +35,7 @@ pub(crate) fn queued(effort: Effort, threads: usize) -> Outcome<Row> {
     let directory = tempfile::tempdir()?;
     let log =
         AuditLog::builder(directory.path().join("audit"), "bench.example.com/leases").open()?;
-    let observer = Observer::builder().audit(log).build();
+    let observer = Observer::builder().audit(log).build()?;
     let ctx = context()?;
     let node = Name::new("node-a");
     let call = |lease: u32| {

@@ -54,8 +54,10 @@ crate::instruments! {
     EVENT_OFFERED: Counter("counterfoil.event.offered", "{event}", []);
     /// Events that newer ones have overwritten in the ring.
     EVENT_OVERWRITTEN: Counter("counterfoil.event.overwritten", "{event}", []);
-    /// Events that a drain came too late for.
+    /// Events that a drain came too late for, each drain counting for itself.
     EVENT_MISSED: Counter("counterfoil.event.missed", "{event}", []);
+    /// Events of threads that found no ring of their own; more of them call for a larger pool.
+    EVENT_SHARED: Counter("counterfoil.event.shared", "{event}", []);
     /// Events that the ring can hold before the oldest is overwritten.
     EVENT_RING_CAPACITY: UpDownCounter("counterfoil.event.ring.capacity", "{event}", []);
 
@@ -73,20 +75,21 @@ crate::instruments! {
     AUDIT_RECORD_SEALED: Counter("counterfoil.audit.record.sealed", "{record}", ["kind"]);
     /// Records that wait in the queues to the sealer.
     AUDIT_QUEUE_SIZE: UpDownCounter("counterfoil.audit.queue.size", "{record}", []);
-    /// Records that the queues to the sealer can hold.
-    AUDIT_QUEUE_CAPACITY: UpDownCounter("counterfoil.audit.queue.capacity", "{record}", []);
     /// Sealed records that are not yet synced to disk.
     AUDIT_DURABLE_LAG: UpDownCounter("counterfoil.audit.durable.lag", "{record}", []);
     /// How long a sync of the audit log to disk took.
     AUDIT_SYNC_DURATION: Histogram("counterfoil.audit.sync.duration", "s", [], bounds: LATENCY_SECONDS, ceiling: 3600.0);
-    /// Syncs of the audit log to disk that failed.
-    AUDIT_SYNC_FAILED: Counter("counterfoil.audit.sync.failed", "{sync}", []);
+    /// Segments of the audit log that had to be replaced because writing or syncing them failed.
+    AUDIT_SEGMENT_POISONED: Counter("counterfoil.audit.segment.poisoned", "{segment}", []);
     /// Time since the head of the chain was last anchored.
     AUDIT_ANCHOR_AGE: Gauge("counterfoil.audit.anchor.age", "s", []);
     /// Sealed records that no anchor covers yet.
     AUDIT_ANCHOR_LAG: UpDownCounter("counterfoil.audit.anchor.lag", "{record}", []);
-    /// Verifications that found a chain broken.
+    /// Verifications that found a chain broken, the one at the opening of a log included.
     AUDIT_VERIFICATION_FAILED: Counter("counterfoil.audit.verification.failed", "{verification}", []);
+
+    /// Names of this process that its table had no room for.
+    NAME_OVERFLOW: Counter("counterfoil.name.overflow", "{name}", []);
 
     /// Look-ups of a label set that were answered with the overflow series.
     METRIC_OVERFLOW: Counter("counterfoil.metric.overflow", "{lookup}", ["metric"]);

@@ -1,6 +1,7 @@
 //! The buffer: the pool of rings, its clock, and what may be asked of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use counterfoil_core::{
@@ -27,6 +28,7 @@ pub struct EventRingBuffer {
     pool: Arc<Pool<EVENT_WORDS>>,
     clock: Arc<dyn Clock>,
     created: Ticks,
+    missed: Arc<AtomicU64>,
 }
 
 impl EventRingBuffer {
@@ -108,6 +110,16 @@ impl EventRingBuffer {
     #[must_use]
     pub fn shared(&self) -> u64 {
         self.pool.shared_offered()
+    }
+
+    /// How many events drains have missed, because they were overwritten before a pass came; each drain counts for itself.
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.missed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_missed(&self, events: u64) {
+        self.missed.fetch_add(events, Ordering::Relaxed);
     }
 
     /// How many events it holds now.
@@ -240,6 +252,7 @@ impl EventRingBufferBuilder {
             pool: Arc::new(Pool::new(self.ring_capacity, self.rings)),
             created: clock.ticks(),
             clock,
+            missed: Arc::default(),
         }
     }
 }

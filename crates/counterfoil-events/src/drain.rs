@@ -91,6 +91,7 @@ impl Drain {
             pass.counts.failed_flushes = 1;
         }
         self.totals.add(&pass.counts);
+        self.buffer.count_missed(pass.counts.missed);
         pass
     }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use counterfoil_core::{Clock, Context, SystemClock, WorkloadIdentity};
 
-use crate::Observer;
 use crate::observer::Inner;
+use crate::{Error, ErrorKind, Observer};
 
 /// Settings of an [`Observer`]. What is not chosen has a default that works: a registry and a ring of their own, the
 /// machine's clock, no audit log.
@@ -23,8 +23,8 @@ pub struct ObserverBuilder {
 }
 
 impl ObserverBuilder {
-    /// Where calls take their time from. An audit log or a ring that is given must use the same clock: stamps are compared
-    /// within a layer and translated by the layer's own clock.
+    /// Where calls take their time from: the audit log's clock unless told, else the ring's, else the machine's. A layer that
+    /// is given must have the same clock, because it translates the stamps of calls with its own.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self
@@ -58,16 +58,31 @@ impl ObserverBuilder {
     }
 
     /// Puts the layers together and registers their figures with the metrics.
-    #[must_use]
-    pub fn build(self) -> Observer {
-        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+    ///
+    /// # Errors
+    /// [`ErrorKind::ClocksDiffer`] when a layer that was given reads another clock.
+    pub fn build(self) -> Result<Observer, Error> {
+        let mut clocks = Vec::new();
+        #[cfg(feature = "audit")]
+        clocks.extend(
+            self.audit
+                .as_ref()
+                .map(|log| ("audit log", Arc::clone(log.clock()))),
+        );
+        #[cfg(feature = "events")]
+        clocks.extend(
+            self.events
+                .as_ref()
+                .map(|ring| ("event ring", Arc::clone(ring.clock()))),
+        );
+        let clock = agreed_clock(self.clock, &clocks)?;
         #[cfg(feature = "metrics")]
         let registry = self.registry.unwrap_or_default();
         #[cfg(feature = "events")]
         let events = self.events.unwrap_or_else(|| default_ring(&clock));
         #[cfg(feature = "audit")]
         let audit = self.audit;
-        Observer::of(Inner {
+        Ok(Observer::of(Inner {
             default_context: self
                 .default_context
                 .unwrap_or_else(|| Context::new(WorkloadIdentity::tenant_only("unknown"))),
@@ -76,6 +91,7 @@ impl ObserverBuilder {
             metrics: counterfoil_metrics::FabricMetrics::new(&registry),
             #[cfg(feature = "metrics")]
             _observed: vec![
+                Some(crate::figures::of_process(&registry)),
                 #[cfg(feature = "events")]
                 Some(crate::figures::of_events(&registry, &events)),
                 #[cfg(feature = "audit")]
@@ -87,8 +103,32 @@ impl ObserverBuilder {
             events,
             #[cfg(feature = "audit")]
             audit,
-        })
+        }))
     }
+}
+
+/// The chosen clock, else the first given one, else the machine's; an error when one of the given ones is another.
+fn agreed_clock(
+    chosen: Option<Arc<dyn Clock>>,
+    given: &[(&str, Arc<dyn Clock>)],
+) -> Result<Arc<dyn Clock>, Error> {
+    let clock = chosen
+        .or_else(|| given.first().map(|(_, clock)| Arc::clone(clock)))
+        .unwrap_or_else(|| Arc::new(SystemClock::new()));
+    for (layer, other) in given {
+        // A reading of the same clock lies between two others.
+        let (before, between, after) = (clock.ticks(), other.ticks(), clock.ticks());
+        if !(before..=after).contains(&between) {
+            return Err(Error::new(
+                ErrorKind::ClocksDiffer,
+                "build an observer",
+                format!(
+                    "the {layer} that was given reads another clock; make it with the clock that the observer is to have"
+                ),
+            ));
+        }
+    }
+    Ok(clock)
 }
 
 #[cfg(feature = "events")]

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task;
@@ -10,7 +11,31 @@ use std::task;
 use counterfoil_core::Context;
 
 thread_local! {
-    static CURRENT: RefCell<Option<Arc<Context>>> = const { RefCell::new(None) };
+    static ENTERED: RefCell<Stack> = const { RefCell::new(Stack { last_id: 0, contexts: Vec::new() }) };
+}
+
+/// The contexts that were entered on this thread, the innermost last. A guard takes out its own, so guards may be dropped
+/// in any order.
+struct Stack {
+    last_id: u64,
+    contexts: Vec<(u64, Arc<Context>)>,
+}
+
+impl Stack {
+    fn push(&mut self, context: Arc<Context>) -> u64 {
+        self.last_id += 1;
+        self.contexts.push((self.last_id, context));
+        self.last_id
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Arc<Context>> {
+        let at = self.contexts.iter().rposition(|(other, _)| *other == id)?;
+        Some(self.contexts.remove(at).1)
+    }
+
+    fn current(&self) -> Option<&Arc<Context>> {
+        self.contexts.last().map(|(_, context)| context)
+    }
 }
 
 /// Where a lifecycle call takes its context from: a [`Context`] in the caller's hand, or [`Current`].
@@ -61,22 +86,26 @@ impl ContextSource for Arc<Context> {
 pub struct Current;
 
 impl Current {
-    /// Makes `context` the current one of this thread until the guard is dropped; guards nest.
+    /// Makes `context` the current one of this thread until the guard is dropped; the innermost guard counts.
     ///
     /// In asynchronous code use [`InContext`] instead: a guard that is held over an `.await` would stay on the thread while
     /// another task runs there.
     pub fn enter(context: impl Into<Arc<Context>>) -> Entered {
+        let context = context.into();
         Entered {
-            previous: swap(Some(context.into())),
-            not_send: std::marker::PhantomData,
+            // Where the thread is so near its end that this fails, calls take the observer's default context.
+            id: ENTERED
+                .try_with(|stack| stack.borrow_mut().push(context))
+                .ok(),
+            not_send: PhantomData,
         }
     }
 
-    /// The current context of this thread, if one was set.
+    /// The current context of this thread, if one was entered.
     #[must_use]
     pub fn get() -> Option<Arc<Context>> {
-        CURRENT
-            .try_with(|current| current.borrow().clone())
+        ENTERED
+            .try_with(|stack| stack.borrow().current().cloned())
             .ok()
             .flatten()
     }
@@ -86,9 +115,10 @@ impl ContextSource for Current {
     #[inline]
     fn with_context<R>(&self, fallback: &Context, f: impl FnOnce(&Context) -> R) -> R {
         let mut f = Some(f);
-        let found = CURRENT.try_with(|current| {
-            let current = current.borrow();
-            f.take().map(|f| f(current.as_deref().unwrap_or(fallback)))
+        let found = ENTERED.try_with(|stack| {
+            let stack = stack.borrow();
+            let current = stack.current().map_or(fallback, |current| current);
+            f.take().map(|f| f(current))
         });
         match (found, f) {
             (Ok(Some(result)), _) => result,
@@ -99,16 +129,21 @@ impl ContextSource for Current {
     }
 }
 
-/// Restores the context that was current before, when dropped.
+/// Takes its context out again, when dropped.
 #[must_use = "the context is current only while this guard lives"]
 pub struct Entered {
-    previous: Option<Arc<Context>>,
-    not_send: std::marker::PhantomData<*const ()>,
+    id: Option<u64>,
+    /// A guard belongs to the thread that it was made on.
+    not_send: PhantomData<*const ()>,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        drop(swap(self.previous.take()));
+        let own = self
+            .id
+            .and_then(|id| ENTERED.try_with(|stack| stack.borrow_mut().remove(id)).ok());
+        // Only now, when the stack is no longer borrowed.
+        drop(own);
     }
 }
 
@@ -116,13 +151,6 @@ impl fmt::Debug for Entered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entered").finish_non_exhaustive()
     }
-}
-
-fn swap(next: Option<Arc<Context>>) -> Option<Arc<Context>> {
-    CURRENT
-        .try_with(|current| current.replace(next))
-        .ok()
-        .flatten()
 }
 
 /// Carries a context along with a future, on whichever thread it is polled.
@@ -141,11 +169,11 @@ fn swap(next: Option<Arc<Context>>) -> Option<Arc<Context>> {
 /// # });
 /// ```
 pub trait InContext: Future + Sized {
-    /// This future, with `context` as the current one while it is polled.
+    /// This future, with `context` as the current one while it is polled, and while it is dropped.
     fn in_context(self, context: impl Into<Arc<Context>>) -> WithContext<Self> {
         WithContext {
             context: Some(context.into()),
-            future: Box::pin(self),
+            future: Some(Box::pin(self)),
         }
     }
 
@@ -153,7 +181,7 @@ pub trait InContext: Future + Sized {
     fn in_current_context(self) -> WithContext<Self> {
         WithContext {
             context: Current::get(),
-            future: Box::pin(self),
+            future: Some(Box::pin(self)),
         }
     }
 }
@@ -164,7 +192,8 @@ impl<F: Future> InContext for F {}
 #[must_use = "futures do nothing unless polled"]
 pub struct WithContext<F> {
     context: Option<Arc<Context>>,
-    future: Pin<Box<F>>,
+    /// There until this is dropped.
+    future: Option<Pin<Box<F>>>,
 }
 
 impl<F: Future> Future for WithContext<F> {
@@ -172,7 +201,18 @@ impl<F: Future> Future for WithContext<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> task::Poll<F::Output> {
         let _entered = self.context.clone().map(Current::enter);
-        self.future.as_mut().poll(cx)
+        match &mut self.future {
+            Some(future) => future.as_mut().poll(cx),
+            None => task::Poll::Pending,
+        }
+    }
+}
+
+impl<F> Drop for WithContext<F> {
+    /// What a cancelled task gives back in its destructors it gives back under its own context.
+    fn drop(&mut self) {
+        let _entered = self.context.take().map(Current::enter);
+        self.future = None;
     }
 }
 

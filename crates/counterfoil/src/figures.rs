@@ -1,9 +1,12 @@
 //! The figures of ring and audit log as metrics, read when a snapshot is taken.
 
-#[cfg(any(feature = "events", feature = "audit"))]
-use counterfoil_core::names;
-#[cfg(any(feature = "events", feature = "audit"))]
+use counterfoil_core::{Name, names};
 use counterfoil_metrics::{Observed, Registry};
+
+/// The figures of the process that all observers share.
+pub(crate) fn of_process(registry: &Registry) -> Observed {
+    registry.observe(|out| out.counter(&names::NAME_OVERFLOW, &[], Name::overflowed()))
+}
 
 /// The ring's own figures.
 #[cfg(feature = "events")]
@@ -15,6 +18,8 @@ pub(crate) fn of_events(
     registry.observe(move |out| {
         out.counter(&names::EVENT_OFFERED, &[], events.offered());
         out.counter(&names::EVENT_OVERWRITTEN, &[], events.overwritten());
+        out.counter(&names::EVENT_MISSED, &[], events.missed());
+        out.counter(&names::EVENT_SHARED, &[], events.shared());
         out.up_down_counter(
             &names::EVENT_RING_CAPACITY,
             &[],
@@ -27,6 +32,7 @@ pub(crate) fn of_events(
 #[cfg(feature = "audit")]
 pub(crate) fn of_audit(registry: &Registry, log: &counterfoil_audit::AuditLog) -> Observed {
     let figures = log.figures_reader();
+    let found_broken = u64::from(log.opened().restarted.is_some());
     registry.observe(move |out| {
         let now = figures.read();
         out.counter(&names::AUDIT_RECORD_OFFERED, &[], now.offered);
@@ -36,12 +42,15 @@ pub(crate) fn of_audit(registry: &Registry, log: &counterfoil_audit::AuditLog) -
         out.counter(&names::AUDIT_RECORD_LOST, &[], now.declared_lost);
         out.up_down_counter(&names::AUDIT_QUEUE_SIZE, &[], signed(now.queued));
         out.up_down_counter(&names::AUDIT_DURABLE_LAG, &[], signed(now.unsynced_records));
-        out.counter(&names::AUDIT_SYNC_FAILED, &[], now.poisoned_segments);
+        out.counter(&names::AUDIT_SEGMENT_POISONED, &[], now.poisoned_segments);
         out.up_down_counter(
             &names::AUDIT_ANCHOR_LAG,
             &[],
             signed(now.durable_seq.saturating_sub(now.anchored_seq)),
         );
+        let (syncs, time) = (&now.syncs_by_latency, now.sync_time.as_secs_f64());
+        out.histogram(&names::AUDIT_SYNC_DURATION, &[], syncs, time);
+        out.counter(&names::AUDIT_VERIFICATION_FAILED, &[], found_broken);
         if let Some(age) = now.anchor_age {
             out.gauge(&names::AUDIT_ANCHOR_AGE, &[], age.as_secs_f64());
         }

@@ -19,7 +19,7 @@
 //!
 //! # let directory = tempfile::tempdir().unwrap();
 //! let log = AuditLog::builder(directory.path().join("audit"), "audit.example.com/leases").open()?;
-//! let observer = Observer::builder().audit(log).build();
+//! let observer = Observer::builder().audit(log).build()?;
 //!
 //! let ctx = Context::new(WorkloadIdentity::tenant_only("acme"));
 //! let node = Name::new("node-a");
@@ -37,6 +37,7 @@ mod builder;
 mod current;
 #[cfg(feature = "audit")]
 mod domain_record;
+mod error;
 mod failed_operation;
 #[cfg(feature = "metrics")]
 mod figures;
@@ -56,6 +57,7 @@ pub use builder::ObserverBuilder;
 pub use current::{ContextSource, Current, Entered, InContext, WithContext};
 #[cfg(feature = "audit")]
 pub use domain_record::DomainRecord;
+pub use error::{Error, ErrorKind};
 pub use failed_operation::FailedOperation;
 pub use observer::Observer;
 pub use receipt::Receipt;

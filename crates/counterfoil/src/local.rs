@@ -1,6 +1,7 @@
 //! One access to a thread-local finds all that a thread writes to.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
 use crate::observer::Inner;
@@ -39,37 +40,42 @@ impl Local {
 }
 
 thread_local! {
-    static LOCALS: RefCell<Vec<Local>> = const { RefCell::new(Vec::new()) };
+    static LOCALS: RefCell<Vec<Rc<Local>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls `f` with this thread's writers for `observer`, or with none when the thread is so near its end that its
-/// thread-locals are gone.
+/// This thread's writers for `observer`; `None` when the thread is so near its end that its thread-locals are gone.
 #[inline]
-pub(crate) fn with_local<R>(observer: &Arc<Inner>, f: impl Fn(Option<&Local>) -> R) -> R {
+pub(crate) fn local(observer: &Arc<Inner>) -> Option<Rc<Local>> {
     let found = LOCALS.try_with(|locals| {
-        // It is borrowed already only while `f` runs, which calls no observer.
-        let locals = locals.try_borrow().ok()?;
-        let local = locals.iter().find(|local| local.belongs_to(observer))?;
-        Some(f(Some(local)))
+        let locals = locals.borrow();
+        locals
+            .iter()
+            .find(|local| local.belongs_to(observer))
+            .cloned()
     });
     match found {
-        Ok(Some(result)) => result,
-        _ => with_first(observer, f),
+        Ok(Some(local)) => Some(local),
+        _ => claim(observer),
     }
 }
 
 #[cold]
-fn with_first<R>(observer: &Arc<Inner>, f: impl Fn(Option<&Local>) -> R) -> R {
-    let claimed = LOCALS.try_with(|locals| {
-        let mut locals = locals.try_borrow_mut().ok()?;
-        locals.retain(|local| local.observer.strong_count() > 0);
-        let local = Local::claim(observer);
-        let result = f(Some(&local));
-        locals.push(local);
-        Some(result)
-    });
-    match claimed {
-        Ok(Some(result)) => result,
-        _ => f(None),
-    }
+fn claim(observer: &Arc<Inner>) -> Option<Rc<Local>> {
+    let local = Rc::new(Local::claim(observer));
+    LOCALS
+        .try_with(|locals| {
+            let mut locals = locals.borrow_mut();
+            let (alive, gone) = std::mem::take(&mut *locals)
+                .into_iter()
+                .partition(|it| it.observer.strong_count() > 0);
+            *locals = alive;
+            locals.push(Rc::clone(&local));
+            gone
+        })
+        .ok()
+        .map(|gone: Vec<_>| {
+            // Writers of observers that are no more, dropped when nothing is borrowed.
+            drop(gone);
+            local
+        })
 }

@@ -7,7 +7,7 @@ use counterfoil_core::{
     Clock, Context, EventWords, FabricEvent, LeaseId, Name, OpType, ResourceType,
 };
 
-use crate::local::{Local, with_local};
+use crate::local::{Local, local};
 use crate::{ContextSource, FailedOperation, ObserverBuilder, Receipt};
 
 /// Records what happens, once, in every layer. Cheap to clone; clones record into the same layers.
@@ -168,12 +168,12 @@ impl Observer {
     )]
     pub fn operation(&self, op: OpType, elapsed: Duration, bytes: u64) {
         #[cfg(feature = "metrics")]
-        with_local(&self.inner, |local| {
-            let metrics = &self.inner.metrics;
-            self.inner.with_block(local, |block| {
-                metrics.record_operation_in(block, op, elapsed, bytes);
+        self.inner
+            .with_block(local(&self.inner).as_deref(), |block| {
+                self.inner
+                    .metrics
+                    .record_operation_in(block, op, elapsed, bytes);
             });
-        });
     }
 
     /// A read, write or submission failed.
@@ -230,11 +230,12 @@ impl Observer {
     /// An event that the caller has built. The calls above are this one with the event spelled out.
     #[inline]
     pub fn event(&self, ctx: &impl ContextSource, event: &FabricEvent) -> Receipt<'_> {
+        // The clock is the caller's own code, so it is read before anything is borrowed.
+        let ticks = self.inner.clock.ticks();
         ctx.with_context(&self.inner.default_context, |ctx| {
-            let words = EventWords::encode(event, ctx, self.inner.clock.ticks());
-            with_local(&self.inner, |local| {
-                self.inner.write(local, event, ctx, &words)
-            })
+            let words = EventWords::encode(event, ctx, ticks);
+            self.inner
+                .write(local(&self.inner).as_deref(), event, ctx, &words)
         })
     }
 
@@ -286,25 +287,33 @@ impl Observer {
     /// use counterfoil::audit::{ExtensionKind, Object};
     /// use counterfoil::{Context, DomainRecord, Name, Observer, WorkloadIdentity};
     ///
-    /// let observer = Observer::builder().build();
+    /// let observer = Observer::builder().build()?;
     /// let ctx = Context::new(WorkloadIdentity::tenant_only("acme"));
     /// let object_put = ExtensionKind::new(&Name::new("vault.object_put"))?;
     /// let mut data = Object::new();
     /// data.insert("bucket", "b-1")?;
     /// observer.record(&ctx, DomainRecord::new(&object_put, data).value(4096));
     /// assert_eq!(observer.events().snapshot().events()[0].event.kind_name(), "vault.object_put");
-    /// # Ok::<(), counterfoil::audit::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[cfg(feature = "audit")]
     pub fn record(&self, ctx: &impl ContextSource, record: crate::DomainRecord<'_>) -> Receipt<'_> {
+        let ticks = self.inner.clock.ticks();
         ctx.with_context(&self.inner.default_context, |ctx| {
             let event = record.event();
-            let words = EventWords::encode(&event, ctx, self.inner.clock.ticks());
-            with_local(&self.inner, |local| {
-                self.inner.observe(local, &event, &words);
-            });
-            let log = self.inner.audit.as_ref();
-            Receipt::of(log.map(|log| log.append(record.into_input(&event, ctx))))
+            let words = EventWords::encode(&event, ctx, ticks);
+            let local = local(&self.inner);
+            self.inner.observe(local.as_deref(), &event, &words);
+            let Some(log) = &self.inner.audit else {
+                return Receipt::none();
+            };
+            let input = record.into_input(&event, ctx);
+            Receipt::of(Some(
+                match local.as_ref().and_then(|local| local.lane.as_ref()) {
+                    Some(lane) => log.ticket(lane.push_at(input, ticks)),
+                    None => log.append(input),
+                },
+            ))
         })
     }
 

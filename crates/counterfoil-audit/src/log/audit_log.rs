@@ -157,6 +157,12 @@ impl AuditLog {
         &self.chain
     }
 
+    /// The clock that entries are stamped with.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.clock
+    }
+
     /// This run of the log, as it stands in `src.id`.
     #[must_use]
     pub const fn instance(&self) -> Instance {

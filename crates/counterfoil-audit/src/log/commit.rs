@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use counterfoil_core::{Digest, Head};
+use counterfoil_core::{Digest, Head, names};
 
 use crate::log::anchoring::AnchorDesk;
 use crate::log::files::LogFile;
@@ -327,6 +327,9 @@ impl Committer {
         let progress = &shared.progress;
         progress.syncs.fetch_add(1, Ordering::Relaxed);
         progress.sync_nanos.fetch_add(nanos, Ordering::Relaxed);
+        let seconds = self.last_sync.as_secs_f64();
+        let bucket = names::LATENCY_SECONDS.partition_point(|bound| *bound < seconds);
+        progress.syncs_by_latency[bucket].fetch_add(1, Ordering::Relaxed);
         progress
             .longest_sync_nanos
             .fetch_max(nanos, Ordering::Relaxed);

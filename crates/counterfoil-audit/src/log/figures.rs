@@ -50,6 +50,9 @@ pub struct Figures {
     pub sync_time: Duration,
     /// The longest of them.
     pub longest_sync: Duration,
+    /// Group commits by how long they took: one count per bound of `counterfoil_core::names::LATENCY_SECONDS`, and one above
+    /// them.
+    pub syncs_by_latency: Vec<u64>,
     /// Segments that had to be replaced because writing or syncing them failed.
     pub poisoned_segments: u64,
     /// Steps of the wall clock that were declared.
@@ -97,6 +100,7 @@ impl Shared {
             syncs: get(&progress.syncs),
             sync_time: Duration::from_nanos(get(&progress.sync_nanos)),
             longest_sync: Duration::from_nanos(get(&progress.longest_sync_nanos)),
+            syncs_by_latency: progress.syncs_by_latency.iter().map(get).collect(),
             poisoned_segments: get(&progress.poisoned),
             clock_steps: get(&progress.clock_steps),
             sealed: progress.kinds.read(),

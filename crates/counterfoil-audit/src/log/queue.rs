@@ -317,8 +317,10 @@ mod loom_models {
             // Four words hold one entry of three and a word: the second push overwrites the first.
             let queue = Arc::new(Queue::with_exactly(4));
             let pushing = Arc::clone(&queue);
+            // Adopted here and not in the thread: loom remembers one access to a cell only, and the load of `tail` in there
+            // would hide the consumer's from it, so that it explored nothing.
+            let mut at = queue.adopt();
             let producer = thread::spawn(move || {
-                let mut at = pushing.adopt();
                 (1..=3_u64)
                     .filter(|n| pushing.push(&mut at, 0, *n, &[n * 10, n * 10]))
                     .collect::<Vec<_>>()

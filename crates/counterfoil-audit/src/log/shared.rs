@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use counterfoil_core::{Clock, Head};
+use counterfoil_core::{Clock, Head, names};
 
 use crate::log::commit::CommitQueue;
 use crate::log::kind_counts::KindCounts;
@@ -60,6 +60,8 @@ pub(crate) struct Progress {
     pub(crate) syncs: AtomicU64,
     pub(crate) sync_nanos: AtomicU64,
     pub(crate) longest_sync_nanos: AtomicU64,
+    /// Syncs by how long they took: one count per bound of [`names::LATENCY_SECONDS`], and one above them.
+    pub(crate) syncs_by_latency: [AtomicU64; names::LATENCY_SECONDS.len() + 1],
     pub(crate) poisoned: AtomicU64,
     pub(crate) lost_declared: AtomicU64,
     pub(crate) clock_steps: AtomicU64,

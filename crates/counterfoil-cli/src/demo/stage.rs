@@ -62,7 +62,8 @@ impl Stage {
             .clock(Arc::clone(&clock))
             .events(events)
             .audit(log)
-            .build();
+            .build()
+            .map_err(|error| Failure::new(Exit::Usage, chain(&error)))?;
         Ok(Self {
             observer,
             clock,

@@ -16,12 +16,14 @@ fn observe_all(out: &mut Observations<'_>) {
         names::EVENT_OFFERED,
         names::EVENT_OVERWRITTEN,
         names::EVENT_MISSED,
+        names::EVENT_SHARED,
+        names::NAME_OVERFLOW,
         names::AUDIT_RECORD_OFFERED,
         names::AUDIT_RECORD_STORED,
         names::AUDIT_RECORD_REJECTED,
         names::AUDIT_RECORD_DROPPED,
         names::AUDIT_RECORD_LOST,
-        names::AUDIT_SYNC_FAILED,
+        names::AUDIT_SEGMENT_POISONED,
         names::AUDIT_VERIFICATION_FAILED,
         names::METRIC_OVERFLOW,
         names::METRIC_OVER_CEILING,
@@ -36,7 +38,6 @@ fn observe_all(out: &mut Observations<'_>) {
     for def in [
         names::EVENT_RING_CAPACITY,
         names::AUDIT_QUEUE_SIZE,
-        names::AUDIT_QUEUE_CAPACITY,
         names::AUDIT_DURABLE_LAG,
         names::AUDIT_ANCHOR_LAG,
     ] {

@@ -1,7 +1,10 @@
 //! The context of a task.
 
+use std::future::Future as _;
+
 use counterfoil::{
-    Context, Current, InContext, LeaseId, Name, Observer, ResourceType, WorkloadIdentity,
+    Clock, Context, Current, InContext, LeaseId, Name, Observer, ResourceType, Ticks, Timestamp,
+    WorkloadIdentity,
 };
 
 fn of(tenant: &str) -> Context {
@@ -28,7 +31,10 @@ fn expire(observer: &Observer) {
 
 #[test]
 fn the_innermost_entered_context_counts_and_the_outer_one_comes_back() {
-    let observer = Observer::builder().default_context(of("nobody")).build();
+    let observer = Observer::builder()
+        .default_context(of("nobody"))
+        .build()
+        .unwrap();
     expire(&observer);
     {
         let _outer = Current::enter(of("outer"));
@@ -51,7 +57,7 @@ fn a_thread_does_not_see_the_context_of_another() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_spawned_task_has_the_context_it_was_given_across_awaits() {
-    let observer = Observer::builder().build();
+    let observer = Observer::builder().build().unwrap();
     let tasks: Vec<_> = (0..20)
         .map(|task| {
             let observer = observer.clone();
@@ -85,4 +91,65 @@ async fn a_task_can_take_the_current_context_along() {
         tokio::spawn(async { Current::get().unwrap().tenant().to_owned() }.in_current_context())
     };
     assert_eq!(task.await.unwrap(), "acme");
+}
+
+/// Gives its lease back when it is dropped.
+struct Holding(Observer);
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        expire(&self.0);
+    }
+}
+
+#[test]
+fn what_a_cancelled_task_gives_back_is_recorded_under_its_context() {
+    let observer = Observer::builder().build().unwrap();
+    let holding = Holding(observer.clone());
+    let mut task = Box::pin(
+        async move {
+            let _holding = holding;
+            std::future::pending::<()>().await;
+        }
+        .in_context(of("acme")),
+    );
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(task.as_mut().poll(&mut cx).is_pending());
+    drop(task);
+    assert_eq!(tenants(&observer), ["acme"]);
+}
+
+#[test]
+fn guards_dropped_out_of_order_leave_no_context_behind() {
+    let (outer, inner) = (Current::enter(of("outer")), Current::enter(of("inner")));
+    drop(outer);
+    assert_eq!(Current::get().unwrap().tenant(), "inner");
+    drop(inner);
+    assert!(Current::get().is_none());
+}
+
+/// A clock that does in `ticks` what no clock should.
+#[derive(Debug)]
+struct EnteringClock;
+
+impl Clock for EnteringClock {
+    fn ticks(&self) -> Ticks {
+        let _entered = Current::enter(of("clock"));
+        Ticks(1)
+    }
+
+    fn utc(&self) -> Timestamp {
+        Timestamp::default()
+    }
+}
+
+#[test]
+fn a_clock_that_enters_a_context_does_not_make_a_call_panic() {
+    let observer = Observer::builder()
+        .clock(EnteringClock)
+        .default_context(of("nobody"))
+        .build()
+        .unwrap();
+    expire(&observer);
+    assert_eq!(tenants(&observer), ["nobody"]);
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use counterfoil::audit::AuditLog;
-use counterfoil::{Context, Observer, WorkloadIdentity};
+use counterfoil::{Clock, Context, Observer, SystemClock, WorkloadIdentity};
 
 /// How long a test waits for what takes milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -16,12 +16,15 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
+        Self::with_clock(SystemClock::new())
+    }
+
+    pub(crate) fn with_clock(clock: impl Clock) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let log = AuditLog::builder(Self::log_dir(directory.path()), "audit.example.com/test")
-            .open()
-            .unwrap();
+        let log = AuditLog::builder(Self::log_dir(directory.path()), "audit.example.com/test");
+        let log = log.clock(clock).open().unwrap();
         Self {
-            observer: Observer::builder().audit(log).build(),
+            observer: Observer::builder().audit(log).build().unwrap(),
             directory,
         }
     }

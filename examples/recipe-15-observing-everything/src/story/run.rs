@@ -47,7 +47,7 @@ pub fn run(plan: &Plan, directory: &Path) -> Result<Findings> {
         .clock(Arc::clone(&clock))
         .events(events)
         .audit(log)
-        .build();
+        .build()?;
 
     let windows = Workload::new(plan, &clock, observer.clone()).run()?;
     close(&observer)?;
