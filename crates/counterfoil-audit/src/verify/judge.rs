@@ -184,7 +184,6 @@ impl<'a> Judge<'a> {
         self.tree_holds = false;
         self.before.hash = None;
         self.expected = next;
-        self.position = next;
     }
 
     /// Whole lines.
@@ -450,7 +449,7 @@ impl<'a> Judge<'a> {
         let up_to_head = self
             .trusted
             .as_ref()
-            .is_some_and(|head| self.position <= head.seq);
+            .is_some_and(|head| self.expected <= head.seq);
         if up_to_head || !last {
             self.malformed(
                 file,

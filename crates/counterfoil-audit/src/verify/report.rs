@@ -15,7 +15,8 @@ use crate::body::json::JsonOut;
 pub struct Failure {
     /// What kind of thing.
     pub reason: Reason,
-    /// The record's position in the log: the number that it should have. `None` where the log as a whole fails.
+    /// The record's position in the log: its line, counted from the number in the segment's name, or from 1 in a file by
+    /// itself. `None` where the log as a whole fails.
     pub position: Option<u64>,
     /// The file.
     pub file: Option<String>,

@@ -221,7 +221,7 @@ fn any_context() -> impl Strategy<Value = Context> {
                     context = context.with_tag(tag.into());
                 }
                 if let Some(from) = from {
-                    context = context.with_from(from);
+                    context = context.with_from(from.as_str());
                 }
                 let ids = trace.and_then(|(trace, span)| {
                     TraceId::from_bytes(trace).zip(SpanId::from_bytes(span))
