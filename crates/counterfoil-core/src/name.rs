@@ -157,7 +157,7 @@ fn spilled(text: &str) -> Repr {
     Repr::Spilled(text.into())
 }
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new());
+static TABLE: LazyLock<Table> = LazyLock::new(Table::new);
 
 type Chunk = Box<[OnceLock<&'static str>]>;
 

@@ -31,6 +31,7 @@ pub fn conformance<S: AnchorStore>(make: impl Fn() -> S) {
     the_same_record_may_gain_a_root_and_a_checkpoint(&make());
     a_lost_answer_can_be_asked_for_again(&make());
     a_log_goes_on_under_its_next_incarnation(&make());
+    a_log_skips_few_incarnations(&make());
     the_next_head_is_of_the_chain_that_was_named(&make());
     logs_do_not_touch_each_other(&make());
     a_future_that_is_dropped_before_it_starts_stores_nothing(&make());
@@ -154,9 +155,14 @@ fn a_lost_answer_can_be_asked_for_again(store: &dyn AnchorStore) {
     assert_eq!(load(store), Some(full_anchor(2)));
 }
 
+#[expect(clippy::expect_used, reason = "the suite's own chain has the number 1")]
+fn next_chain() -> ChainId {
+    chain().next_incarnation().expect("1 has a successor")
+}
+
 fn a_log_goes_on_under_its_next_incarnation(store: &dyn AnchorStore) {
     let old = bare_anchor(9);
-    let next_chain = chain().next_incarnation().expect("1 has a successor");
+    let next_chain = next_chain();
     let mut head = bare_anchor(1).head().clone();
     head.chain = next_chain.clone();
     let new = make_anchor(head);
@@ -170,8 +176,27 @@ fn a_log_goes_on_under_its_next_incarnation(store: &dyn AnchorStore) {
     advance(store, Some(&new), &bare_anchor(10)).expect_refused(ErrorKind::Regression);
 }
 
+/// A log that restarted while its store was away has a few more incarnations behind it than the store knows.
+fn a_log_skips_few_incarnations(store: &dyn AnchorStore) {
+    let in_incarnation = |number: u64| {
+        let mut head = bare_anchor(1).head().clone();
+        head.chain = parse(&format!("{}/{number}", chain().base()));
+        make_anchor(head)
+    };
+    let (first, third) = (in_incarnation(1), in_incarnation(3));
+    advance(store, None, &first).expect_stored();
+    for far in [1_000_000, u64::MAX] {
+        let refused = advance(store, Some(&first), &in_incarnation(far))
+            .expect_refused(ErrorKind::Regression);
+        assert_eq!(refused.found(), Some(first.head()));
+        assert_eq!(load(store).as_ref(), Some(&first));
+    }
+    advance(store, Some(&first), &third).expect_stored();
+    assert_eq!(load(store), Some(third));
+}
+
 fn the_next_head_is_of_the_chain_that_was_named(store: &dyn AnchorStore) {
-    let other = chain().next_incarnation().expect("1 has a successor");
+    let other = next_chain();
     block_on(store.advance(&other, None, &bare_anchor(1))).expect_refused(ErrorKind::Invalid);
     assert_eq!(load(store), None);
 }
