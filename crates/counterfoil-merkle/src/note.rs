@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Specification: <https://c2sp.org/signed-note>. Where it leaves a choice this module is strict: base64 has one spelling per
-//! value, and a text or a name with a control character is refused.
+//! value, a text with a control character is refused, and no key is given a name with one. Signers that nobody here knows may
+//! have any name that the specification allows.
 
 mod key;
 mod signed;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::key::check_foreign_name;
 use super::{KeyId, MAX_NOTE_LEN, MAX_SIGNATURES, check_key_name, check_text};
 use crate::{Error, base64_text};
 
@@ -75,7 +76,12 @@ impl NoteSignature {
             .ok_or_else(|| refuse("does not end with padded base64"))?;
         match decoded.split_first_chunk::<4>() {
             Some((id, bytes)) if !bytes.is_empty() => {
-                Self::new(name, KeyId(u32::from_be_bytes(*id)), bytes.to_vec())
+                check_foreign_name(name)?;
+                Ok(Self {
+                    name: name.to_owned(),
+                    id: KeyId(u32::from_be_bytes(*id)),
+                    bytes: bytes.to_vec(),
+                })
             }
             _ => Err(refuse("has fewer than five bytes in its base64")),
         }
@@ -126,17 +132,19 @@ pub enum NoteRejected {
     },
 }
 
+/// Names are shown with escapes for what could steer a terminal or hide.
 impl fmt::Display for NoteRejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BadSignature { name, id } => write!(
                 f,
-                "the signature by {name}+{id} does not verify: the note was changed after it was signed, or was never signed by this key"
+                "the signature by {}+{id} does not verify: the note was changed after it was signed, or was never signed by this key",
+                name.escape_debug()
             ),
             Self::NoTrustedSignature { signers } => write!(
                 f,
                 "no trusted key signed this note; it is signed by {}: pass the verifier key of one of them if you trust it",
-                signers.join(", ")
+                signers.join(", ").escape_debug()
             ),
         }
     }

@@ -147,6 +147,25 @@ fn unknown_keys_are_ignored_known_ones_must_verify_and_one_must_be_known() {
 }
 
 #[test]
+fn an_unknown_signer_may_have_a_name_that_is_not_made_here() {
+    let text = "t\n\n\u{2014} a\u{7f}\u{9b}b AAAAAAE=\n\u{2014} good AAAAAAE=\n";
+    let note = SignedNote::parse(text).unwrap();
+    assert_eq!(note.to_text(), text);
+    let valid = note.verify(|_, signature| match signature.name() {
+        "good" => Judgement::Valid,
+        _ => Judgement::Unknown,
+    });
+    assert_eq!(valid.unwrap(), [&note.signatures()[1]]);
+    let rejected = note.verify(|_, _| Judgement::Unknown).unwrap_err();
+    let message = rejected.to_string();
+    assert!(
+        message.contains("a\\u{7f}\\u{9b}b+00000000, good+00000000"),
+        "a name steers the reader's terminal: {message:?}"
+    );
+    assert!(NoteSignature::new("a\u{7f}b", KeyId(1), vec![1]).is_err());
+}
+
+#[test]
 fn every_signature_of_a_key_that_signed_twice_must_verify() {
     let twice = SignedNote::parse("t\n\n\u{2014} a AAAAAAE=\n\u{2014} a AAAAAAI=\n").unwrap();
     let asked = Cell::new(0);
