@@ -3,7 +3,7 @@
 use counterfoil_core::Digest;
 
 use crate::hash::EMPTY_ROOT;
-use crate::{Error, hash_many, node_hash};
+use crate::{hash_many, node_hash};
 
 /// An RFC 6962 tree over leaves 0 to `size`, kept as the roots of its complete subtrees.
 ///
@@ -42,25 +42,6 @@ impl CompactRange {
             size: 0,
             hashes: Vec::with_capacity(16),
         }
-    }
-
-    /// Takes up a tree where [`hashes`](Self::hashes) and [`size`](Self::size) left it. Whether the hashes are the right
-    /// ones only a comparison of [`root`](Self::root) with a trusted root can tell.
-    ///
-    /// # Errors
-    /// When the number of hashes is not the number of bits set in `size`.
-    pub fn from_parts(size: u64, hashes: Vec<Digest>) -> Result<Self, Error> {
-        let expected = size.count_ones();
-        if hashes.len() == expected as usize {
-            return Ok(Self { size, hashes });
-        }
-        Err(Error::invalid(
-            "take up a compact range",
-            format!(
-                "a tree of {size} leaves has {expected} complete subtrees, and {} hashes were given",
-                hashes.len()
-            ),
-        ))
     }
 
     /// How many leaves the tree has.
@@ -177,28 +158,5 @@ mod tests {
                 assert_eq!(extended.root(), appended.root());
             }
         }
-    }
-
-    #[test]
-    fn a_range_goes_on_from_its_parts() {
-        let all = leaves(13);
-        let mut whole = CompactRange::new();
-        whole.extend(&all);
-        let mut first = CompactRange::new();
-        first.extend(&all[..5]);
-        let mut taken_up = CompactRange::from_parts(5, first.hashes().to_vec()).unwrap();
-        taken_up.extend(&all[5..]);
-        assert_eq!(taken_up, whole);
-    }
-
-    #[test]
-    fn parts_with_a_missing_hash_are_refused_with_both_numbers() {
-        let message = CompactRange::from_parts(7, leaves(2))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            message.contains("3 complete subtrees, and 2 hashes"),
-            "{message}"
-        );
     }
 }
