@@ -11,7 +11,8 @@ use counterfoil_core::{ChainId, Head};
 pub enum ErrorKind {
     /// Somebody else advanced the anchor: [`Error::expected`] and [`Error::found`] name both heads. Never retry blindly.
     Conflict,
-    /// The next anchor lies before the stored one, says otherwise about the same record, or says less about it.
+    /// The next anchor lies before the stored one, says otherwise about the same record, says less about it, or skips too
+    /// many incarnations.
     Regression,
     /// The store keeps the anchor of another log.
     WrongLog,
@@ -62,11 +63,11 @@ impl Error {
         }
     }
 
-    /// The next anchor would take back what the stored one says; `why` completes the sentence.
+    /// The next anchor would take back what the stored one says, or goes too far; `why` completes the sentence.
     #[must_use]
     pub fn regression(next: &Head, found: &Head, why: &str) -> Self {
         let context = format!(
-            "{} {why} {}: an anchor only goes forward",
+            "{} {why} {}: an anchor only goes forward, step by step",
             Described(Some(next)),
             Described(Some(found))
         );

@@ -13,7 +13,7 @@ use crate::{Anchor, Error};
 /// # Contract
 /// - **What is kept.** One anchor per log. A log is `chain.base()`; the anchor's head says which incarnation it is at, so
 ///   [`load`](Self::load) may answer with another incarnation than the one that was asked for, and a log that had to begin
-///   anew advances from the last head of the old chain to the first of the next one.
+///   anew advances from the last head of the old chain to the first of the next one, or of one a few restarts later.
 /// - **Compare and set.** [`advance`](Self::advance) stores `next` if and only if the stored head agrees with `expected`
 ///   (`None`: there is none yet) and `next` goes forward. Comparing and storing is one step that no other writer can come
 ///   between, on any host that shares the store. [`check_advance`] is the rule; run it inside the store's transaction.
@@ -61,10 +61,15 @@ pub trait AnchorStore: Debug + Send + Sync + 'static {
 ///
 /// `Ok` as well when `next` is what is stored already, so that a call whose answer was lost can be made again.
 ///
+/// `next` may be of a later incarnation than the one after `current`, because a log that had to begin anew several times
+/// while the store could not be reached anchors only the last of them. It may be at most 64 later: a number far beyond is no
+/// log's that went on, and would leave the log no incarnations to go on with.
+///
 /// # Errors
 /// [`Invalid`](crate::ErrorKind::Invalid) when `next` is not of `chain`, [`WrongLog`](crate::ErrorKind::WrongLog) when
 /// `current` is of another log, [`Conflict`](crate::ErrorKind::Conflict) when the stored head is not `expected`,
-/// [`Regression`](crate::ErrorKind::Regression) when `next` lies before it, contradicts it, or says less about it.
+/// [`Regression`](crate::ErrorKind::Regression) when `next` lies before it, contradicts it, says less about it, or
+/// skips too many incarnations.
 pub fn check_advance(
     current: Option<&Anchor>,
     chain: &ChainId,
@@ -95,9 +100,19 @@ pub fn check_advance(
     }
 }
 
+/// How many incarnations later the next anchor may be.
+const MOST_RESTARTS: u64 = 64;
+
 fn check_forward(current: &Anchor, next: &Anchor) -> Result<(), Error> {
     let (from, to) = (current.head(), next.head());
     let place = |head: &Head| (head.chain.incarnation(), head.seq);
+    if to.chain.incarnation() > from.chain.incarnation().saturating_add(MOST_RESTARTS) {
+        return Err(Error::regression(
+            to,
+            from,
+            "is more than 64 incarnations after",
+        ));
+    }
     if place(to) > place(from) {
         return Ok(());
     }
