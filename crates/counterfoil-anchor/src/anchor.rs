@@ -25,7 +25,8 @@ const MAKE: &str = "make an anchor";
 ///     hash: Digest::from_bytes([0xab; 32]),
 ///     root: None,
 /// };
-/// let checkpoint = format!("audit.example.com/leases/1\n7\n{}=\n\n…", "A".repeat(43));
+/// let text = format!("audit.example.com/leases/1\n7\n{}=\n", "A".repeat(43));
+/// let checkpoint = format!("{text}\n— audit.example.com/leases/1 AAAAAAA=\n");
 /// let anchor = Anchor::new(head)?.with_checkpoint(checkpoint)?;
 /// assert_eq!(anchor.head().seq, 7);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -63,7 +64,9 @@ impl Anchor {
     /// Adds the signed checkpoint over this head, signatures included.
     ///
     /// # Errors
-    /// When its origin, size or root is not the head's, or it is no checkpoint.
+    /// When its origin, size or root is not the head's, or it does not have the form of a signed note: a text, an empty line,
+    /// and one or more lines of em dash, name and signature, without control characters. Whether the signatures are base64
+    /// is not looked at.
     pub fn with_checkpoint(mut self, note: impl Into<String>) -> Result<Self, Error> {
         let note = note.into();
         check_agreement(&self.head, &note).map_err(|why| Error::invalid(MAKE, why))?;
@@ -86,19 +89,11 @@ impl Anchor {
 
 /// Compares the three lines that open a checkpoint with the head; an `Err` says what differs.
 ///
-/// This reads no more of the note than that. `counterfoil-merkle` parses notes in full, and this crate stays below it.
+/// Beyond that only the form of the note is looked at. `counterfoil-merkle` parses notes in full, and this crate stays below
+/// it.
 fn check_agreement(head: &Head, note: &str) -> Result<(), String> {
-    if note.len() > Anchor::MAX_CHECKPOINT_LEN {
-        return Err(format!(
-            "the checkpoint has {} bytes; the limit is {}",
-            note.len(),
-            Anchor::MAX_CHECKPOINT_LEN
-        ));
-    }
-    let mut lines = note.split('\n');
-    let (Some(origin), Some(size), Some(root), Some(_)) =
-        (lines.next(), lines.next(), lines.next(), lines.next())
-    else {
+    let mut lines = signed_text(note)?.split_terminator('\n');
+    let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
         return Err("the checkpoint has fewer than three lines".to_owned());
     };
     if origin != head.chain.as_str() {
@@ -127,4 +122,38 @@ fn check_agreement(head: &Head, note: &str) -> Result<(), String> {
         )),
         _ => Ok(()),
     }
+}
+
+/// The lines of a signed note above its signatures; an `Err` says why it is no signed note.
+fn signed_text(note: &str) -> Result<&str, String> {
+    if note.len() > Anchor::MAX_CHECKPOINT_LEN {
+        return Err(format!(
+            "the checkpoint has {} bytes; the limit is {}",
+            note.len(),
+            Anchor::MAX_CHECKPOINT_LEN
+        ));
+    }
+    if let Some(byte) = note.bytes().find(|byte| *byte < 0x20 && *byte != b'\n') {
+        return Err(format!(
+            "the checkpoint has the control character 0x{byte:02x}"
+        ));
+    }
+    let lines = note
+        .strip_suffix('\n')
+        .ok_or("the checkpoint has no line feed at its end; was it cut off?")?;
+    let (text, signatures) = lines
+        .rsplit_once("\n\n")
+        .ok_or("the checkpoint has no empty line above its signatures; is it signed at all?")?;
+    match signatures.split('\n').find(|line| !is_signature(line)) {
+        None => Ok(text),
+        Some(line) => Err(format!(
+            "the checkpoint's line {line:?} is no signature; one looks like \"\u{2014} name base64\""
+        )),
+    }
+}
+
+fn is_signature(line: &str) -> bool {
+    line.strip_prefix("\u{2014} ")
+        .and_then(|rest| rest.split_once(' '))
+        .is_some_and(|(name, signature)| !name.is_empty() && !signature.is_empty())
 }

@@ -32,15 +32,13 @@ fn the_text_is_the_one_of_the_specification() {
     );
     let full = Anchor::new(head(7, Some([1; 32])))
         .unwrap()
-        .with_checkpoint(
-            "audit.example.com/leases/1\n7\nAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n",
-        )
+        .with_checkpoint(note(CHAIN, "7", ROOT_BASE64))
         .unwrap();
     assert_eq!(
         full.to_json(),
         format!(
-            "{{\"chain\":\"{CHAIN}\",\"checkpoint\":\"{CHAIN}\\n7\\n{ROOT_BASE64}\\n\",\"hash\":\"{hash}\",\
-             \"root\":\"{ROOT_HEX}\",\"seq\":7,\"v\":1}}\n"
+            "{{\"chain\":\"{CHAIN}\",\"checkpoint\":\"{CHAIN}\\n7\\n{ROOT_BASE64}\\n\\n\u{2014} {CHAIN} AAAAAAA=\\n\",\
+             \"hash\":\"{hash}\",\"root\":\"{ROOT_HEX}\",\"seq\":7,\"v\":1}}\n"
         )
     );
 }
@@ -70,10 +68,7 @@ fn whatever_is_no_anchor_is_refused_and_the_message_says_why() {
         ),
         (with(",\"seq\":1").replace(CHAIN, "leases"), "chain id"),
         (with(",\"seq\":1").replace("abab", "ABAB"), "its hash"),
-        (
-            with(",\"seq\":1,\"checkpoint\":\"\""),
-            "fewer than three lines",
-        ),
+        (with(",\"seq\":1,\"checkpoint\":\"\""), "no line feed"),
     ] {
         let error = Anchor::from_json(text.as_bytes()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{text}");
@@ -84,7 +79,9 @@ fn whatever_is_no_anchor_is_refused_and_the_message_says_why() {
 }
 
 #[test]
-fn a_checkpoint_that_says_otherwise_than_the_head_is_refused() {
+fn a_checkpoint_that_says_otherwise_than_the_head_or_is_not_signed_is_refused() {
+    const SIGNATURE: &str = "\u{2014} name AAAAAAA=\n";
+    let unsigned = format!("{CHAIN}\n7\n{ROOT_BASE64}\n");
     for (text, says) in [
         (
             note("audit.example.com/leases/2", "7", ROOT_BASE64),
@@ -97,8 +94,23 @@ fn a_checkpoint_that_says_otherwise_than_the_head_is_refused() {
             "and the head 0101",
         ),
         (note(CHAIN, "7", "AQEB"), "32 bytes"),
-        (format!("{CHAIN}\n7\n"), "fewer than three lines"),
-        (format!("{CHAIN}\n7"), "fewer than three lines"),
+        (
+            format!("{CHAIN}\n7\n\n{SIGNATURE}"),
+            "fewer than three lines",
+        ),
+        (format!("{CHAIN}\n7"), "no line feed"),
+        (format!("{CHAIN}\n7\n"), "no empty line"),
+        (unsigned.clone(), "no empty line"),
+        (format!("{unsigned}\n"), "no empty line"),
+        (format!("{unsigned}{SIGNATURE}"), "no empty line"),
+        (format!("{unsigned}\n\0junk"), "control character 0x00"),
+        (format!("{unsigned}\r\n{SIGNATURE}"), "0x0d"),
+        (format!("{unsigned}\njunk\n"), "no signature"),
+        (format!("{unsigned}\n\u{2014} \n"), "no signature"),
+        (format!("{unsigned}\n\u{2014} name\n"), "no signature"),
+        (format!("{unsigned}\n\u{2014} name \n"), "no signature"),
+        (format!("{unsigned}\n{SIGNATURE}junk\n"), "no signature"),
+        (format!("{unsigned}\n{SIGNATURE}\n"), "no signature"),
     ] {
         let anchor = Anchor::new(head(7, Some([1; 32]))).unwrap();
         let error = anchor.with_checkpoint(text.as_str()).unwrap_err();
@@ -122,7 +134,7 @@ proptest! {
         incarnation in 1_u64..,
         hash: [u8; 32],
         root: Option<[u8; 32]>,
-        signatures in proptest::option::of("[ -~\u{2014}\n\"\\\\é]{0,80}"),
+        names in proptest::option::of(proptest::collection::vec("[!-~\u{2014}\"\\\\é]{1,40}", 1..4)),
     ) {
         let chain = ChainId::new(&format!("audit.example.com/leases/{incarnation}")).unwrap();
         let head = Head {
@@ -132,11 +144,10 @@ proptest! {
             root: root.map(Digest::from_bytes),
         };
         let mut anchor = Anchor::new(head).unwrap();
-        if let (Some([1, ..]) | None, Some(signatures)) = (root, signatures) {
-            let text = format!("{chain}\n{seq}\n{ROOT_BASE64}\n{signatures}");
-            if let Ok(with) = anchor.clone().with_checkpoint(text) {
-                anchor = with;
-            }
+        if let (None, Some(names)) = (root, names) {
+            let lines: String = names.iter().map(|name| format!("\u{2014} {name} AAAAAAA=\n")).collect();
+            let text = format!("{chain}\n{seq}\n{ROOT_BASE64}\n\n{lines}");
+            anchor = anchor.with_checkpoint(text).unwrap();
         }
         let text = anchor.to_json();
         prop_assert_eq!(text.matches('\n').count(), 1);
