@@ -1,14 +1,13 @@
 //! What is handed to a chain to be sealed.
 
 use counterfoil_core::{
-    Context, FabricEvent, LeaseId, Name, RequestId, SpanId, Timestamp, TraceId,
+    Context, ExtensionKind, FabricEvent, LeaseId, Name, RequestId, SpanId, Timestamp, TraceId,
 };
 
 use crate::data::{
     AuditEventData, LeaseAllocated, LeaseExpired, LeasePreempted, LeaseReleased, LeaseRenewed,
     OperationFailed,
 };
-use crate::kind::ExtensionKind;
 use crate::{Metadata, Object, Outcome, SrcId, Text, Value};
 
 /// Everything that a record says beside its place in the chain.
@@ -103,8 +102,7 @@ impl AuditInput {
 
     /// The record of a lifecycle event.
     ///
-    /// `Disconnected` and `Reconnected` become `fabric.disconnected` and `fabric.reconnected`; a `Custom` event keeps its
-    /// name where that is an extension kind, and becomes `fabric.custom` with the name in its data where it is not.
+    /// `Disconnected` and `Reconnected` become `fabric.disconnected` and `fabric.reconnected`; a `Custom` event keeps its kind.
     #[must_use]
     pub fn from_event(event: &FabricEvent, context: &Context, src: Src) -> Self {
         let (data, outcome) = data_of(event);
@@ -204,17 +202,12 @@ fn extension_of(event: &FabricEvent) -> (AuditEventData, Outcome) {
             Outcome::Failure,
         ),
         FabricEvent::Reconnected { .. } => ("fabric.reconnected", vec![], Outcome::Success),
-        FabricEvent::Custom { name, value, .. } => {
-            let value = ("value", text(&value.to_string()));
-            if let Ok(kind) = ExtensionKind::new(name) {
-                let data = AuditEventData::Extension(kind, object([value]));
-                return (data, Outcome::Success);
-            }
-            (
-                "fabric.custom",
-                vec![("name", text(name.as_str())), value],
+        FabricEvent::Custom { kind, value, .. } => {
+            let data = object([("value", text(&value.to_string()))]);
+            return (
+                AuditEventData::Extension(kind.clone(), data),
                 Outcome::Success,
-            )
+            );
         }
         // Kinds of a later core keep their name until this crate learns their data.
         other => (

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use counterfoil_core::Name;
+use counterfoil_core::{ExtensionKind, Name};
 
 use crate::Error;
 
@@ -152,57 +152,6 @@ impl fmt::Display for AuditEventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-/// A kind with a namespace: `[a-z][a-z0-9_]{0,31}\.[a-z][a-z0-9_]{0,62}`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ExtensionKind(Name);
-
-impl ExtensionKind {
-    /// Checks the name.
-    ///
-    /// # Errors
-    /// When it does not follow the grammar above.
-    pub fn new(name: &Name) -> Result<Self, Error> {
-        if is_extension_kind(name.as_str().as_bytes()) {
-            Ok(Self(name.clone()))
-        } else {
-            Err(Error::invalid(
-                "name an extension kind",
-                format!(
-                    "{name:?} is not <namespace>.<name> in lower case, such as vault.object_put"
-                ),
-            ))
-        }
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-
-    /// The text as the name that it was made of.
-    #[must_use]
-    pub const fn name(&self) -> &Name {
-        &self.0
-    }
-}
-
-/// Whether `text` follows the grammar of [`ExtensionKind`].
-pub(crate) fn is_extension_kind(text: &[u8]) -> bool {
-    let Some(dot) = text.iter().position(|byte| *byte == b'.') else {
-        return false;
-    };
-    is_word(&text[..dot], 32) && is_word(&text[dot + 1..], 63)
-}
-
-fn is_word(text: &[u8], most: usize) -> bool {
-    text.len() <= most
-        && text.first().is_some_and(u8::is_ascii_lowercase)
-        && text
-            .iter()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'_')
 }
 
 /// How what a record is about ended.

@@ -72,7 +72,9 @@ pub use data::{
 };
 pub use error::{Error, ErrorKind};
 pub use input::{AuditInput, Keys, Src, Who};
-pub use kind::{AuditEventKind, ExtensionKind, Outcome};
+pub use kind::{AuditEventKind, Outcome};
+
+pub use counterfoil_core::ExtensionKind;
 pub use line::MAX_LINE;
 pub use log::{
     AuditLog, AuditLogBuilder, CloseReport, Figures, FiguresReader, FileSystem, LaneWriter,

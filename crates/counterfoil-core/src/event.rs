@@ -1,6 +1,6 @@
 //! What happens on the fabric, as a closed set.
 
-use crate::{Context, FabricError, LeaseId, Name, OpType, ResourceType, Timestamp};
+use crate::{Context, ExtensionKind, FabricError, LeaseId, Name, OpType, ResourceType, Timestamp};
 
 /// One thing that happened, without who and when: see [`Event`] for those.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,15 +86,15 @@ pub enum FabricEvent {
         /// The node.
         node: Name,
     },
-    /// Something of another domain, under a name such as `vault.object_put`.
+    /// Something of another domain, under a registered kind such as `vault.object_put`.
     Custom {
-        /// The registered name.
-        name: Name,
+        /// The kind.
+        kind: ExtensionKind,
         /// The lease that it is about, where it is about one.
         lease_id: Option<LeaseId>,
         /// The node, where there is one.
         node: Option<Name>,
-        /// A figure whose meaning the name defines.
+        /// A figure whose meaning the kind defines.
         value: u64,
     },
 }
@@ -112,7 +112,7 @@ impl FabricEvent {
             Self::OperationFailed { .. } => "operation_failed",
             Self::Disconnected { .. } => "disconnected",
             Self::Reconnected { .. } => "reconnected",
-            Self::Custom { name, .. } => name.as_str(),
+            Self::Custom { kind, .. } => kind.as_str(),
         }
     }
 

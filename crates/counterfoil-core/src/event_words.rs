@@ -16,8 +16,8 @@
 //! | 12–19 | request id, as many words as it needs |
 
 use crate::{
-    AccountingTag, Context, FabricError, FabricEvent, LeaseId, Name, NameId, OpType, RequestId,
-    ResourceType, SpanId, Ticks, TraceContext, TraceId, WorkloadIdentity,
+    AccountingTag, Context, ExtensionKind, FabricError, FabricEvent, LeaseId, Name, NameId, OpType,
+    RequestId, ResourceType, SpanId, Ticks, TraceContext, TraceId, WorkloadIdentity,
 };
 
 /// Size of an encoded event, in words of 64 bits.
@@ -196,7 +196,7 @@ impl EventWords {
             },
             8 => FabricEvent::Reconnected { node: node? },
             9 => FabricEvent::Custom {
-                name: name(high(w[1]))?,
+                kind: ExtensionKind::decoded(name(high(w[1]))?),
                 lease_id: maybe_lease,
                 node: maybe_node,
                 value: w[10],
@@ -289,7 +289,7 @@ impl Part {
             }
             .about(None, Some(node)),
             FabricEvent::Custom {
-                name,
+                kind,
                 lease_id,
                 node,
                 value,
@@ -298,7 +298,7 @@ impl Part {
                 ..Self::default()
             }
             .about(*lease_id, node.as_ref())
-            .named(name)
+            .named(kind.name())
             .amount(*value),
         }
     }
@@ -458,7 +458,7 @@ mod tests {
             },
             FabricEvent::Reconnected { node: node.clone() },
             FabricEvent::Custom {
-                name: Name::new("vault.object_put"),
+                kind: "vault.object_put".parse().unwrap(),
                 lease_id: None,
                 node: Some(node),
                 value: 3,

@@ -5,8 +5,8 @@
 )]
 
 use counterfoil_core::{
-    AccountingTag, Context, Event, FabricError, FabricEvent, LeaseId, Name, OpType, ResourceType,
-    Timestamp, WorkloadIdentity,
+    AccountingTag, Context, Event, ExtensionKind, FabricError, FabricEvent, LeaseId, Name, OpType,
+    ResourceType, Timestamp, WorkloadIdentity,
 };
 use counterfoil_events::EventSink;
 
@@ -105,14 +105,19 @@ fn kinds(node: &Name) -> Vec<FabricEvent> {
             node: node.clone(),
             reason,
         },
-        FabricEvent::Reconnected { node: node.clone() },
+        FabricEvent::Reconnected { node },
         FabricEvent::Custom {
-            name: node,
+            kind: custom_kind(),
             lease_id: None,
             node: None,
             value: 3,
         },
     ]
+}
+
+#[expect(clippy::expect_used, reason = "the text follows the grammar")]
+fn custom_kind() -> ExtensionKind {
+    "vault.object_put".parse().expect("an extension kind")
 }
 
 fn every_event_arrives_once<S: EventSink, A: Fn() -> usize>(make: &impl Fn() -> (S, A)) {

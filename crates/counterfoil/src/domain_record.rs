@@ -1,7 +1,7 @@
 //! Records of domains other than leases.
 
-use counterfoil_audit::{AuditEventData, AuditInput, ExtensionKind, Object, Outcome};
-use counterfoil_core::{Context, FabricEvent, LeaseId, Name};
+use counterfoil_audit::{AuditEventData, AuditInput, Object, Outcome};
+use counterfoil_core::{Context, ExtensionKind, FabricEvent, LeaseId, Name};
 
 /// A record of a kind of one's own, such as `vault.object_put`, with data of one's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl<'a> DomainRecord<'a> {
 
     pub(crate) fn event(&self) -> FabricEvent {
         FabricEvent::Custom {
-            name: self.kind.name().clone(),
+            kind: self.kind.clone(),
             lease_id: self.lease,
             node: self.node.cloned(),
             value: self.value,

@@ -46,11 +46,11 @@ mod observer;
 mod receipt;
 
 pub use counterfoil_core::{
-    AccountingTag, ChainId, Clock, Context, Digest, Event, EventWords, FabricError, FabricEvent,
-    Head, HistogramValue, LeaseId, MetricFamily, MetricKind, MetricSnapshot, MetricValue, Name,
-    OpType, REDACTED, Redact, RequestId, ResourceType, Sensitive, Series, SeriesMeta, SpanId,
-    SystemClock, Ticks, Timeline, Timestamp, TraceContext, TraceId, WorkloadIdentity, instruments,
-    names,
+    AccountingTag, ChainId, Clock, Context, Digest, Event, EventWords, ExtensionKind, FabricError,
+    FabricEvent, Head, HistogramValue, LeaseId, MetricFamily, MetricKind, MetricSnapshot,
+    MetricValue, Name, OpType, REDACTED, Redact, RequestId, ResourceType, Sensitive, Series,
+    SeriesMeta, SpanId, SystemClock, Ticks, Timeline, Timestamp, TraceContext, TraceId,
+    WorkloadIdentity, instruments, names,
 };
 
 pub use builder::ObserverBuilder;

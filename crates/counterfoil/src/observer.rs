@@ -284,12 +284,12 @@ impl Observer {
     /// costs the caller an allocation.
     ///
     /// ```
-    /// use counterfoil::audit::{ExtensionKind, Object};
-    /// use counterfoil::{Context, DomainRecord, Name, Observer, WorkloadIdentity};
+    /// use counterfoil::audit::Object;
+    /// use counterfoil::{Context, DomainRecord, ExtensionKind, Observer, WorkloadIdentity};
     ///
     /// let observer = Observer::builder().build()?;
     /// let ctx = Context::new(WorkloadIdentity::tenant_only("acme"));
-    /// let object_put = ExtensionKind::new(&Name::new("vault.object_put"))?;
+    /// let object_put: ExtensionKind = "vault.object_put".parse()?;
     /// let mut data = Object::new();
     /// data.insert("bucket", "b-1")?;
     /// observer.record(&ctx, DomainRecord::new(&object_put, data).value(4096));

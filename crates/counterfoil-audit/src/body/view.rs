@@ -1,11 +1,10 @@
 //! The header of a body, read strictly and without copying (audit specification §3).
 
-use counterfoil_core::{ChainId, RequestId, Timestamp};
+use counterfoil_core::{ChainId, ExtensionKind, RequestId, Timestamp};
 
 use super::scan::{Bad, Cursor, RawText};
 use super::tree;
 use crate::data::AuditEventData;
-use crate::kind::is_extension_kind;
 use crate::{AuditEventKind, Lane, Object, Outcome};
 
 /// A body, as it is written.
@@ -80,7 +79,7 @@ impl BodyReader {
             if closed.is_about_the_log() {
                 self.log_data = Some(log_data(&closed, data, &data_at)?);
             }
-        } else if !is_extension_kind(kind) {
+        } else if !ExtensionKind::is_valid(kind) {
             return kind_at.bad("a kind of the specification or <namespace>.<name>");
         }
         at.literal(b",\"outcome\":\"", "the member event.outcome")?;

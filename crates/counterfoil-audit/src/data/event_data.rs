@@ -9,8 +9,8 @@ use super::{
     TailRecovered,
 };
 use crate::body::json::JsonOut;
-use crate::kind::ExtensionKind;
 use crate::{AuditEventKind, Error, Object, Truncated};
+use counterfoil_core::ExtensionKind;
 
 macro_rules! event_data {
     ($($(#[$doc:meta])* $variant:ident($data:ty),)+) => {

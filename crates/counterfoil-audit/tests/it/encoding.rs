@@ -301,11 +301,9 @@ fn any_event() -> impl Strategy<Value = FabricEvent> {
                     6 => FabricEvent::Disconnected { node, reason },
                     7 => FabricEvent::Reconnected { node },
                     _ => FabricEvent::Custom {
-                        name: if some {
-                            Name::new("vault.object_put")
-                        } else {
-                            reason
-                        },
+                        kind: if some { "vault.object_put" } else { "a.b" }
+                            .parse()
+                            .unwrap(),
                         lease_id: by.map(LeaseId),
                         node: Some(node),
                         value: amount,

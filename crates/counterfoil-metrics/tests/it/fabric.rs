@@ -130,11 +130,10 @@ fn connections_and_events_of_other_domains_are_counted() {
         },
     );
     metrics.record_in(&block, &FabricEvent::Reconnected { node });
-    let name = Name::new("vault.object_put");
     metrics.record_in(
         &block,
         &FabricEvent::Custom {
-            name,
+            kind: "vault.object_put".parse().unwrap(),
             lease_id: None,
             node: None,
             value: 1,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use counterfoil::audit::{ExtensionKind, Object};
+use counterfoil::audit::Object;
 use counterfoil::events::EventRingBuffer;
 use counterfoil::{
     DomainRecord, ErrorKind, FabricError, FailedOperation, LeaseId, MetricValue, Name, Observer,
@@ -132,7 +132,7 @@ fn an_operation_that_fails_reaches_all_layers() {
 #[test]
 fn a_record_of_another_domain_reaches_all_layers() {
     let bench = Bench::new();
-    let kind = ExtensionKind::new(&Name::new("vault.object_put")).unwrap();
+    let kind = "vault.object_put".parse().unwrap();
     let mut data = Object::new();
     data.insert("bucket", "b-1").unwrap();
     bench.observer.record(

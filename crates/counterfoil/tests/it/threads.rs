@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use counterfoil::audit::{AuditLog, ExtensionKind, Object};
+use counterfoil::audit::{AuditLog, Object};
 use counterfoil::{DomainRecord, LeaseId, Name, Observer, ResourceType};
 use counterfoil_testkit::FakeClock;
 
@@ -113,7 +113,7 @@ fn two_observers_on_one_thread_do_not_mix() {
 fn calls_of_one_thread_are_sealed_in_their_order_whatever_their_kind() {
     let clock = Arc::new(FakeClock::new());
     let bench = Bench::with_clock(Arc::clone(&clock));
-    let put = ExtensionKind::new(&Name::new("vault.object_put")).unwrap();
+    let put = "vault.object_put".parse().unwrap();
     let mut expected = Vec::new();
     for lease in 1..=5 {
         expire(&bench.observer, lease);
