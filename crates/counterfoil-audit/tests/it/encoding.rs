@@ -128,7 +128,12 @@ proptest! {
         let record = seal(extension(object), Keys::default(), who);
         prop_assert!(record.body().len() <= MAX_BODY);
         let whole = matches!(record.data().unwrap(), AuditEventData::Extension(..));
-        prop_assert_eq!(whole, len < 10_600, "{}", record.body().len());
+        let mut empty = Object::new();
+        empty.insert("payload", "").unwrap();
+        let who = Who { principal: Some("\n".repeat(1_024).into()), ..Who::default() };
+        let rest = seal(extension(empty), Keys::default(), who).body().len();
+        // Each U+0001 is written as six bytes.
+        prop_assert_eq!(whole, rest + 6 * len <= MAX_BODY, "{}", record.body().len());
     }
 }
 
