@@ -1,6 +1,10 @@
 //! JSON as our own lines are written in: compact, and safe to print on a terminal.
 
+mod line_writer;
+
 use std::fmt::Write;
+
+pub use line_writer::LineWriter;
 
 use crate::{Event, FabricEvent, LeaseId, Name, Redact};
 
@@ -62,6 +66,30 @@ pub fn push_event(out: &mut String, event: &Event, redact: Option<&dyn Redact>) 
     object.name("node_id", event.node());
     object.fields(event);
     out.push('}');
+}
+
+/// Whether `c` makes a line look like another one: the marks that reorder text, the separators of lines other than the line
+/// feed, and the characters that take no room. Control characters are not among them: see [`char::is_control`].
+///
+/// ```
+/// use counterfoil_core::json::is_deceptive;
+/// assert!(is_deceptive('\u{202e}') && is_deceptive('\u{200b}'));
+/// assert!(!is_deceptive('é'));
+/// ```
+#[must_use]
+pub const fn is_deceptive(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 struct Object<'a> {
@@ -152,22 +180,6 @@ impl Object<'_> {
 fn append(out: &mut String, text: std::fmt::Arguments<'_>) {
     // A string takes everything that is written to it.
     let _always_ok = out.write_fmt(text);
-}
-
-/// Marks that reorder text, and characters that take no room: they make a line look like another one.
-const fn is_deceptive(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    )
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The vocabulary that every Counterfoil crate shares.
 //!
 //! **What it is.** Ids, lifecycle events, identities, trace context, time, digests, chain heads and the table of our own
-//! telemetry names. Data and two small traits ([`Clock`], [`Redact`]); no engine, no I/O, no thread.
+//! telemetry names. Data and two small traits ([`Clock`], [`Redact`]); no engine, no I/O of its own, no thread.
 //!
 //! **Who should depend on it.** Whoever implements one of the contracts (`AnchorStore`, `Signer`, `Exporter`, `EventSink`):
 //! these types are all that a backend needs to name. Applications usually take the facade `counterfoil`, which re-exports them.
