@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use counterfoil_core::{
-    MetricFamily, MetricKind, MetricSnapshot, MetricValue, Redact, Series, Timestamp, json,
+    MetricFamily, MetricKind, MetricSnapshot, MetricValue, Redact, Series, Timestamp,
+    json::{self, LineWriter},
 };
 
 use crate::batch::{Batch, Signals};
@@ -21,26 +22,17 @@ use crate::exporter::Exporter;
 ///   have are the strings `NaN`, `+Inf` and `-Inf`.
 /// - **Sealed lines** byte for byte; known by the key `hash`.
 ///
-/// A batch is given to the writer whole, in one `write_all`. After a write that failed half-way the next one begins with a
-/// line feed, so that one line at most is damaged.
+/// A batch is given to the writer whole, through a [`LineWriter`]: a write that fails damages one line at most.
 pub struct JsonLinesExporter<W> {
-    state: Mutex<State<W>>,
+    out: Mutex<LineWriter<W>>,
     redact: Option<Arc<dyn Redact>>,
-}
-
-struct State<W> {
-    out: W,
-    damaged: bool,
 }
 
 impl<W: Write + Send + 'static> JsonLinesExporter<W> {
     /// Writes to `out`, with free text as it is.
     pub const fn new(out: W) -> Self {
         Self {
-            state: Mutex::new(State {
-                out,
-                damaged: false,
-            }),
+            out: Mutex::new(LineWriter::new(out)),
             redact: None,
         }
     }
@@ -55,12 +47,12 @@ impl<W: Write + Send + 'static> JsonLinesExporter<W> {
     /// Gives the writer back, not flushed.
     #[must_use]
     pub fn into_inner(self) -> W {
-        let state = self.state.into_inner();
-        state.unwrap_or_else(PoisonError::into_inner).out
+        let out = self.out.into_inner();
+        out.unwrap_or_else(PoisonError::into_inner).into_inner()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<W>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, LineWriter<W>> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lines(&self, batch: &Batch) -> Vec<u8> {
@@ -91,29 +83,21 @@ impl<W: Write + Send + 'static> Exporter for JsonLinesExporter<W> {
     }
 
     fn export(&self, batch: Batch) -> Result<(), Error> {
-        let mut lines = self.lines(&batch);
+        let lines = self.lines(&batch);
         if lines.is_empty() {
             return Ok(());
         }
-        let mut state = self.lock();
-        if state.damaged {
-            lines.insert(0, b'\n');
-        }
-        // Also true while the write runs, in case it panics.
-        state.damaged = true;
-        state.out.write_all(&lines).map_err(|source| {
+        self.lock().write(&lines).map_err(|source| {
             failed(
                 "write a batch as lines of JSON",
                 "the writer refused it, perhaps half-way",
                 source,
             )
-        })?;
-        state.damaged = false;
-        Ok(())
+        })
     }
 
     fn flush(&self, _deadline: Instant) -> Result<(), Error> {
-        self.lock().out.flush().map_err(|source| {
+        self.lock().flush().map_err(|source| {
             failed(
                 "flush lines of JSON",
                 "lines written before may be missing",

@@ -141,3 +141,32 @@ fn a_half_written_batch_does_not_damage_the_next() {
     exporter.export(lines([3])).unwrap();
     assert_eq!(exporter.into_inner().bytes, b"{\n{}\n{}\n");
 }
+
+/// Takes nothing the first time.
+#[derive(Debug, Default)]
+struct FullAtFirst {
+    bytes: Vec<u8>,
+    failed: bool,
+}
+
+impl Write for FullAtFirst {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.failed {
+            self.failed = true;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.bytes.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_batch_that_was_refused_whole_leaves_no_blank_line() {
+    let exporter = JsonLinesExporter::new(FullAtFirst::default());
+    exporter.export(lines([1])).unwrap_err();
+    exporter.export(lines([1])).unwrap();
+    assert_eq!(exporter.into_inner().bytes, b"{}\n");
+}
