@@ -4,24 +4,24 @@ use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use counterfoil_core::{Event, Redact, json};
+use counterfoil_core::json::{self, LineWriter};
+use counterfoil_core::{Event, Redact};
 
 use crate::error::{Error, ErrorKind};
 use crate::sink::EventSink;
 
 /// Writes one JSON object per line, in the form of [`counterfoil_core::json::push_event`].
 ///
-/// Each line is given to the writer whole, in one `write_all`; wrap a file in a [`BufWriter`](std::io::BufWriter). After a
-/// write that failed half-way the next line begins with a line feed, so that one line at most is damaged.
+/// Each line is given to the writer whole, through a [`LineWriter`]: a write that fails damages one line at most. Wrap a file
+/// in a [`BufWriter`](std::io::BufWriter).
 pub struct JsonEventSink<W> {
     state: Mutex<State<W>>,
     redact: Option<Arc<dyn Redact>>,
 }
 
 struct State<W> {
-    out: W,
+    out: LineWriter<W>,
     line: String,
-    damaged: bool,
 }
 
 impl<W: Write + Send + 'static> JsonEventSink<W> {
@@ -29,9 +29,8 @@ impl<W: Write + Send + 'static> JsonEventSink<W> {
     pub const fn new(out: W) -> Self {
         Self {
             state: Mutex::new(State {
-                out,
+                out: LineWriter::new(out),
                 line: String::new(),
-                damaged: false,
             }),
             redact: None,
         }
@@ -48,31 +47,25 @@ impl<W: Write + Send + 'static> JsonEventSink<W> {
     #[must_use]
     pub fn into_inner(self) -> W {
         let state = self.state.into_inner();
-        state.unwrap_or_else(PoisonError::into_inner).out
+        let state = state.unwrap_or_else(PoisonError::into_inner);
+        state.out.into_inner()
     }
 }
 
 impl<W: Write + Send + 'static> EventSink for JsonEventSink<W> {
     fn accept(&self, event: &Event) -> Result<(), Error> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { out, line, damaged } = &mut *state;
+        let State { out, line } = &mut *state;
         line.clear();
-        if *damaged {
-            line.push('\n');
-        }
         json::push_event(line, event, self.redact.as_deref());
         line.push('\n');
-        // Also true while the write runs, in case it panics.
-        *damaged = true;
-        out.write_all(line.as_bytes()).map_err(|source| {
+        out.write(line.as_bytes()).map_err(|source| {
             failed(
                 "write an event as JSON",
                 "the writer refused the line",
                 source,
             )
-        })?;
-        *damaged = false;
-        Ok(())
+        })
     }
 
     fn flush(&self) -> Result<(), Error> {

@@ -164,19 +164,33 @@ fn the_sink_conforms_by_value_boxed_and_shared() {
     });
 }
 
-/// Takes the first few bytes and then fails, once.
+/// Takes that many bytes and then fails, once.
 #[derive(Debug)]
-struct FullDisk(Vec<u8>, bool);
+struct FullDisk {
+    taken: Vec<u8>,
+    until: usize,
+    failed: bool,
+}
+
+impl FullDisk {
+    const fn after(until: usize) -> Self {
+        Self {
+            taken: Vec::new(),
+            until,
+            failed: false,
+        }
+    }
+}
 
 impl Write for FullDisk {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.1 {
-            return self.0.write(bytes);
+        if self.failed {
+            return self.taken.write(bytes);
         }
-        if self.0.is_empty() {
-            return self.0.write(&bytes[..5]);
+        if self.taken.len() < self.until {
+            return self.taken.write(&bytes[..self.until]);
         }
-        self.1 = true;
+        self.failed = true;
         Err(io::ErrorKind::StorageFull.into())
     }
 
@@ -187,13 +201,24 @@ impl Write for FullDisk {
 
 #[test]
 fn a_half_written_line_does_not_damage_the_next() {
-    let sink = JsonEventSink::new(FullDisk(Vec::new(), false));
+    let sink = JsonEventSink::new(FullDisk::after(5));
     let event = &event_sink::events()[0];
     let error = sink.accept(event).unwrap_err();
     assert!(std::error::Error::source(&error).is_some());
     sink.accept(event).unwrap();
-    let text = String::from_utf8(sink.into_inner().0).unwrap();
+    let text = String::from_utf8(sink.into_inner().taken).unwrap();
     let (damaged, rest) = text.split_once('\n').unwrap();
     assert_eq!(damaged.len(), 5);
     assert!(serde_json::from_str::<serde_json::Value>(rest).is_ok());
+}
+
+#[test]
+fn a_line_that_was_refused_whole_leaves_no_blank_line() {
+    let sink = JsonEventSink::new(FullDisk::after(0));
+    let event = &event_sink::events()[0];
+    sink.accept(event).unwrap_err();
+    sink.accept(event).unwrap();
+    let text = String::from_utf8(sink.into_inner().taken).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text:?}");
+    assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
 }
