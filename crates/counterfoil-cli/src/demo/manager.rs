@@ -429,7 +429,10 @@ mod tests {
     fn floor(nodes: &[&str]) -> Floor {
         let (clock, scratch) = (Arc::new(FakeClock::new()), tempfile::tempdir().unwrap());
         let shared: Arc<dyn Clock> = clock.clone();
-        let observer = Observer::builder().clock(Arc::clone(&shared)).build().unwrap();
+        let observer = Observer::builder()
+            .clock(Arc::clone(&shared))
+            .build()
+            .unwrap();
         let nodes = nodes.iter().map(|name| Node::new(name)).collect();
         let manager = Manager::new(observer, shared, nodes, scratch.path().to_owned(), 1);
         let context = Arc::new(Context::new(WorkloadIdentity::tenant_only("acme")));

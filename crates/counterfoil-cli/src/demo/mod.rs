@@ -85,32 +85,49 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, Failure> {
     floor.manager.release_all();
     let seconds = begun.elapsed().as_secs_f64();
 
+    let totals = conclude(stage, &floor, seconds)?;
+    match args.output {
+        Output::Text => result::print(&totals.to_text())?,
+        Output::Json => result::print(&result::json(&totals)?)?,
+    }
+    linger(args, &stop);
+    served.stop()?;
+    if totals.agree {
+        Ok(ExitCode::SUCCESS)
+    } else {
+        Err(Failure::new(
+            Exit::Contradiction,
+            format!("the layers disagree: {}", totals.differences.join("; ")),
+        ))
+    }
+}
+
+/// Closes the layers and lays what each of them says beside what the manager did.
+fn conclude(stage: Stage, floor: &Floor, seconds: f64) -> Result<Totals, Failure> {
     let observer = stage.observer.clone();
     let (home, vkey) = (stage.home.clone(), stage.vkey.clone());
     let closed = stage.close()?;
     home.clear_scratch()?;
     let snapshot = observer.snapshot();
     let tally = floor.manager.tally();
-    let rows: Vec<Row> = Happening::ALL
-        .iter()
-        .map(|&happening| Row {
+    let row = |happening: Happening| {
+        let sealed = closed.records.get(happening.audit_kind());
+        Row {
             kind: happening.audit_kind(),
             manager: tally.count(happening),
             metrics: Reading(&snapshot).total(totals::instrument(happening)),
             events: closed.sink.count(happening.event_name()),
-            audit: closed
-                .records
-                .get(happening.audit_kind())
-                .copied()
-                .unwrap_or(0),
-        })
-        .collect();
-    let differences = totals::differences(&rows, closed.events);
-    let totals = Totals {
+            audit: sealed.copied().unwrap_or(0),
+        }
+    };
+    let happenings: Vec<Row> = Happening::ALL.into_iter().map(row).collect();
+    let differences = totals::differences(&happenings, closed.events);
+    Ok(Totals {
         schema: "counterfoil.demo",
         version: 1,
         agree: differences.is_empty(),
-        happenings: rows,
+        differences,
+        happenings,
         events: closed.events,
         operations: tally.operations(),
         bytes: tally.bytes(),
@@ -121,21 +138,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, Failure> {
         log: home.log().display().to_string(),
         anchor: home.anchor().display().to_string(),
         vkey,
-    };
-    match args.output {
-        Output::Text => result::print(&totals.to_text())?,
-        Output::Json => result::print(&result::json(&totals)?)?,
-    }
-    linger(args, &stop);
-    served.stop()?;
-    if differences.is_empty() {
-        Ok(ExitCode::SUCCESS)
-    } else {
-        Err(Failure::new(
-            Exit::Contradiction,
-            format!("the layers disagree: {}", differences.join("; ")),
-        ))
-    }
+    })
 }
 
 /// The manager with its nodes, and the list of acknowledgements.

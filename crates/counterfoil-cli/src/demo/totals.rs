@@ -27,6 +27,8 @@ pub(crate) struct Totals {
     pub(crate) schema: &'static str,
     pub(crate) version: u32,
     pub(crate) agree: bool,
+    /// Where they do not agree, a sentence each.
+    pub(crate) differences: Vec<String>,
     pub(crate) happenings: Vec<Row>,
     pub(crate) events: EventTotals,
     /// Operations that succeeded; they are in the metrics alone.

@@ -1,9 +1,12 @@
 //! Running the binary.
 
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::thread::JoinHandle;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -156,30 +159,69 @@ fn address_of(stderr: &mut BufReader<ChildStderr>) -> String {
     }
 }
 
-/// A log made once and copied by every test that needs one to look at or to damage.
+/// A log of this build's demo, made once and copied by every test that needs one to look at or to damage. Runners that give
+/// each test a process share it through the target directory.
 pub(crate) fn sample_log() -> &'static SampleLog {
-    static SAMPLE: std::sync::OnceLock<SampleLog> = std::sync::OnceLock::new();
+    static SAMPLE: OnceLock<SampleLog> = OnceLock::new();
     SAMPLE.get_or_init(|| {
-        let dir = tempfile::tempdir().expect("a temporary directory").keep();
-        let demo = run([
-            "demo",
-            "--seconds",
-            "2",
-            "--quiet",
-            "--metrics-addr",
-            "127.0.0.1:0",
-            "--output",
-            "json",
-            "--dir",
-        ]
-        .into_iter()
-        .chain([dir.to_str().expect("temporary paths are UTF-8")]));
-        assert_eq!(demo.code, Some(0), "{demo:?}");
+        let binary = fs::metadata(env!("CARGO_BIN_EXE_counterfoil")).expect("the binary is there");
+        let built = binary
+            .modified()
+            .expect("files have a time")
+            .duration_since(UNIX_EPOCH);
+        let name = format!(
+            "sample-{}-{}",
+            binary.len(),
+            built.expect("it was built after 1970").as_nanos()
+        );
+        let shared = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let lock =
+            File::create(shared.join("sample.lock")).expect("the target directory can be written");
+        lock.lock().expect("files can be locked");
+        let dir = shared.join(name);
+        if !dir.exists() {
+            forget_samples_of_other_builds(shared);
+            let making = tempfile::tempdir_in(shared).expect("a directory can be made");
+            let demo: Ran = counterfoil()
+                .args([
+                    "demo",
+                    "--seconds",
+                    "2",
+                    "--quiet",
+                    "--metrics-addr",
+                    "127.0.0.1:0",
+                    "--output",
+                    "json",
+                    "--dir",
+                ])
+                .arg(making.path())
+                .output()
+                .expect("the binary runs")
+                .into();
+            assert_eq!(demo.code, Some(0), "{demo:?}");
+            fs::write(making.path().join("totals.json"), &demo.stdout).expect("it can be written");
+            fs::rename(making.keep(), &dir).expect("a directory can be renamed");
+        }
+        let totals = fs::read_to_string(dir.join("totals.json")).expect("the sample is whole");
         SampleLog {
             dir,
-            totals: demo.json(),
+            totals: serde_json::from_str(&totals).expect("the totals are JSON"),
         }
     })
+}
+
+/// Removes what builds of an hour ago and before have left.
+fn forget_samples_of_other_builds(shared: &Path) {
+    for entry in fs::read_dir(shared).expect("it can be listed").flatten() {
+        let age = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .map(|time| time.elapsed().unwrap_or_default());
+        let is_sample = entry.file_name().to_string_lossy().starts_with("sample-");
+        if is_sample && age.is_ok_and(|age| age > Duration::from_secs(3_600)) {
+            let _kept_for_the_next_time = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -209,7 +251,7 @@ impl Copied {
 
     /// The segments, in order.
     pub(crate) fn segments(&self) -> Vec<PathBuf> {
-        let mut segments: Vec<_> = std::fs::read_dir(self.path("audit/segments"))
+        let mut segments: Vec<_> = fs::read_dir(self.path("audit/segments"))
             .expect("a log has segments")
             .map(|entry| entry.unwrap().path())
             .collect();
@@ -233,14 +275,14 @@ pub(crate) fn run_verify(log: &Path, anchor: Option<&Path>, more: &[&str]) -> Ra
 }
 
 fn copy_tree(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).expect("the directory is there") {
+    for entry in fs::read_dir(from).expect("the directory is there") {
         let entry = entry.expect("it can be listed");
         let target = to.join(entry.file_name());
         if entry.file_type().expect("it has a type").is_dir() {
-            std::fs::create_dir_all(&target).expect("a directory can be made");
+            fs::create_dir_all(&target).expect("a directory can be made");
             copy_tree(&entry.path(), &target);
         } else {
-            std::fs::copy(entry.path(), &target).expect("a file can be copied");
+            fs::copy(entry.path(), &target).expect("a file can be copied");
         }
     }
 }
