@@ -9,8 +9,8 @@ use crate::{Error, ErrorKind, Verifier};
 
 const OPERATION: &str = "use an Ed25519 verifier key";
 
-/// Checks signatures as RFC 8032 asks, without the latitude that it leaves: no key of small order, no signature that is not
-/// fully reduced, so that every strict verifier gives the same answer.
+/// Checks signatures as RFC 8032 asks, without the latitude that it leaves: no key of small order, no key and no
+/// signature that is not fully reduced, so that every strict verifier gives the same answer.
 ///
 /// ```
 /// use counterfoil_signer::{Ed25519Verifier, Verifier};
@@ -30,7 +30,8 @@ impl Ed25519Verifier {
     /// Makes a verifier of a public key.
     ///
     /// # Errors
-    /// When the key is of another type, or its bytes are no point of the curve, or one of small order.
+    /// When the key is of another type, or its bytes are no point of the curve, or one that is not fully reduced or of small
+    /// order.
     pub fn new(key: VerifierKey) -> Result<Self, Error> {
         let invalid = |why: &str| {
             Error::new(
@@ -49,6 +50,12 @@ impl Ed25519Verifier {
         let point = VerifyingKey::from_bytes(bytes).map_err(|_| {
             invalid("is no point of the curve; copy it again from where it was published")
         })?;
+        // Decoding takes y modulo p, so that some points have a second spelling, which other verifiers refuse.
+        if point.to_edwards().compress().as_bytes() != bytes {
+            return Err(invalid(
+                "is not fully reduced, so that another verifier may refuse it; it was not made by an honest generator",
+            ));
+        }
         if point.is_weak() {
             return Err(invalid(
                 "is of small order, so that anyone can sign for it; it was not made by an honest generator",

@@ -78,6 +78,25 @@ fn bytes_that_are_no_point_are_refused() {
 }
 
 #[test]
+fn a_public_key_has_one_spelling() {
+    // y and y + p are the same point; from p on, 19 numbers fit into 255 bits.
+    for (above, sign) in (0_u8..19).flat_map(|above| [(above, 0), (above, 0x80)]) {
+        let mut bytes = [0xff; 32];
+        bytes[0] = 0xed + above;
+        bytes[31] = 0x7f | sign;
+        let key = VerifierKey::new("a", KeyType::Ed25519, &bytes).unwrap();
+        let refused = Ed25519Verifier::new(key).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidKey);
+        if above == 3 {
+            assert!(
+                refused.to_string().contains("not fully reduced"),
+                "{refused}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_signature_that_is_not_fully_reduced_is_refused() {
     // The group order, little-endian: S and S + L sign the same for a lax verifier.
     const ORDER: [u8; 32] = [
