@@ -1,7 +1,7 @@
 //! A signing key in memory, and where it comes from.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{ErrorKind as IoErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
@@ -90,18 +90,26 @@ impl Ed25519Signer {
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let shown = path.display();
-        let mut file = File::open(path).map_err(|error| io_error(READ, path, error))?;
-        // Asked of the open file, so that it cannot be exchanged in between.
-        let metadata = file
-            .metadata()
-            .map_err(|error| io_error(READ, path, error))?;
-        if !metadata.is_file() {
-            return Err(Error::new(
+        let regular = |metadata: Metadata| {
+            if metadata.is_file() {
+                return Ok(metadata);
+            }
+            Err(Error::new(
                 ErrorKind::InvalidKey,
                 READ,
                 format!("{shown} is not a regular file"),
-            ));
-        }
+            ))
+        };
+        // Asked before, because opening a pipe would wait for its writer, and again of the open file, so that it cannot be
+        // exchanged in between.
+        fs::metadata(path)
+            .map_err(|error| io_error(READ, path, error))
+            .and_then(regular)?;
+        let mut file = File::open(path).map_err(|error| io_error(READ, path, error))?;
+        let metadata = file
+            .metadata()
+            .map_err(|error| io_error(READ, path, error))
+            .and_then(regular)?;
         let mode = metadata.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(Error::new(
@@ -148,10 +156,11 @@ impl Ed25519Signer {
         key_text::parse(READ, &format!("the environment variable {variable}"), &text)
     }
 
-    /// Writes the key into a new file of mode 0600 and syncs it; [`from_file`](Self::from_file) reads it back.
+    /// Writes the key into a new file of mode 0600 and syncs it and its directory; [`from_file`](Self::from_file) reads it
+    /// back.
     ///
     /// # Errors
-    /// When the file exists (a key is never overwritten) or cannot be written.
+    /// When the file exists (a key is never overwritten) or cannot be written; what was written of it is removed then.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
         let mut file = OpenOptions::new()
@@ -163,7 +172,12 @@ impl Ed25519Signer {
         let line = key_text::format(self, self.secret.as_bytes());
         file.write_all(line.as_bytes())
             .and_then(|()| file.sync_all())
-            .map_err(|error| io_error(WRITE, path, error))
+            .and_then(|()| File::open(directory(path))?.sync_all())
+            .map_err(|error| {
+                // The error to tell is the first one, whether or not the removal succeeds.
+                fs::remove_file(path).ok();
+                io_error(WRITE, path, error)
+            })
     }
 
     /// Id of the key.
@@ -190,6 +204,13 @@ impl Signer for Ed25519Signer {
 impl fmt::Debug for Ed25519Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Ed25519Signer({}+{})", self.key.name(), self.key.id())
+    }
+}
+
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 
 use counterfoil_signer::{Ed25519Signer, ErrorKind, Signer};
 use tempfile::tempdir;
@@ -132,4 +133,50 @@ fn an_environment_variable_without_a_key_is_named_and_not_shown() {
     let refused = Ed25519Signer::from_env("PATH").unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::InvalidKey);
     assert!(!refused.to_string().contains("bin"), "{refused}");
+}
+
+#[test]
+fn a_pipe_is_refused_and_not_waited_for() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("key");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&path)
+            .status()
+            .unwrap()
+            .success()
+    );
+    // Nobody writes into it: to open it for reading would take for ever.
+    let refused = Ed25519Signer::from_file(&path).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidKey);
+    assert!(
+        refused.to_string().contains("not a regular file"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_key_that_could_not_be_written_leaves_no_file_behind() {
+    const PATH: &str = "COUNTERFOIL_TEST_FULL_DISK";
+    let signer = Ed25519Signer::from_seed("a", &[7; 32]).unwrap();
+    if let Some(path) = std::env::var_os(PATH) {
+        // The process that is started below: no file may grow in it.
+        assert_eq!(signer.save(path).unwrap_err().kind(), ErrorKind::Io);
+        return;
+    }
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("key");
+    let output = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture"])
+        .arg("key_files::a_key_that_could_not_be_written_leaves_no_file_behind")
+        .env(PATH, &path)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("1 passed"), "{said}");
+    assert!(!path.exists(), "a part of a key was left behind");
+    signer.save(&path).unwrap();
 }
