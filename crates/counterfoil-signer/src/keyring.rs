@@ -7,7 +7,8 @@ use crate::{Error, ErrorKind, RecordSignature, Verifier, record_message};
 
 /// A set of trusted keys, found by name and id.
 ///
-/// One key has one role: keep one keyring for checkpoints and another for record signatures.
+/// It knows no roles: it judges notes and records with every key that it was given. Whoever must tell a log key from a record
+/// key goes by their names, as `counterfoil-audit` does, or keeps two keyrings.
 #[derive(Debug, Default)]
 pub struct Keyring {
     verifiers: Vec<Box<dyn Verifier>>,

@@ -7,8 +7,12 @@
 //! **Who should depend on it.** Whoever runs an audit log, verifies one, or writes a signer for a key service or a hardware
 //! module.
 //!
-//! **What it will never do.** Print or log a private key, read a key file that others can read, use one key for two roles, or
-//! accept a signature that another strict verifier would refuse.
+//! **What it will never do.** Print or log a private key, read a key file that others can read, or accept a key or a
+//! signature that another strict verifier would refuse.
+//!
+//! **What it leaves to others.** That one key has one role. The role is in the key's name (audit specification §6): the log
+//! key is named by the chain's id, a record key by the id and `/record`. `counterfoil-audit` demands these names and refuses
+//! to open a log whose two signers have the same public key; a [`Keyring`] verifies with every key that it was given.
 //!
 //! ```
 //! use counterfoil_merkle::{CompactRange, checkpoint::Checkpoint};

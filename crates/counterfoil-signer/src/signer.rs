@@ -11,7 +11,8 @@ use crate::SignError;
 ///
 /// # Contract
 /// - **One key.** A signer has one key, or none, for as long as it lives: [`verifier_key`](Self::verifier_key) always answers
-///   the same. Rotation is another signer. One key has one role: never use the key that signs checkpoints for records.
+///   the same. Rotation is another signer. One key has one role: never use the key that signs checkpoints for records
+///   (opening an audit log refuses that, this crate does not see it).
 /// - **Mode none.** `sign` answers `Ok(None)` if and only if `verifier_key` answers `None`. A signer that has a key and cannot
 ///   use it answers an error, never `Ok(None)`: a chain that is to be signed must not go on unsigned unnoticed.
 /// - **What is signed.** Exactly the bytes of `message`, as the key's type defines; the signer adds no context of its own.
