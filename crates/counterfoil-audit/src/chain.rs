@@ -218,11 +218,9 @@ impl AuditChain {
     /// Seals an event of number `n` of lane `src` as the next record, with the same bytes as
     /// [`seal`](Self::seal) of [`AuditInput::from_event`]; `timeline` turns its stamp into a time.
     ///
-    /// Words with a name that has no number ([`EventWords::is_exact`]) no longer hold that name's text: give those to
-    /// [`seal`](Self::seal).
-    ///
     /// # Errors
-    /// When no encoder made the words, and as [`seal`](Self::seal).
+    /// When no encoder made the words, when they hold a name without a number ([`EventWords::is_exact`]) and so no longer
+    /// its text, which [`seal`](Self::seal) has, and as [`seal`](Self::seal).
     pub fn seal_event(
         &mut self,
         out: &mut Vec<u8>,
@@ -232,6 +230,12 @@ impl AuditChain {
         timeline: &Timeline,
         now: Timestamp,
     ) -> Result<Sealed, Error> {
+        if !words.is_exact() {
+            return Err(Error::invalid(
+                "seal an event",
+                "a name in it has no number, so its words do not hold its text; seal it as an input",
+            ));
+        }
         if self.signer.is_none() && (1..=MAX_INTEGER).contains(&n) {
             let (seq, time) = next(&self.id, self.seq, self.time, now)?;
             let place = EventPlace {

@@ -163,7 +163,7 @@ pub(crate) fn sealed(effort: Effort) -> Outcome<Row> {
     let assembled = || -> Batch<'_> {
         let stock = &stock;
         Box::new(move |ops| {
-            (0..ops).for_each(|lease| stock.lease_acquired_sealed(u64::from(lease)))
+            (0..ops).for_each(|lease| stock.lease_acquired_sealed(u64::from(lease)));
         })
     };
     let (ns_per_op, stock_ns_per_op) = pair(effort, 1, OPS, &ours, &assembled);

@@ -470,6 +470,16 @@ impl Signing {
             Some(signer) => Some(make(signer, &format!("{id}/record"))?)
                 .filter(|signer| signer.verifier_key().is_some()),
         };
+        let public =
+            |signer: &Arc<dyn Signer>| signer.verifier_key().map(|key| key.public_key().to_vec());
+        if let (Some(log), Some(record)) = (public(&log), record.as_ref().and_then(public))
+            && log == record
+        {
+            return Err(Error::invalid(
+                OPEN,
+                "checkpoints and records would be signed by the same key, and one key has one role; make a second one",
+            ));
+        }
         let keys: Vec<String> = [Some(&log), record.as_ref()]
             .into_iter()
             .flatten()

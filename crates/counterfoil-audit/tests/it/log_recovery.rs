@@ -415,3 +415,26 @@ fn life(machine: &mut Machine) -> Vec<u64> {
     }
     acknowledged
 }
+
+#[test]
+fn one_key_in_two_roles_is_refused_and_two_keys_open_the_log_afterwards() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = |record_seed: u8| {
+        AuditLog::builder(directory.path().join("audit"), "audit.example.com/test")
+            .signer(|id| Ok(Arc::new(Ed25519Signer::from_seed(id.as_str(), &[7; 32])?)))
+            .record_signer(move |id| {
+                let name = format!("{id}/record");
+                Ok(Arc::new(Ed25519Signer::from_seed(
+                    &name,
+                    &[record_seed; 32],
+                )?))
+            })
+            .open()
+    };
+    let error = open(7).unwrap_err();
+    assert!(
+        error.to_string().contains("one key has one role"),
+        "{error}"
+    );
+    assert_eq!(open(8).unwrap().opened().resumed_seq, 0);
+}
