@@ -20,6 +20,10 @@ pub enum ErrorKind {
     Full,
     /// Writing failed, perhaps half-way.
     Io,
+    /// A batch was accepted earlier and did not arrive since.
+    Lost,
+    /// A setting is out of its range.
+    InvalidConfig,
     /// The exporter panicked; the panic was contained.
     Panicked,
     /// Some of several exporters failed; the others have the batch already.

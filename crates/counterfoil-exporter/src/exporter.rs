@@ -18,6 +18,8 @@ use crate::error::{Error, ErrorKind};
 ///   Whoever must not be held up wraps it in [`Limit`](crate::Limit).
 /// - **Retries.** None: one call is one attempt. [`Retry`](crate::Retry) makes more of them.
 /// - **Idempotency.** After an error a batch may be sent again, whole; the destination may then have parts of it twice.
+/// - **Failures later.** What `export` accepted and could not be delivered is told by the next `flush`: between the two no
+///   failure goes unnoticed.
 /// - **Shutdown.** The last call is `flush`; dropping the exporter must not be needed for anything to arrive.
 /// - Free text in events was not redacted yet: an exporter that formats it passes it through a
 ///   [`Redact`](counterfoil_core::Redact). Sealed lines are never changed.
@@ -29,7 +31,7 @@ use crate::error::{Error, ErrorKind};
 /// [`Error::is_retryable`] tells whether the same batch may be accepted later.
 ///
 /// # Conformance
-/// `counterfoil_testkit::exporter::conformance`.
+/// `counterfoil_testkit::exporter`: `conformance`, and `failing` over a destination that refuses everything.
 pub trait Exporter: Debug + Send + Sync + 'static {
     /// What it takes: at least one signal, the same in each call.
     fn signals(&self) -> Signals;

@@ -74,7 +74,7 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! Before it is published, run `counterfoil_testkit::exporter::conformance` on it.
+//! Before it is published, run `counterfoil_testkit::exporter::conformance` and `failing` on it.
 
 mod batch;
 mod error;

@@ -9,11 +9,18 @@ use crate::batch::{Batch, Signals};
 use crate::error::{Error, ErrorKind};
 use crate::exporter::{Exporter, contain};
 
+const START: &str = "start the queue of an exporter";
+const FLUSH: &str = "flush a queue";
+
 /// Queues batches for a thread of its own, so that `export` returns at once, and refuses what does not fit.
 ///
 /// The bound is on items (series, events, lines) that are queued or under way. A batch that does not fit is refused with
-/// [`ErrorKind::Full`] and counted as dropped, item by item: the caller of sealed lines keeps its place and comes back. At
-/// any time `offered = exported + failed + dropped + queued`.
+/// [`ErrorKind::Full`] and counted as dropped, item by item: the caller of sealed lines keeps its place and comes back. One
+/// that has more items than the bound would never fit and is refused with [`ErrorKind::Rejected`]. At any time
+/// `offered = exported + failed + dropped + queued`.
+///
+/// What was accepted and then failed is told by the next `flush`, once: [`ErrorKind::Lost`], with the first error since the
+/// flush before as its source.
 ///
 /// Dropping it lets the thread work off the queue and end without being waited for, which the end of the process may cut
 /// short: call `flush`.
@@ -55,8 +62,16 @@ struct State {
     flushes_asked: u64,
     flushes_done: u64,
     flush_error: Option<Error>,
+    /// What failed since a flush told of it.
+    lost: Option<Lost>,
     last_error: Option<Arc<Error>>,
     stop: bool,
+}
+
+#[derive(Debug)]
+struct Lost {
+    items: u64,
+    first: Arc<Error>,
 }
 
 #[derive(Debug)]
@@ -69,8 +84,15 @@ impl Limit {
     /// Starts the thread. At most `max_items` are queued or under way.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] when the operating system gives no thread.
+    /// [`ErrorKind::InvalidConfig`] when `max_items` is 0, [`ErrorKind::Io`] when the operating system gives no thread.
     pub fn new(inner: impl Exporter, max_items: usize) -> Result<Self, Error> {
+        if max_items == 0 {
+            return Err(Error::new(
+                ErrorKind::InvalidConfig,
+                START,
+                "a queue of at most 0 items takes nothing; allow as many as your largest batch has",
+            ));
+        }
         let shared = Arc::new(Shared::default());
         let (signals, worker) = (inner.signals(), Arc::clone(&shared));
         let run = move || worker.work(&inner);
@@ -79,7 +101,7 @@ impl Limit {
             .spawn(run);
         spawned.map_err(|source| {
             let context = "no thread was to be had; look at the process's limits";
-            Error::new(ErrorKind::Io, "start the queue of an exporter", context).with_source(source)
+            Error::new(ErrorKind::Io, START, context).with_source(source)
         })?;
         Ok(Self {
             signals,
@@ -116,16 +138,21 @@ impl Exporter for Limit {
         }
         let mut state = self.shared.lock();
         state.counts.offered += items;
-        if state.counts.queued + items > self.max_items as u64 {
+        let (queued, max) = (state.counts.queued, self.max_items as u64);
+        if queued + items > max {
             state.counts.dropped += items;
-            let (queued, max) = (state.counts.queued, self.max_items);
-            return Err(Error::new(
-                ErrorKind::Full,
-                "queue a batch",
-                format!(
+            let (kind, context) = if items > max {
+                let context = format!(
+                    "it has {items} items and the queue takes at most {max}; split it, or allow more"
+                );
+                (ErrorKind::Rejected, context)
+            } else {
+                let context = format!(
                     "{items} more items do not fit beside {queued} of at most {max}; the destination is too slow"
-                ),
-            ));
+                );
+                (ErrorKind::Full, context)
+            };
+            return Err(Error::new(kind, "queue a batch", context));
         }
         state.counts.queued += items;
         state.jobs.push_back(Job::Export(batch));
@@ -151,12 +178,13 @@ impl Exporter for Limit {
                     "{} items are still queued; the destination is too slow",
                     state.counts.queued
                 );
-                return Err(Error::new(ErrorKind::Timeout, "flush a queue", context));
+                return Err(Error::new(ErrorKind::Timeout, FLUSH, context));
             }
             let waited = self.shared.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.flush_error.take().map_or(Ok(()), Err)
+        let lost = state.lost.take().map(Lost::into_error);
+        lost.or(state.flush_error.take()).map_or(Ok(()), Err)
     }
 }
 
@@ -181,7 +209,7 @@ impl Shared {
                     self.lock().exported(items, result);
                 }
                 Job::Flush(deadline) => {
-                    let result = contain("flush a queue", || inner.flush(deadline));
+                    let result = contain(FLUSH, || inner.flush(deadline));
                     let mut state = self.lock();
                     state.flushes_done += 1;
                     state.flush_error = result.err();
@@ -208,9 +236,26 @@ impl State {
         match result {
             Ok(()) => self.counts.exported += items,
             Err(error) => {
+                let error = Arc::new(error);
                 self.counts.failed += items;
-                self.last_error = Some(Arc::new(error));
+                self.lost
+                    .get_or_insert_with(|| Lost {
+                        items: 0,
+                        first: Arc::clone(&error),
+                    })
+                    .items += items;
+                self.last_error = Some(error);
             }
         }
+    }
+}
+
+impl Lost {
+    fn into_error(self) -> Error {
+        let context = format!(
+            "{} items that were accepted did not arrive; see what the first error says",
+            self.items
+        );
+        Error::new(ErrorKind::Lost, FLUSH, context).with_source(self.first)
     }
 }

@@ -11,7 +11,7 @@ use counterfoil_core::{
     Digest, HistogramValue, MetricFamily, MetricKind, MetricSnapshot, MetricValue, SealedLine,
     Series, SeriesMeta, Timestamp,
 };
-use counterfoil_exporter::{Batch, ErrorKind, Exporter, Signals};
+use counterfoil_exporter::{Batch, Error, ErrorKind, Exporter, Signals};
 
 /// Long enough for an exporter that is not stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,6 +29,52 @@ pub fn conformance<E: Exporter, A: Fn() -> usize>(make: impl Fn() -> (E, A)) {
     calls_may_come_from_several_threads_in_turn(&make);
     let (exporter, _) = make();
     assert!(!format!("{exporter:?}").is_empty(), "Debug prints nothing");
+}
+
+/// Checks that no failure goes unnoticed. `make` gives a fresh exporter whose destination refuses everything; what it takes
+/// is refused by `export`, or else by the `flush` after it.
+///
+/// For a wrapper the destination may be [`Refusing`].
+///
+/// # Panics
+/// Says which batch was lost without a word.
+pub fn failing<E: Exporter>(make: impl Fn() -> E) {
+    for batch in taken(&make()) {
+        let exporter = make();
+        let told = exporter.export(batch.clone()).is_err()
+            || exporter.flush(Instant::now() + PATIENCE).is_err();
+        assert!(
+            told,
+            "a batch of {:?} was refused behind the exporter, and neither export nor flush said so",
+            batch.signal()
+        );
+    }
+}
+
+/// Refuses every batch, as a destination would that does not like what it is sent.
+#[derive(Clone, Copy, Debug)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "it has nothing in it and is written as a value"
+)]
+pub struct Refusing;
+
+impl Exporter for Refusing {
+    fn signals(&self) -> Signals {
+        Signals::ALL
+    }
+
+    fn export(&self, _batch: Batch) -> Result<(), Error> {
+        Err(Error::new(
+            ErrorKind::Rejected,
+            "export a batch",
+            "this exporter refuses everything",
+        ))
+    }
+
+    fn flush(&self, _deadline: Instant) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// A batch of each signal: every kind of metric, every kind of event, and two sealed lines.

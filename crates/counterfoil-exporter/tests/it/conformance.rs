@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use counterfoil_exporter::{
     Batch, Exporter, FanOut, JsonLinesExporter, Limit, MemoryExporter, Retry, RetryPolicy, Signals,
 };
-use counterfoil_testkit::exporter::conformance;
+use counterfoil_testkit::exporter::{Refusing, conformance, failing};
 
 /// Bytes that a test still sees when an exporter has them.
 #[derive(Clone, Debug, Default)]
@@ -87,4 +87,28 @@ fn the_wrappers_conform() {
         let (exporter, arrived) = memory(Signals::EVENTS);
         (FanOut::new().and(exporter), arrived)
     });
+}
+
+/// A disk without room.
+#[derive(Debug)]
+struct Full;
+
+impl Write for Full {
+    fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn ours_tell_when_the_destination_refuses() {
+    failing(|| Refusing);
+    failing(|| JsonLinesExporter::new(Full));
+    failing(|| JsonLinesExporter::new(io::BufWriter::new(Full)));
+    failing(|| Retry::new(Refusing, RetryPolicy::new()));
+    failing(|| Limit::new(Refusing, 1_000).unwrap());
+    failing(|| FanOut::new().and(Limit::new(Refusing, 1_000).unwrap()));
 }

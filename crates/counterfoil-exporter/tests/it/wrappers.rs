@@ -192,7 +192,19 @@ fn failures_and_panics_behind_a_limit_are_counted_and_told() {
     for batch in [lines([1, 2]), lines([3]), lines([4])] {
         limit.export(batch).unwrap();
     }
-    limit.flush(in_a_minute()).unwrap();
+    let told = limit.flush(in_a_minute()).unwrap_err();
+    assert_eq!(
+        (told.kind(), told.is_retryable()),
+        (ErrorKind::Lost, false),
+        "a second flush would bring nothing back"
+    );
+    assert_eq!(
+        told.to_string(),
+        "cannot flush a queue: 3 items that were accepted did not arrive; see what the first error says"
+    );
+    let first = std::error::Error::source(&told).unwrap().to_string();
+    assert_eq!(first, "cannot follow the script: it says so");
+    limit.flush(in_a_minute()).expect("a failure is told once");
     let LimitCounts {
         offered,
         exported,
@@ -207,6 +219,35 @@ fn failures_and_panics_behind_a_limit_are_counted_and_told() {
     );
     assert_eq!(limit.last_error().unwrap().kind(), ErrorKind::Panicked);
     assert_eq!(inner.arrived(), [4]);
+}
+
+#[test]
+fn a_failure_is_kept_for_the_flush_after_one_that_timed_out() {
+    let (release, wait) = stuck();
+    let inner = Scripted::new([Step::Fail(ErrorKind::Rejected), wait]);
+    let limit = Limit::new(inner, 5).unwrap();
+    limit.export(lines([1])).unwrap();
+    limit.export(lines([2])).unwrap();
+    let timeout = limit.flush(Instant::now()).unwrap_err();
+    assert_eq!(timeout.kind(), ErrorKind::Timeout);
+    drop(release);
+    let told = limit.flush(in_a_minute()).unwrap_err();
+    assert_eq!(told.kind(), ErrorKind::Lost);
+}
+
+#[test]
+fn a_batch_that_can_never_fit_is_refused_for_good() {
+    let limit = Limit::new(Scripted::new([]), 2).unwrap();
+    let error = limit.export(lines([1, 2, 3])).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.is_retryable()),
+        (ErrorKind::Rejected, false)
+    );
+    let counts = limit.counts();
+    assert_eq!((counts.offered, counts.dropped), (3, 3));
+    limit.export(lines([4, 5])).unwrap();
+    let nothing_fits = Limit::new(Scripted::new([]), 0).unwrap_err();
+    assert_eq!(nothing_fits.kind(), ErrorKind::InvalidConfig);
 }
 
 #[test]
