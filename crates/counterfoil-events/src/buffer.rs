@@ -17,8 +17,9 @@ use crate::writer::{RingWriter, push_here};
 
 /// The most recent events of the process, bounded and lossy: the oldest are overwritten, and exactly counted.
 ///
-/// Each thread writes a ring of its own, so pushing neither locks nor allocates nor writes a shared cache line. Clones are
-/// handles on the same buffer.
+/// Each thread writes a ring of its own, so pushing neither locks nor allocates nor writes a shared cache line; the exceptions
+/// are a thread's first event, and threads beyond the number of rings, which share one behind a mutex. Clones are handles on
+/// the same buffer.
 ///
 /// **Memory** is at most [`memory_bound`](Self::memory_bound) = `(rings + 1) × (ring capacity × 192 + 128)` bytes. A ring is
 /// allocated with the first event of its thread; the one more than `rings` is shared by the threads that find all others

@@ -1,4 +1,4 @@
-//! The most recent events of a process, in memory: bounded, lossy, exactly counted, and never in the way of the caller.
+//! The most recent events of a process, in memory: bounded, lossy, exactly counted, and out of the way of the caller.
 //!
 //! **What it is.** The second of Counterfoil's three layers, for "what was happening around the spike?".
 //! [`EventRingBuffer`] keeps the latest typed events of each thread and overwrites the oldest; a [`Snapshot`] shows them in
@@ -8,7 +8,7 @@
 //! **Who should depend on it.** Services that want events without the other layers, and authors of an [`EventSink`].
 //! Whoever wants all three layers from one call takes the facade `counterfoil`.
 //!
-//! **What it will never do.** Block or fail a caller, allocate on a push, grow beyond
+//! **What it will never do.** Fail a caller, block one that has a ring of its own, allocate on a push but a thread's first, grow beyond
 //! [`memory_bound`](EventRingBuffer::memory_bound), lose an event without counting it, or serve as evidence: for that there
 //! is `counterfoil-audit`.
 //!
@@ -37,7 +37,9 @@
 //! Rust: the writer notes the event's position in the slot, writes the words, then raises the ring's head; a reader takes
 //! words below the head, and only if the slot still belongs to the position it asked for after they were read. So a snapshot
 //! holds up nobody, and a slot that is overwritten while it is read is left out and counted. A thread that ends hands its ring back with everything in it. When the pool is used
-//! up, and in destructors that run after the thread's locals are gone, events go to one more ring behind a mutex.
+//! up, and in destructors that run after the thread's locals are gone, events go to one more ring behind a mutex: there a push
+//! waits for those of other threads, each as long as it takes to copy an event, and the first one for the ring to be made.
+//! Claiming a ring, handing it back and listing the rings for a snapshot take the same mutex; nobody allocates a ring under it.
 //!
 //! Events carry the clock's [`Ticks`](counterfoil_core::Ticks); a snapshot or a pass reads both clocks once and translates.
 //!

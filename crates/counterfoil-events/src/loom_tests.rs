@@ -64,12 +64,11 @@ fn loom_a_ring_that_is_handed_back_goes_on_where_it_was() {
         let threads: Vec<_> = (1..=2)
             .map(|value| {
                 let pool = Arc::clone(&pool);
-                thread::spawn(move || match pool.claim() {
-                    Some(owner) => {
+                thread::spawn(move || {
+                    if let Some(owner) = pool.claim_or_push(&[value, value]) {
                         push(&owner, value);
                         pool.hand_back(owner);
                     }
-                    None => pool.push_shared(&[value, value]),
                 })
             })
             .collect();
@@ -99,13 +98,13 @@ fn loom_a_ring_that_is_handed_back_goes_on_where_it_was() {
 fn loom_the_next_owner_overwrites_under_the_eyes_of_a_reader() {
     loom::model(|| {
         let pool = Arc::new(Pool::<2>::new(1, 1));
-        let first = pool.claim().unwrap();
+        let first = pool.claim_or_push(&[9, 9]).unwrap();
         push(&first, 1);
         let ring = Arc::clone(first.ring());
         let other = Arc::clone(&pool);
         pool.hand_back(first);
         let adopter = thread::spawn(move || {
-            let owner = other.claim().unwrap();
+            let owner = other.claim_or_push(&[9, 9]).unwrap();
             push(&owner, 2);
             other.hand_back(owner);
         });
@@ -115,5 +114,24 @@ fn loom_the_next_owner_overwrites_under_the_eyes_of_a_reader() {
         }
         adopter.join().unwrap();
         assert_eq!((ring.head(), ring.get(1)), (2, Some([2, 2])));
+    });
+}
+
+#[test]
+fn loom_the_shared_ring_is_made_once() {
+    loom::model(|| {
+        let pool = Arc::new(Pool::<2>::new(2, 0));
+        let threads = [1, 2].map(|value| {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || assert!(pool.claim_or_push(&[value, value]).is_none()))
+        });
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        let rings = pool.rings();
+        assert_eq!((rings.len(), pool.shared_offered()), (1, 2));
+        let mut seen: Vec<_> = (0..2).filter_map(|at| rings[0].get(at)).collect();
+        seen.sort_unstable();
+        assert_eq!(seen, [[1, 1], [2, 2]]);
     });
 }

@@ -30,6 +30,8 @@ impl Snapshot {
         for ring in pool.rings() {
             scan.ring(&ring);
         }
+        // Asked after the scan, so that it covers whatever was overwritten meanwhile.
+        scan.complete_since = (scan.complete_since).max(pool.latest_overwritten_in_shared());
         let timeline = Timeline::read(clock);
         let complete_since = if scan.open_gap {
             timeline.ticks()
@@ -93,8 +95,8 @@ impl Snapshot {
         self.time
     }
 
-    /// No ring has lost an event that was stamped later than this: from here on the picture is whole. It is the time at
-    /// which the buffer was built as long as nothing was ever lost.
+    /// No ring, the shared one included, has lost an event that was stamped later than this: from here on the picture is
+    /// whole. It is the time at which the buffer was built as long as nothing was ever lost.
     #[must_use]
     pub const fn complete_since(&self) -> Timestamp {
         self.complete_since

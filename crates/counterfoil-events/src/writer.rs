@@ -39,7 +39,8 @@ impl RingWriter {
 
     /// Pushes an event that was encoded already. Its ticks must come from the buffer's clock.
     ///
-    /// Neither allocates nor locks nor writes a shared cache line, but for the first event, which claims the ring.
+    /// Neither allocates nor locks nor writes a shared cache line, but for the first event, which claims the ring. When all
+    /// rings are taken each call takes the pool's mutex, once.
     #[inline]
     pub fn push_words(&self, words: &EventWords) {
         match self.own.get() {
@@ -53,9 +54,8 @@ impl RingWriter {
         let Some(pool) = self.pool.upgrade() else {
             return;
         };
-        match pool.claim() {
-            Some(owner) => self.own.get_or_init(|| owner).push(words.used()),
-            None => pool.push_shared(words.used()),
+        if let Some(owner) = pool.claim_or_push(words.used()) {
+            self.own.get_or_init(|| owner).push(words.used());
         }
     }
 

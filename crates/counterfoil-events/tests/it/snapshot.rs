@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use counterfoil_core::{
-    Context, FabricError, FabricEvent, LeaseId, Name, OpType, WorkloadIdentity,
+    Context, EventWords, FabricError, FabricEvent, LeaseId, Name, OpType, Ticks, WorkloadIdentity,
 };
 use counterfoil_events::{ErrorKind, EventRingBuffer, Filter};
 
@@ -127,6 +127,28 @@ fn complete_since_follows_the_ring_that_lost_last() {
 }
 
 #[test]
+fn complete_since_covers_the_latest_event_that_the_shared_ring_lost() {
+    let (events, clock) = buffer(2, 1);
+    let _holds_the_only_ring = {
+        let writer = events.writer();
+        writer.push(&expired(1), &acme());
+        writer
+    };
+    // Threads that share a ring stamp first and wait for each other then: here each in the wrong order.
+    for ticks in [30, 20, 10, 5] {
+        events.push_words(&EventWords::encode(&expired(ticks), &acme(), Ticks(ticks)));
+    }
+    set(&clock, 100);
+    let snapshot = events.snapshot();
+    assert_eq!((leases(&snapshot), events.shared()), (vec![1, 5, 10], 4));
+    assert_eq!(
+        snapshot.complete_since(),
+        at(30),
+        "the one at 30 is gone, though the ones at 5 and 10 are there"
+    );
+}
+
+#[test]
 fn windows_include_their_ends() {
     let (events, clock) = buffer(16, 1);
     for n in 1..=9 {
@@ -206,7 +228,7 @@ fn each_key_of_a_filter_narrows_the_view() {
 #[test]
 fn words_that_are_no_event_are_counted_as_skipped() {
     let (events, clock) = buffer(4, 1);
-    events.push_words(&counterfoil_core::EventWords::from_slice(&[]));
+    events.push_words(&EventWords::from_slice(&[]));
     push_at(&events, &clock, 1, 1);
     let snapshot = events.snapshot();
     assert_eq!(
