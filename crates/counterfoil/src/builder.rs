@@ -62,20 +62,18 @@ impl ObserverBuilder {
     /// # Errors
     /// [`ErrorKind::ClocksDiffer`] when a layer that was given reads another clock.
     pub fn build(self) -> Result<Observer, Error> {
-        let mut clocks = Vec::new();
-        #[cfg(feature = "audit")]
-        clocks.extend(
+        let given: Vec<Option<(&str, Arc<dyn Clock>)>> = vec![
+            #[cfg(feature = "audit")]
             self.audit
                 .as_ref()
                 .map(|log| ("audit log", Arc::clone(log.clock()))),
-        );
-        #[cfg(feature = "events")]
-        clocks.extend(
+            #[cfg(feature = "events")]
             self.events
                 .as_ref()
                 .map(|ring| ("event ring", Arc::clone(ring.clock()))),
-        );
-        let clock = agreed_clock(self.clock, &clocks)?;
+        ];
+        let given: Vec<_> = given.into_iter().flatten().collect();
+        let clock = agreed_clock(self.clock, &given)?;
         #[cfg(feature = "metrics")]
         let registry = self.registry.unwrap_or_default();
         #[cfg(feature = "events")]
