@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write};
 
+use counterfoil::json::is_deceptive;
+
 /// Shows text with everything that could steer a terminal, forge a line or hide itself written as an escape: controls,
 /// line separators, bidirectional marks, zero-width characters and tags.
 #[derive(Clone, Copy, Debug)]
@@ -20,21 +22,8 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-const fn is_unsafe(character: char) -> bool {
-    matches!(
-        character,
-        '\0'..='\u{1f}'
-            | '\u{7f}'..='\u{9f}'
-            | '\u{ad}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    )
+fn is_unsafe(character: char) -> bool {
+    character.is_control() || is_deceptive(character)
 }
 
 #[cfg(test)]

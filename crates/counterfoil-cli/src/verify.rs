@@ -10,7 +10,7 @@ use std::thread;
 
 use counterfoil::anchor::Anchor;
 use counterfoil::audit::verify::{GivenHead, Reason, Report, VerifyOptions, verify_path};
-use counterfoil::signer::{Ed25519Verifier, Keyring, Verifier};
+use counterfoil::signer::{Ed25519Verifier, Keyring, Verifier, VerifierKey};
 use counterfoil::{Clock, SystemClock};
 
 use crate::args::{Output, VerifyArgs};
@@ -70,15 +70,12 @@ fn keyring(vkeys: &[String]) -> Result<Keyring, Failure> {
         let refused = |error: &dyn std::error::Error| {
             Failure::new(
                 Exit::Unreadable,
-                format!("cannot take --key {vkey}: {}", chain(error)),
+                format!("cannot take --key: {}", chain(error)),
             )
         };
-        let key = vkey.trim().parse().map_err(|error| {
-            Failure::new(
-                Exit::Unreadable,
-                format!("cannot take --key {vkey}: {error}"),
-            )
-        })?;
+        // In two steps, so that the chain of causes does not say the same thing twice. The key is not repeated: what was
+        // pasted here by mistake may be a secret.
+        let key: VerifierKey = vkey.trim().parse().map_err(|error| refused(&error))?;
         let verifier = Ed25519Verifier::new(key).map_err(|error| refused(&error))?;
         keys.trust(verifier).map_err(|error| refused(&error))?;
     }

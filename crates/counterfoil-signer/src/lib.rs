@@ -38,3 +38,5 @@ pub use error::{Error, ErrorKind, SignError};
 pub use keyring::Keyring;
 pub use message::{RecordSignature, record_message, sign_checkpoint, sign_note_text, sign_record};
 pub use signer::{NullSigner, Signer, Verifier};
+
+pub use counterfoil_merkle::note::{Judgement, VerifierKey};

@@ -50,7 +50,7 @@ pub use counterfoil_core::{
     FabricEvent, Head, HistogramValue, LeaseId, MetricFamily, MetricKind, MetricSnapshot,
     MetricValue, Name, OpType, REDACTED, Redact, RequestId, ResourceType, Sensitive, Series,
     SeriesMeta, SpanId, SystemClock, Ticks, Timeline, Timestamp, TraceContext, TraceId,
-    WorkloadIdentity, instruments, names,
+    WorkloadIdentity, instruments, json, names,
 };
 
 pub use builder::ObserverBuilder;

@@ -210,8 +210,18 @@ impl FromStr for VerifierKey {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         const FORM: &str = "a verifier key looks like name+0123abcd+base64, on one line";
-        let refuse =
-            |why: String| Error::invalid("parse a verifier key", format!("{text:?} {why}"));
+        // Not the whole text: what was pasted here by mistake may be a secret.
+        let shown = match text.split_once('+') {
+            Some((name, _)) => format!("{:?}", format!("{name}+…")),
+            None => format!("a text of {} characters", text.chars().count()),
+        };
+        let refuse = |why: String| Error::invalid("parse a verifier key", format!("{shown} {why}"));
+        if text.starts_with("PRIVATE+KEY+") {
+            return Err(refuse(
+                "is a private key; give the public one, and replace this one if anybody saw it"
+                    .into(),
+            ));
+        }
 
         let mut parts = text.splitn(3, '+');
         let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
