@@ -4,7 +4,7 @@
 //! file, and only then moves the durable marks of the lanes, which is what resolves tickets. Batches stay in memory until
 //! then, so that the lines of a segment whose sync fails can be appended elsewhere, byte for byte.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -49,8 +49,9 @@ struct Inner {
     records: usize,
     /// The committer is at work on the oldest batches.
     syncing: bool,
-    /// The segment that must not be synced again.
-    poison: Option<Poison>,
+    /// The segments that must not be synced again, by their first record, and why: what is on stable storage beyond the
+    /// durable length of one is unknown. There may be several: a sync fails while a write to the next segment does.
+    poisons: BTreeMap<u64, String>,
     finishing: bool,
     stopped: bool,
     /// Buffers to be used again.
@@ -59,17 +60,8 @@ struct Inner {
 
 impl Inner {
     fn bars(&self, batch: &Batch) -> bool {
-        self.poison
-            .as_ref()
-            .is_some_and(|poison| poison.first == batch.segment.first)
+        self.poisons.contains_key(&batch.segment.first)
     }
-}
-
-/// A segment that failed: what is on stable storage beyond its durable length is unknown from now on.
-#[derive(Clone, Debug)]
-struct Poison {
-    first: u64,
-    why: String,
 }
 
 /// What has to be appended again.
@@ -147,33 +139,34 @@ impl CommitQueue {
     }
 
     fn poison(&self, inner: &mut Inner, first: u64, why: String) {
-        inner.poison = Some(Poison { first, why });
+        // The first reason is the one to report.
+        inner.poisons.entry(first).or_insert(why);
         self.poisoned.store(true, Ordering::Release);
     }
 
-    /// What is to be saved of a poisoned segment. Waits for the committer to put down what it has in hand, so that nothing
+    /// What is to be saved of the oldest poisoned segment. Waits for the committer to put down what it has in hand, so that nothing
     /// becomes durable while it is being replaced.
     pub(crate) fn poisoned_tail(&self) -> Option<PoisonedTail> {
         let mut inner = self.lock();
         while inner.syncing {
             inner = self.wait(inner, Duration::from_millis(1));
         }
-        let poison = inner.poison.clone()?;
+        let (first, why) = inner.poisons.first_key_value()?;
         let mut batches = inner
             .batches
             .iter()
-            .filter(|batch| batch.segment.first == poison.first)
+            .filter(|batch| batch.segment.first == *first)
             .peekable();
         let segment = Arc::clone(&batches.peek()?.segment);
         let bytes = batches.flat_map(|batch| &batch.bytes).copied().collect();
         Some(PoisonedTail {
             segment,
-            why: poison.why,
+            why: why.clone(),
             bytes,
         })
     }
 
-    /// Puts `segment` in the place of the poisoned one and lets the committer go on. It syncs the new file once more before
+    /// Puts `segment` in the place of the poisoned one, and no other, and lets the committer go on. It syncs the new file once more before
     /// it acknowledges: one way for a record to become durable is enough.
     pub(crate) fn mend(&self, segment: &Arc<Segment>) {
         let mut inner = self.lock();
@@ -182,8 +175,9 @@ impl CommitQueue {
                 batch.segment = Arc::clone(segment);
             }
         }
-        inner.poison = None;
-        self.poisoned.store(false, Ordering::Release);
+        inner.poisons.remove(&segment.first);
+        self.poisoned
+            .store(!inner.poisons.is_empty(), Ordering::Release);
         drop(inner);
         self.changed.notify_one();
     }

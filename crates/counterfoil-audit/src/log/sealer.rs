@@ -5,7 +5,7 @@
 //! began is in its queue before the other is stamped, so a round that seals the other sees it, and its stamp is not later.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::thread;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use counterfoil_core::{EventWords, Redact, Ticks, Timeline};
 
-use crate::log::commit::Batch;
+use crate::log::commit::{Batch, PoisonedTail};
 use crate::log::files::write_all;
 use crate::log::gate::State;
 use crate::log::kind_counts::KindIndex;
@@ -63,8 +63,8 @@ pub(crate) struct Sealer {
     sealed_here: u64,
     anchored_seq: u64,
     anchored_at: Ticks,
-    /// How many commits there had been when a segment was replaced last.
-    mended_after: Option<u64>,
+    /// The segments that were replaced since the last commit, and how many commits there had been.
+    mended: (u64, BTreeSet<u64>),
 }
 
 impl Sealer {
@@ -97,7 +97,7 @@ impl Sealer {
             sealed_here: 0,
             anchored_seq,
             anchored_at: timeline.ticks(),
-            mended_after: None,
+            mended: Default::default(),
         }
     }
 
@@ -480,29 +480,37 @@ impl Sealer {
         self.shared.wake(Stage::Written);
     }
 
+    /// Replaces each poisoned segment, the oldest first.
+    fn mend_poisoned(&mut self) -> Result<(), Stopped> {
+        while self.shared.commit.is_poisoned() {
+            let Some(tail) = self.shared.commit.poisoned_tail() else {
+                return Ok(());
+            };
+            self.mend(&tail)?;
+        }
+        Ok(())
+    }
+
     /// Replaces a poisoned segment: its durable beginning, and behind it, from memory and byte for byte, what was not
     /// acknowledged, in a fresh file under the same name. When that fails too, the log has failed.
-    fn mend_poisoned(&mut self) -> Result<(), Stopped> {
-        if !self.shared.commit.is_poisoned() {
-            return Ok(());
-        }
-        let Some(tail) = self.shared.commit.poisoned_tail() else {
-            return Ok(());
-        };
+    fn mend(&mut self, tail: &PoisonedTail) -> Result<(), Stopped> {
+        let first = tail.segment.first;
         self.shared
             .progress
             .poisoned
             .fetch_add(1, Ordering::Relaxed);
         self.shared.set_alarm(tail.why.clone());
         let commits = self.shared.progress.syncs.load(Ordering::Relaxed);
-        if self.mended_after.replace(commits) == Some(commits) {
+        if self.mended.0 != commits {
+            self.mended = (commits, BTreeSet::new());
+        }
+        if !self.mended.1.insert(first) {
             return Err(Stopped(format!(
                 "{}, and so did the segment that replaced it. Everything acknowledged is kept; repair the disk and open \
                  the log again",
                 tail.why
             )));
         }
-        let first = tail.segment.first;
         let durable = tail.segment.durable_len();
         let replace = || {
             let beginning = tail.segment.file.read_first(durable)?;

@@ -10,6 +10,7 @@ mod log_append;
 mod log_crash;
 mod log_faults;
 mod log_recovery;
+mod log_segments;
 mod log_support;
 mod mem_files;
 mod specification;
