@@ -52,6 +52,8 @@ struct Inner {
     /// The segments that must not be synced again, by their first record, and why: what is on stable storage beyond the
     /// durable length of one is unknown. There may be several: a sync fails while a write to the next segment does.
     poisons: BTreeMap<u64, String>,
+    /// What waits is to be synced at once, whatever the delay.
+    hurried: bool,
     finishing: bool,
     stopped: bool,
     /// Buffers to be used again.
@@ -119,6 +121,14 @@ impl CommitQueue {
 
     /// Somebody waits for durability.
     pub(crate) fn hurry(&self) {
+        // Under the lock: a committer that has looked and does not sleep yet would miss it, and sleep for the whole delay.
+        drop(self.lock());
+        self.changed.notify_one();
+    }
+
+    /// What was pushed is synced without waiting for company.
+    pub(crate) fn sync_at_once(&self) {
+        self.lock().hurried = true;
         self.changed.notify_one();
     }
 
@@ -264,6 +274,7 @@ impl Committer {
                     .take_while(|batch| Arc::ptr_eq(&batch.segment, &segment))
                     .count();
                 inner.syncing = true;
+                inner.hurried = false;
                 return Some((segment, batches));
             }
             inner = queue.wait(inner, left);
@@ -276,7 +287,7 @@ impl Committer {
     /// commit released more than wait now. They are about to append again, and leaving without them would make each of them
     /// wait for two syncs: then up to half the time of a sync.
     fn patience(&self, queue: &CommitQueue, inner: &Inner) -> Duration {
-        if inner.finishing || inner.bytes >= queue.enough {
+        if inner.finishing || inner.hurried || inner.bytes >= queue.enough {
             return Duration::ZERO;
         }
         if self.shared.waiters.waiting(Stage::Durable) == 0

@@ -199,10 +199,12 @@ impl Place {
             None => (found.seq + 1, &[][..]),
         };
         // What no mark covers may be in memory only, or on a page whose write-back failed unnoticed when the process before
-        // still lived. It is written to a fresh file and synced there before anything is built on it.
-        let segment = if found.bad.is_none() && marks.durable(&chain) == found.seq {
+        // still lived. It is written to fresh files and synced there before anything is built on it.
+        let mark = marks.durable(&chain);
+        let segment = if found.bad.is_none() && mark == found.seq {
             self.segments.reopen(first_seq, whole.len() as u64)?
         } else {
+            self.renew_before(first_seq, mark)?;
             self.segments.replace(first_seq, &[whole])?
         };
         let chain = AuditChain::resume(&head, found.time, found.tree.clone())
@@ -213,6 +215,21 @@ impl Place {
             found,
             restarted: None,
         })
+    }
+
+    /// Does the same to the segments before `last` that reach above the mark.
+    fn renew_before(&self, last: u64, mark: u64) -> io::Result<()> {
+        for pair in self.firsts.windows(2) {
+            // The one ends where the next begins.
+            if let [first, next] = *pair
+                && next <= last
+                && next > mark + 1
+            {
+                let whole = self.files.read(&self.segments.path_of(first))?;
+                self.segments.replace(first, &[&whole])?;
+            }
+        }
+        Ok(())
     }
 
     /// Begins a chain. Where there are traces of an earlier incarnation, the next one.
@@ -662,7 +679,7 @@ impl Drop for Guard {
 impl Running {
     /// Waits until the opening itself is durable.
     fn await_first(&self, seq: u64) -> Result<(), Error> {
-        self.shared.commit.hurry();
+        self.shared.commit.sync_at_once();
         let durable = self
             .shared
             .wait_until(Instant::now() + FIRST_COMMIT, |shared| {

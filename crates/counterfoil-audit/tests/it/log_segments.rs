@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use counterfoil_audit::{FileSystem, LogFile};
+use counterfoil_audit::{AuditLog, FileSystem, LogFile};
 
 use crate::log_support::{LONG, Machine, check_tiling, context, expired, leases};
-use crate::mem_files::MemFiles;
+use crate::mem_files::{Faults, MemFiles};
 
 /// A disk on which the next sync of the first segment fails, and while it lasts the first write to the second one.
 #[derive(Clone, Debug)]
@@ -172,4 +172,90 @@ fn two_segments_that_fail_at_once_are_both_mended_and_nothing_is_acknowledged_be
     assert_eq!(log.figures().poisoned_segments, 2);
     assert!(log.close(LONG).finished);
     check_tiling(&machine.records());
+}
+
+const NEVER: Duration = Duration::from_secs(24 * 3_600);
+
+/// Segments as short as can be, and no sync that nobody asks for.
+fn open_lazily(machine: &mut Machine) -> AuditLog {
+    machine
+        .builder()
+        .segment_bytes(1)
+        .commit_delay(NEVER)
+        .anchor_interval(NEVER)
+        .anchor_records(1 << 40)
+        .open()
+        .unwrap()
+}
+
+/// A machine whose writer was killed when leases 1 to 600, in three segments, were written, and those up to `synced` durable.
+fn killed_with_unsynced_segments(synced: u64) -> Machine {
+    let mut machine = Machine::new();
+    let log = open_lazily(&mut machine);
+    for lease in 1..=600 {
+        let ticket = log.append_event(&expired(lease), &context());
+        if lease == synced {
+            ticket.wait_durable(LONG).unwrap();
+        }
+        if lease == 600 {
+            ticket.wait_written(LONG).unwrap();
+        }
+    }
+    let killed = machine.after_kill();
+    assert_eq!(leases(&killed.records()).len(), 600);
+    assert!(leases(&machine.after_power_failure().records()).len() < 600);
+    killed
+}
+
+#[test]
+fn a_long_commit_delay_holds_up_neither_the_opening_nor_those_who_wait() {
+    let mut machine = Machine::new();
+    let log = open_lazily(&mut machine);
+    log.append_event(&expired(1), &context())
+        .wait_durable(LONG)
+        .unwrap();
+    assert_eq!(leases(&machine.after_power_failure().records()), [1]);
+}
+
+#[test]
+fn a_log_goes_on_only_when_every_segment_above_the_mark_is_durable() {
+    for synced in [0, 100, 300, 560] {
+        let mut machine = killed_with_unsynced_segments(synced);
+        let log = machine.open();
+        log.append_event(&expired(601), &context())
+            .wait_durable(LONG)
+            .unwrap();
+        let found = leases(&machine.after_power_failure().records());
+        assert_eq!(found, (1..=601).collect::<Vec<_>>(), "{synced} synced");
+    }
+}
+
+#[test]
+fn a_crash_at_any_operation_of_renewing_segments_loses_nothing_that_was_acknowledged() {
+    let killed = killed_with_unsynced_segments(100);
+    let operations = {
+        let mut machine = killed.after_kill();
+        let before = machine.files.operations();
+        drop(machine.open());
+        machine.files.operations() - before
+    };
+    for last in 0..operations {
+        let mut machine = killed.after_kill();
+        machine.files.set(Faults {
+            dies_at: Some(last),
+            ..Faults::default()
+        });
+        let acknowledged = machine.builder().open().is_ok_and(|log| {
+            let ticket = log.append_event(&expired(601), &context());
+            ticket.wait_durable(LONG).is_ok()
+        });
+        let mut again = machine.after_power_failure();
+        assert!(again.open().close(LONG).finished, "after operation {last}");
+        let found = leases(&again.records());
+        assert!(found.len() >= 100, "after operation {last}: {found:?}");
+        assert!(
+            !acknowledged || found == (1..=601).collect::<Vec<_>>(),
+            "after operation {last}: {found:?}"
+        );
+    }
 }
