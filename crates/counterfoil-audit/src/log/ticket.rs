@@ -75,7 +75,8 @@ impl<'a> Ticket<'a> {
     /// Whether the entry is queued.
     ///
     /// # Errors
-    /// [`Full`](ErrorKind::Full) when the queue had no room, [`Closed`](ErrorKind::Closed) when the log is closed, and what
+    /// [`Full`](ErrorKind::Full) when the queue had no room, [`Invalid`](ErrorKind::Invalid) when the record breaks the
+    /// format or is of a kind that only the log writes about itself, [`Closed`](ErrorKind::Closed) when the log is closed, and what
     /// made the log fail when it has failed. The entry was counted and will be declared lost.
     pub fn queued(&self) -> Result<(), Error> {
         self.shared.refusal(self.offer)
@@ -151,7 +152,7 @@ impl<'a> Settled<'a> {
         if let Some(outcome) = self.shared.outcome(self.offer, self.stage) {
             return Poll::Ready(outcome);
         }
-        let (lane, n) = (self.offer.lane as usize, self.offer.n);
+        let (lane, n) = (self.offer.lane(), self.offer.n());
         self.shared
             .waiters
             .register(self.stage, &mut self.key, lane, n, waker);
@@ -213,7 +214,7 @@ impl Shared {
     /// Why the entry was refused when it was offered.
     fn refusal(&self, offer: Offer) -> Result<(), Error> {
         const OPERATION: &str = "append a record";
-        match offer.fate {
+        match offer.fate() {
             Fate::Queued => Ok(()),
             Fate::Full => Err(Error::new(
                 ErrorKind::Full,
@@ -225,6 +226,18 @@ impl Shared {
                 ErrorKind::Full,
                 OPERATION,
                 "it was dropped and counted, as the log's policy says",
+            )),
+            Fate::Invalid => Err(Error::new(
+                ErrorKind::Invalid,
+                OPERATION,
+                "a member of its data is outside the bounds of the format; it is counted as rejected and declared as lost. \
+                 Correct it and append it again",
+            )),
+            Fate::Reserved => Err(Error::new(
+                ErrorKind::Invalid,
+                OPERATION,
+                "only the log itself writes records of its kind; it is counted as rejected and declared as lost. Use an \
+                 extension kind",
             )),
             Fate::Closed => Err(Self::closed(OPERATION)),
             Fate::Failed => Err(self.failed(OPERATION)),
@@ -239,18 +252,18 @@ impl Shared {
         }
         // In this order: a log that ended has made its last marks before it said so.
         let ended = self.has_ended();
-        let lane = self.intake.lanes.get(offer.lane as usize)?;
+        let lane = self.intake.lanes.get(offer.lane())?;
         let mark = match stage {
             Stage::Written => lane.written(),
             Stage::Durable => lane.durable(),
         };
-        if mark >= offer.n {
-            let lost = self.is_lost(offer.lane, offer.n);
+        if mark >= offer.n() {
+            let lost = self.is_lost(offer.lane() as u32, offer.n());
             return Some(if lost {
                 Err(Error::new(
                     ErrorKind::Invalid,
                     OPERATION,
-                    "it could not be encoded and is declared as lost",
+                    "it could not be encoded and is declared as lost; or it is so old that this is no longer known",
                 ))
             } else {
                 Ok(())
