@@ -39,11 +39,14 @@ enum What {
         /// A tenth of the time: to see that it runs, not to quote.
         #[arg(long)]
         quick: bool,
+        /// Only what is called so: operation, queued, sealed, ring, scrape, seal, verify, durable.
+        #[arg(long, default_value = "")]
+        only: String,
     },
 }
 
 fn main() -> ExitCode {
-    let What::HotPath { json, quick } = Args::parse().what;
+    let What::HotPath { json, quick, only } = Args::parse().what;
     let effort = if quick {
         Effort {
             rounds: 3,
@@ -55,7 +58,7 @@ fn main() -> ExitCode {
             round: Duration::from_millis(150),
         }
     };
-    let result = hot_path::run(effort, |row| {
+    let result = hot_path::run(effort, &only, |row| {
         println!("{}", if json { row.to_json() } else { row.to_text() });
     });
     match result {

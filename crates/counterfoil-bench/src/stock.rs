@@ -156,6 +156,11 @@ impl Stock {
         event
     }
 
+    /// Whether the sealer thread has taken everything.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.queue.as_ref().is_none_or(Sender::is_empty)
+    }
+
     /// Text of the metrics, so that nothing above is optimised away.
     pub(crate) fn render(&self) -> String {
         self.handle.render()
@@ -197,21 +202,42 @@ impl StockChain {
     fn seal(&mut self, event: &StockEvent) {
         self.seq += 1;
         self.text.clear();
-        // Writing to a `String` cannot fail.
-        let _written = write!(
-            self.text,
-            "{{\"bytes\":\"{}\",\"kind\":\"lease_allocated\",\"lease\":\"{}\",\"node\":\"{}\",\"prev\":\"{:x?}\",\
-             \"request\":\"{:032x}\",\"seq\":{},\"tenant\":\"{}\",\"time\":{},\"trace\":\"{:032x}\"}}",
-            event.bytes,
-            event.lease,
-            event.node,
-            self.previous,
-            u128::from_be_bytes(event.request),
-            self.seq,
-            event.tenant,
-            event.nanos,
-            u128::from_be_bytes(event.trace),
-        );
+        self.text.push_str("{\"bytes\":\"");
+        self.number(event.bytes);
+        self.text
+            .push_str("\",\"kind\":\"lease_allocated\",\"lease\":\"");
+        self.number(event.lease);
+        self.text.push_str("\",\"node\":\"");
+        self.text.push_str(&event.node);
+        self.text.push_str("\",\"prev\":\"");
+        let previous = self.previous;
+        self.hex(&previous);
+        self.text.push_str("\",\"request\":\"");
+        self.hex(&event.request);
+        self.text.push_str("\",\"seq\":");
+        self.number(self.seq);
+        self.text.push_str(",\"tenant\":\"");
+        self.text.push_str(&event.tenant);
+        self.text.push_str("\",\"time\":");
+        self.number(event.nanos);
+        self.text.push_str(",\"trace\":\"");
+        self.hex(&event.trace);
+        self.text.push_str("\"}");
         self.previous = Sha256::digest(self.text.as_bytes()).into();
+    }
+
+    fn number(&mut self, number: u64) {
+        // Writing to a `String` cannot fail.
+        let _written = write!(self.text, "{number}");
+    }
+
+    fn hex(&mut self, bytes: &[u8]) {
+        const DIGITS: [char; 16] = [
+            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+        ];
+        for byte in bytes {
+            self.text.push(DIGITS[usize::from(byte >> 4)]);
+            self.text.push(DIGITS[usize::from(byte & 15)]);
+        }
     }
 }
