@@ -87,12 +87,14 @@ pub(crate) enum Fate {
 }
 
 impl Fate {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 7] = [
         Self::Queued,
         Self::Full,
         Self::Dropped,
         Self::Closed,
         Self::Failed,
+        Self::Invalid,
+        Self::Reserved,
     ];
 }
 

@@ -3,6 +3,7 @@
 //! An entry goes caller → lane queue → sealer (order, hash, line) → segment file → committer (sync) → anchoring thread. Callers
 //! touch only [`lane`]; each thread behind them owns its part, so there is no lock on the chain.
 
+mod admission;
 mod anchoring;
 mod audit_log;
 mod builder;

@@ -17,7 +17,7 @@ use crate::log::commit::{Batch, PoisonedTail};
 use crate::log::files::write_all;
 use crate::log::gate::State;
 use crate::log::kind_counts::KindIndex;
-use crate::log::lane::{TAG_EVENT, TAG_SIDE};
+use crate::log::lane::{TAG_EVENT, TAG_SIDE, TAG_UNFIT};
 use crate::log::lane_source::{Front, LaneSource};
 use crate::log::options::{Settings, WhenFull};
 use crate::log::queue::MAX_WORDS;
@@ -255,6 +255,11 @@ impl Sealer {
             .queue
             .take(&mut source.consumer, front.header, &mut words);
         source.passed(front);
+        if front.header.tag == TAG_UNFIT {
+            // Its ticket was refused when it was offered.
+            source.lane.count_invalid(1);
+            return self.declare_lost(index, n, n, Some(LossReason::Invalid));
+        }
         let used = &words[..front.header.len];
         let outcome = match front.header.tag {
             TAG_EVENT => self.seal_event(index, n, &EventWords::from_slice(used)),

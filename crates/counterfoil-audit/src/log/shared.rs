@@ -1,6 +1,6 @@
 //! What the threads of a log and its callers have in common.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::log::kind_counts::KindCounts;
 use crate::log::lane::Intake;
 use crate::log::waiters::{Stage, Waiters};
 
-/// Ranges of numbers that tickets are told were lost after they were queued; older ones are forgotten.
+/// Ranges of numbers that are remembered as lost after they were queued.
 const LOST_KEPT: usize = 4_096;
 
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct Shared {
     pub(crate) waiters: Waiters,
     pub(crate) commit: CommitQueue,
     pub(crate) progress: Progress,
-    lost: Mutex<VecDeque<Lost>>,
+    lost: Mutex<LostRanges>,
     any_lost: AtomicBool,
     /// A call of `anchor_now` is not served yet.
     anchor_wanted: AtomicBool,
@@ -32,11 +32,39 @@ pub(crate) struct Shared {
     told: Condvar,
 }
 
+/// Numbers that were lost after they were queued.
+#[derive(Debug, Default)]
+struct LostRanges {
+    ranges: VecDeque<Lost>,
+    /// By lane: the last number of the ranges that are forgotten. Of what is not above it nobody knows any more.
+    forgotten: BTreeMap<u32, u64>,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Lost {
     lane: u32,
     first: u64,
     last: u64,
+}
+
+impl LostRanges {
+    fn note(&mut self, lost: Lost) {
+        if self.ranges.len() == LOST_KEPT
+            && let Some(oldest) = self.ranges.pop_front()
+        {
+            self.forgotten.insert(oldest.lane, oldest.last);
+        }
+        self.ranges.push_back(lost);
+    }
+
+    /// Whether a number is lost, or may be.
+    fn contains(&self, lane: u32, n: u64) -> bool {
+        self.forgotten.get(&lane).is_some_and(|last| n <= *last)
+            || self
+                .ranges
+                .iter()
+                .any(|lost| lost.lane == lane && (lost.first..=lost.last).contains(&n))
+    }
 }
 
 /// What changes rarely and is waited for.
@@ -98,26 +126,25 @@ impl Shared {
 
     /// Notes that queued entries could not be sealed. Comes before the mark that covers them.
     pub(crate) fn note_lost(&self, lane: usize, first: u64, last: u64) {
-        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-        if lost.len() == LOST_KEPT {
-            lost.pop_front();
-        }
-        lost.push_back(Lost {
-            lane: lane as u32,
-            first,
-            last,
-        });
+        self.lost
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .note(Lost {
+                lane: lane as u32,
+                first,
+                last,
+            });
         self.any_lost.store(true, Ordering::Release);
     }
 
+    /// Whether an entry was lost after it was queued, or is so old that this is no longer known.
     pub(crate) fn is_lost(&self, lane: u32, n: u64) -> bool {
         self.any_lost.load(Ordering::Acquire)
             && self
                 .lost
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .iter()
-                .any(|lost| lost.lane == lane && (lost.first..=lost.last).contains(&n))
+                .contains(lane, n)
     }
 
     /// Wakes whoever waits for a stage and has it now.
@@ -257,5 +284,30 @@ impl Shared {
 
     fn news(&self) -> std::sync::MutexGuard<'_, News> {
         self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_number_never_passes_for_kept_even_when_its_range_is_forgotten() {
+        let mut lost = LostRanges::default();
+        let last = 3 * LOST_KEPT as u64;
+        for n in (1..=last).filter(|n| n % 2 == 1) {
+            lost.note(Lost {
+                lane: 7,
+                first: n,
+                last: n,
+            });
+        }
+        assert!(
+            (1..=last)
+                .filter(|n| n % 2 == 1)
+                .all(|n| lost.contains(7, n))
+        );
+        assert!(!lost.contains(7, last));
+        assert!(!lost.contains(8, 1));
     }
 }

@@ -362,30 +362,83 @@ fn a_closed_log_refuses_and_says_so() {
 }
 
 #[test]
-fn an_entry_that_breaks_the_format_is_declared_and_its_ticket_fails() {
-    use counterfoil_audit::RecordsLost;
+fn an_entry_that_breaks_the_format_is_refused_when_it_is_offered_and_declared() {
+    use counterfoil_audit::{LossReason, PayloadDigest, Receipt};
     let mut machine = Machine::new();
     let log = machine.open();
-    // first_n above last_n: no encoder takes that.
-    let broken = AuditEventData::RecordsLost(RecordsLost {
-        first_n: 2,
-        last_n: 1,
-        reason: counterfoil_audit::LossReason::Invalid,
-        src: "00000000000000ff/t0".parse().unwrap(),
-    });
-    let ticket = log.append(AuditInput::unassigned(broken));
-    assert_eq!(
-        ticket.wait_durable(LONG).unwrap_err().kind(),
-        ErrorKind::Invalid
-    );
+    // No encoder takes a count above 2^53-1.
+    let broken = || {
+        AuditInput::unassigned(AuditEventData::ObsLogBatch(Receipt {
+            count: u64::MAX,
+            digest: PayloadDigest::Sha256(counterfoil_core::Digest::ZERO),
+            from: counterfoil_core::Timestamp::default(),
+            to: counterfoil_core::Timestamp::default(),
+        }))
+    };
+    let tickets: Vec<_> = (0..5_000).map(|_| log.append(broken())).collect();
+    for ticket in &tickets {
+        assert_eq!(ticket.queued().unwrap_err().kind(), ErrorKind::Invalid);
+    }
     log.append(put("after")).wait_durable(LONG).unwrap();
+    for ticket in &tickets {
+        assert_eq!(
+            ticket.wait_durable(LONG).unwrap_err().kind(),
+            ErrorKind::Invalid
+        );
+    }
     assert!(log.close(LONG).finished);
     let figures = log.figures();
     assert_eq!(
         (figures.offered, figures.stored, figures.rejected),
-        (2, 1, 1)
+        (5_001, 1, 5_000)
     );
-    assert_eq!(check_tiling(&machine.records()), 1);
+    let records = machine.records();
+    assert_eq!(check_tiling(&records), 5_000);
+    assert!(records.iter().all(|record| match record.data() {
+        Ok(AuditEventData::RecordsLost(lost)) => lost.reason == LossReason::Invalid,
+        _ => true,
+    }));
+}
+
+#[test]
+fn only_the_log_writes_records_about_itself_but_callers_report_access() {
+    use counterfoil_audit::{CloseReason, LogClosed, LossReason, RecordsLost};
+    let mut machine = Machine::new();
+    let log = machine.open();
+    let forged = [
+        AuditEventData::RecordsLost(RecordsLost {
+            first_n: 1,
+            last_n: 1,
+            reason: LossReason::Invalid,
+            src: "0000000000000001/t0".parse().unwrap(),
+        }),
+        AuditEventData::LogClosed(LogClosed {
+            reason: CloseReason::Shutdown,
+            records: 1,
+        }),
+    ];
+    for data in forged {
+        let error = log
+            .append(AuditInput::unassigned(data))
+            .queued()
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains("only the log"), "{error}");
+    }
+    assert!(log.close(LONG).finished);
+    let records = machine.records();
+    assert_eq!(check_tiling(&records), 2);
+    assert_eq!(
+        own_kinds(&records),
+        [
+            "log_opened",
+            "producer_opened",
+            "records_lost",
+            "records_lost",
+            "producer_closed",
+            "log_closed"
+        ]
+    );
 }
 
 #[test]
