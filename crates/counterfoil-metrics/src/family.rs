@@ -157,19 +157,17 @@ impl FamilyState {
         }
         let mut idle = Vec::new();
         let mut values = Vec::with_capacity(series.len() + 1);
-        for stored in series.values().chain(overflow) {
+        for stored in series.values() {
             let value = stored.read(reader);
             if idle_limit.is_some_and(|limit| stored.may_go(&value, now, limit)) {
-                idle.push(Arc::clone(stored.meta()));
+                idle.push(values.len());
             }
-            values.push(Series {
-                meta: Arc::clone(stored.meta()),
-                value,
-            });
+            values.push(stored.show(value));
         }
+        values.extend(overflow.map(|it| it.show(it.read(reader))));
         drop(series);
         if let (Some(limit), false) = (idle_limit, idle.is_empty()) {
-            self.evict(&idle, now, limit);
+            self.evict(&mut values, &idle, now, limit);
         }
         let about = read(&self.about);
         Some(MetricFamily {
@@ -181,16 +179,33 @@ impl FamilyState {
         })
     }
 
-    /// Removes series that were found idle and still are. Handles are made under the same lock, so none can appear meanwhile.
-    fn evict(&self, idle: &[Arc<SeriesMeta>], now: Timestamp, limit: Duration) {
+    /// Removes those of the `shown` series that were found idle and still are, and shows what they counted to the end.
+    fn evict(&self, shown: &mut [Series], idle: &[usize], now: Timestamp, limit: Duration) {
         let mut series = write(&self.series);
+        let mut sole = Vec::with_capacity(idle.len());
+        for &at in idle {
+            let found = series.remove_entry(&shown[at].meta);
+            let Some((meta, stored)) = found else {
+                continue;
+            };
+            // Another snapshot may have removed the one that was shown, and this is its successor.
+            let same = Arc::ptr_eq(&meta, &shown[at].meta);
+            match stored.cut_off() {
+                Ok(stored) if same => sole.push((at, meta, stored)),
+                Ok(stored) | Err(stored) => {
+                    series.insert(meta, stored);
+                }
+            }
+        }
+        // Made only now: a reader remembers which blocks and chunks there are, and until it was cut off a series could
+        // still be counted in a new one.
         let mut reader = Reader::new(&self.arena);
-        for meta in idle {
-            let goes = series
-                .get(meta)
-                .is_some_and(|it| it.may_go(&it.read(&mut reader), now, limit));
-            if goes {
-                series.remove(meta);
+        for (at, meta, stored) in sole {
+            let value = stored.read(&mut reader);
+            if stored.may_go(&value, now, limit) {
+                shown[at].value = value;
+            } else {
+                series.insert(meta, stored);
             }
         }
     }

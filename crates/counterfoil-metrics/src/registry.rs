@@ -125,7 +125,9 @@ impl Registry {
     ///
     /// No writer waits for it. Each value is read at its own moment. With an idle limit, series that have not changed for
     /// that long and that nobody holds a handle to are shown a last time and removed; `time` is what idleness is
-    /// measured with.
+    /// measured with. What a series shows last is all that was ever counted in it, and should it come back it starts at
+    /// zero, so sums over time lose nothing; of several readers that holds for each that takes a snapshot at least once
+    /// per idle limit.
     #[must_use]
     pub fn snapshot(&self, time: Timestamp) -> MetricSnapshot {
         let states: Vec<_> = read(&self.inner.families).values().cloned().collect();

@@ -134,6 +134,36 @@ impl Stored {
         }
     }
 
+    /// The series with this value, as a snapshot has it.
+    pub(crate) fn show(&self, value: MetricValue) -> counterfoil_core::Series {
+        counterfoil_core::Series {
+            meta: Arc::clone(self.meta()),
+            value,
+        }
+    }
+
+    /// The series where no handle can reach it any more, or unchanged when somebody holds one.
+    ///
+    /// Looking at the number of holders would not do: the recorder makes handles out of weak references, under none of the
+    /// family's locks, and a handle that came and went meanwhile has counted. `try_unwrap` ends in one step what weak
+    /// references can reach, and acquires what the last handle released, so that all it counted is seen.
+    pub(crate) fn cut_off(self) -> Result<Self, Self> {
+        fn renew<K>(
+            series: Arc<Series<K>>,
+            stored: fn(Arc<Series<K>>) -> Stored,
+        ) -> Result<Stored, Stored> {
+            Arc::try_unwrap(series)
+                .map(|it| stored(Arc::new(it)))
+                .map_err(stored)
+        }
+        match self {
+            Self::Counter(it) => renew(it, Self::Counter),
+            Self::UpDownCounter(it) => renew(it, Self::UpDownCounter),
+            Self::Gauge(it) => renew(it, Self::Gauge),
+            Self::Histogram(it) => renew(it, Self::Histogram),
+        }
+    }
+
     /// Whether the series may go: nobody holds a handle, its value has not changed for `limit`, and coming back at zero
     /// would not falsify it.
     pub(crate) fn may_go(&self, value: &MetricValue, now: Timestamp, limit: Duration) -> bool {

@@ -1,6 +1,7 @@
 //! Tests through the public interface.
 
 mod eviction;
+mod eviction_race;
 mod fabric;
 mod families;
 mod instruments;
