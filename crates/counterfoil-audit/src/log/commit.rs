@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use counterfoil_core::{Digest, Head, names};
+use counterfoil_core::{ChainId, Digest, Head, names};
+use counterfoil_merkle::CompactRange;
 
 use crate::log::anchoring::AnchorDesk;
 use crate::log::files::LogFile;
@@ -29,8 +30,10 @@ pub(crate) struct Batch {
     pub(crate) at: Instant,
     /// By lane: the last number that this batch accounts for.
     pub(crate) marks: Vec<(usize, u64)>,
-    /// The head at its end, when an anchor is due.
-    pub(crate) head: Option<Head>,
+    /// The head at its end and the tree under it, when an anchor is due.
+    pub(crate) head: Option<(Head, CompactRange)>,
+    /// The hashes of its records.
+    pub(crate) hashes: Vec<Digest>,
 }
 
 #[derive(Debug)]
@@ -210,9 +213,51 @@ pub(crate) struct Committer {
     anchors: Arc<AnchorDesk>,
     /// Where the synced mark is noted.
     lock_file: Box<dyn LogFile>,
+    durable: Durable,
     last_sync: Duration,
     /// Tickets that the last commit resolved.
     woken: usize,
+}
+
+/// What the durable head is made of, should it have to be anchored out of turn.
+pub(crate) struct Durable {
+    pub(crate) chain: ChainId,
+    pub(crate) last: Option<SyncedNote>,
+    pub(crate) tree: CompactRange,
+    /// Hashes that are not in the tree yet. As a rule they never come in, for the next anchor brings a tree of its own.
+    pub(crate) pending: Vec<Digest>,
+}
+
+impl Durable {
+    const MOST_PENDING: usize = 16_384;
+
+    fn grow(&mut self, batch: &Batch) {
+        if let Some((_, tree)) = &batch.head {
+            self.tree.clone_from(tree);
+            self.pending.clear();
+            return;
+        }
+        self.pending.extend(&batch.hashes);
+        if self.pending.len() >= Self::MOST_PENDING {
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        self.tree.extend(&self.pending);
+        self.pending.clear();
+    }
+
+    /// `None` before the first commit.
+    fn head(&mut self) -> Option<Head> {
+        self.settle();
+        self.last.map(|last| Head {
+            chain: self.chain.clone(),
+            seq: last.seq,
+            hash: last.hash,
+            root: Some(self.tree.root()),
+        })
+    }
 }
 
 impl Committer {
@@ -220,11 +265,13 @@ impl Committer {
         shared: Arc<Shared>,
         anchors: Arc<AnchorDesk>,
         lock_file: Box<dyn LogFile>,
+        durable: Durable,
     ) -> Self {
         Self {
             shared,
             anchors,
             lock_file,
+            durable,
             last_sync: Duration::ZERO,
             woken: 0,
         }
@@ -247,6 +294,13 @@ impl Committer {
             }
             shared.commit.lock().syncing = false;
             shared.intake.gate.ring();
+        }
+        // No other anchor will come, so that what was acknowledged is vouched for while the disk is repaired.
+        if shared.has_failed()
+            && let Some(head) = self.durable.head()
+        {
+            shared.set_head(head.clone());
+            self.anchors.submit(head);
         }
     }
 
@@ -312,15 +366,17 @@ impl Committer {
                 }
             }
             batch.segment.grew_durable(batch.bytes.len() as u64);
+            self.durable.grow(batch);
             if batch.records > 0 {
                 note = Some(SyncedNote {
                     seq: batch.last_seq,
                     hash: batch.last_hash,
                 });
             }
-            head = batch.head.clone().or(head);
+            head = batch.head.as_ref().map(|(head, _)| head.clone()).or(head);
         }
         if let Some(note) = note {
+            self.durable.last = Some(note);
             shared
                 .progress
                 .durable_seq

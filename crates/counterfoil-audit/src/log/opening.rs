@@ -12,7 +12,7 @@ use counterfoil_core::{ChainId, Clock, Digest, Head, Redact};
 use counterfoil_signer::Signer;
 
 use crate::log::anchoring::{AnchorDesk, Anchorer, block_on};
-use crate::log::commit::{CommitQueue, Committer};
+use crate::log::commit::{CommitQueue, Committer, Durable};
 use crate::log::files::{FileSystem, LogFile};
 use crate::log::gate::Gate;
 use crate::log::lane::{Intake, Lanes};
@@ -395,6 +395,12 @@ fn run(plan: Plan, place: Place, start: Start, marks: &Marks) -> Result<Running,
     };
     let records = first_records(&plan, &signing, found, &opened);
     let mut chain = start.chain;
+    let durable = Durable {
+        chain: id.clone(),
+        last: None,
+        tree: chain.tree().clone(),
+        pending: Vec::new(),
+    };
     if let Some(signer) = &signing.record {
         chain = chain.with_record_signer(Arc::clone(signer));
     }
@@ -413,7 +419,7 @@ fn run(plan: Plan, place: Place, start: Start, marks: &Marks) -> Result<Running,
     sealer.flush(false).map_err(|why| stopped(&why))?;
     let first_seq = sealer.chain.seq();
     let desk = Arc::new(AnchorDesk::default());
-    let committer = Committer::new(Arc::clone(&shared), Arc::clone(&desk), place.lock);
+    let committer = Committer::new(Arc::clone(&shared), Arc::clone(&desk), place.lock, durable);
     let anchorer = Anchorer {
         shared: Arc::clone(&shared),
         desk,

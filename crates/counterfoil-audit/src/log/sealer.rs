@@ -11,7 +11,7 @@ use std::sync::atomic::{Ordering, fence};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use counterfoil_core::{EventWords, Redact, Ticks, Timeline};
+use counterfoil_core::{Digest, EventWords, Redact, Ticks, Timeline};
 
 use crate::log::commit::{Batch, PoisonedTail};
 use crate::log::files::write_all;
@@ -59,7 +59,8 @@ pub(crate) struct Sealer {
     /// The last `n` of the sealer's own lane.
     own_n: u64,
     buffer: Vec<u8>,
-    records: usize,
+    /// Of the records in the buffer.
+    hashes: Vec<Digest>,
     sealed_here: u64,
     anchored_seq: u64,
     anchored_at: Ticks,
@@ -93,7 +94,7 @@ impl Sealer {
             lanes: Vec::new(),
             own_n: 0,
             buffer: Vec::new(),
-            records: 0,
+            hashes: Vec::new(),
             sealed_here: 0,
             anchored_seq,
             anchored_at: timeline.ticks(),
@@ -386,7 +387,7 @@ impl Sealer {
     /// Bookkeeping after every record.
     fn sealed(&mut self, sealed: Sealed, kind: KindIndex) -> Result<(), Stopped> {
         self.shared.progress.kinds.count(kind);
-        self.records += 1;
+        self.hashes.push(sealed.hash);
         self.sealed_here += 1;
         if sealed.seq.is_multiple_of(BUNDLE) && self.segment_is_full() {
             self.flush(false)?;
@@ -419,10 +420,11 @@ impl Sealer {
     pub(crate) fn flush(&mut self, anchor: bool) -> Result<(), Stopped> {
         let wanted = self.shared.take_anchor_wanted() || anchor;
         let due = wanted || self.anchor_is_due();
-        if self.records == 0 && !due {
+        if self.hashes.is_empty() && !due {
             return Ok(());
         }
         let head = if due { self.chain.head() } else { None };
+        let head = head.map(|head| (head, self.chain.tree().clone()));
         if due {
             self.anchored_seq = self.chain.seq();
             self.anchored_at = self.timeline.ticks();
@@ -442,7 +444,8 @@ impl Sealer {
             bytes: std::mem::replace(&mut self.buffer, self.shared.commit.buffer()),
             last_seq: self.chain.seq(),
             last_hash: self.chain.hash(),
-            records: std::mem::take(&mut self.records),
+            records: self.hashes.len(),
+            hashes: self.take_hashes(),
             at: Instant::now(),
             marks: marks.clone(),
             head,
@@ -453,6 +456,12 @@ impl Sealer {
         }
         self.publish_written(&marks);
         Ok(())
+    }
+
+    /// The hashes of this batch, leaving room for as many of the next.
+    fn take_hashes(&mut self) -> Vec<Digest> {
+        let room = Vec::with_capacity(self.hashes.len());
+        std::mem::replace(&mut self.hashes, room)
     }
 
     fn anchor_is_due(&self) -> bool {

@@ -98,14 +98,7 @@ impl SegmentDir {
     pub(crate) fn replace(&self, first: u64, parts: &[&[u8]]) -> io::Result<Segment> {
         let path = self.path_of(first);
         let new = self.path.join(name(first) + NEW);
-        {
-            let file = self.files.create(&new)?;
-            for part in parts {
-                write_all(&*file, part)?;
-            }
-            file.sync()?;
-        }
-        self.files.rename(&new, &path)?;
+        put_new(&*self.files, &new, &path, parts)?;
         self.handle.sync()?;
         let len = parts.iter().map(|part| part.len() as u64).sum();
         self.reopen(first, len)
@@ -144,13 +137,25 @@ pub(crate) fn put_atomically(
     let mut new = path.as_os_str().to_owned();
     new.push(NEW);
     let new = PathBuf::from(new);
-    {
-        let file = files.create(&new)?;
-        write_all(&*file, content)?;
-        file.sync()?;
-    }
-    files.rename(&new, path)?;
+    put_new(files, &new, path, &[content])?;
     dir.sync()
+}
+
+/// Writes and syncs the file `new` and renames it to `path`. What was begun does not stay behind and take up room.
+fn put_new(files: &dyn FileSystem, new: &Path, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+    let put = || {
+        let file = files.create(new)?;
+        for part in parts {
+            write_all(&*file, part)?;
+        }
+        file.sync()?;
+        drop(file);
+        files.rename(new, path)
+    };
+    put().inspect_err(|_| {
+        // Where that fails too, the next opening does it.
+        files.remove(new).ok();
+    })
 }
 
 /// What the writer notes in its lock file after each commit, so that the next opening knows how far records were

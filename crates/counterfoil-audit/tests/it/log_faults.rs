@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use counterfoil_anchor::{Anchor, AnchorStore, Error as AnchorError, MemoryAnchorStore};
-use counterfoil_audit::{AuditLog, ErrorKind, Instance, OnConflict, OnFailure};
+use counterfoil_audit::{AuditLog, ErrorKind, FileSystem, Instance, OnConflict, OnFailure};
 use counterfoil_core::{ChainId, Digest, Head};
 use counterfoil_testkit::block_on;
 
@@ -142,8 +142,19 @@ fn a_full_disk_is_named_and_the_log_goes_on_when_it_is_opened_with_room() {
     assert!(!kept.is_empty() && kept.len() < 20);
     let alarm = log.figures().alarm.unwrap();
     assert!(alarm.contains("could not be written"), "{alarm}");
-    assert!(!log.close(LONG).finished);
+    assert!(alarm.contains("free or repair the disk"), "{alarm}");
+    let report = log.close(LONG);
+    assert!(!report.finished);
+    // What was acknowledged is anchored, although no anchor was due, and the attempt to mend takes up no room.
+    assert_eq!(report.left_unanchored, 0);
+    let anchor = block_on(machine.anchors.load(log.chain()))
+        .unwrap()
+        .unwrap();
+    assert_eq!(anchor.head().seq, report.durable_seq);
+    let left = machine.files.list(&machine.dir.join("segments")).unwrap();
+    assert_eq!(left, ["00000000000000000001.jsonl"]);
     drop(log);
+    // The root in that anchor is compared with the log's by this opening.
     let mut machine = machine.after_power_failure();
     let log = machine.open();
     log.append_event(&expired(5_000), &context())
