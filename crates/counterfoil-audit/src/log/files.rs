@@ -24,7 +24,8 @@ use std::path::{Path, PathBuf};
 /// # Conformance
 /// The recovery and fault tests of this crate run against it.
 pub trait FileSystem: Debug + Send + Sync + 'static {
-    /// Creates a directory with those above it, unless it is there.
+    /// Creates a directory with those above it, unless it is there. The entry of each that it creates is on stable storage
+    /// when this returns.
     ///
     /// # Errors
     /// See the trait.
@@ -147,7 +148,17 @@ impl StdFile {
 
 impl FileSystem for StdFiles {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        fs::create_dir_all(path)
+        if path.is_dir() {
+            return Ok(());
+        }
+        let parent = match path.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+            Some(parent) => parent,
+            None => return Ok(()),
+        };
+        self.create_dir(parent)?;
+        fs::create_dir_all(path)?;
+        File::open(parent)?.sync_data()
     }
 
     fn open_dir(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {

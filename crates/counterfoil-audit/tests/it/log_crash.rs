@@ -14,6 +14,8 @@ use counterfoil_audit::AuditLog;
 
 use crate::log_support::{BASE, LONG, bytes_on_disk, context, expired, leases, records};
 
+/// Where the log is, below the directory of the test: neither is there at first.
+const LOG: &str = "above/audit";
 const DIR: &str = "COUNTERFOIL_TEST_CRASH_DIR";
 const THREADS: &str = "COUNTERFOIL_TEST_CRASH_THREADS";
 const APPENDS: &str = "COUNTERFOIL_TEST_CRASH_APPENDS";
@@ -22,10 +24,10 @@ const KILLS: &str = "COUNTERFOIL_TEST_KILLS";
 
 fn builder(dir: &Path) -> counterfoil_audit::AuditLogBuilder {
     let anchors = FileAnchorStore::open(dir.join("anchor.json")).unwrap();
-    // Small segments and frequent anchors, so that kills hit those as well.
-    AuditLog::builder(dir.join("audit"), BASE)
+    // The smallest segments, of 256 records each, and frequent anchors, so that kills hit those as well.
+    AuditLog::builder(dir.join(LOG), BASE)
         .anchor_store(Arc::new(anchors))
-        .segment_bytes(50_000)
+        .segment_bytes(1)
         .anchor_records(50)
 }
 
@@ -105,10 +107,43 @@ fn killing_the_writer_at_any_moment_loses_nothing_that_was_acknowledged() {
     let log = builder(dir.path()).open().unwrap();
     assert!(log.opened().unclean.is_some());
     assert!(log.close(LONG).finished);
-    let records = records(&bytes_on_disk(&dir.path().join("audit")));
+    let segments = std::fs::read_dir(dir.path().join(LOG).join("segments")).unwrap();
+    assert!(segments.count() > 1, "no kill came near a segment's end");
+    let records = records(&bytes_on_disk(&dir.path().join(LOG)));
     let found: BTreeSet<u64> = leases(&records).into_iter().collect();
     let lost: Vec<_> = acknowledged.difference(&found).collect();
     assert!(lost.is_empty(), "acknowledged and gone: {lost:?}");
+}
+
+#[test]
+fn the_entries_of_directories_that_were_created_are_synced() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        eprintln!("skipped: there is no strace on this machine");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let trace = dir.path().join("trace");
+    let mut child = command("strace", dir.path(), 1, 1)
+        .args(["-f", "-y", "-e", "trace=mkdir,fdatasync", "-o"])
+        .arg(&trace)
+        .arg(env::current_exe().unwrap())
+        .args(WRITER)
+        .spawn()
+        .unwrap();
+    let stderr = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+    assert!(child.wait().unwrap().success(), "{stderr}");
+    let trace = std::fs::read_to_string(&trace).unwrap();
+    let log = dir.path().join(LOG);
+    for created in [log.parent().unwrap(), &log, &log.join("segments")] {
+        let made = format!("mkdir(\"{}\"", created.display());
+        let synced = format!("<{}>", created.parent().unwrap().display());
+        let mut after = trace.lines().skip_while(|line| !line.contains(&made));
+        assert!(
+            after.any(|line| line.contains("fdatasync(") && line.contains(&synced)),
+            "{} is not synced: {trace}",
+            created.display()
+        );
+    }
 }
 
 #[test]
