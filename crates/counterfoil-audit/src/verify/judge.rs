@@ -77,7 +77,7 @@ impl<'a> Judge<'a> {
             tree_holds: true,
             lanes: Lanes::default(),
             indexes: Vec::new(),
-            policy: Policy::default(),
+            policy: Policy::new(options.keys),
             records: 0,
             malformed_lines: 0,
             tail: Tail::default(),
@@ -304,7 +304,7 @@ impl<'a> Judge<'a> {
         if self.options.hash_only {
             let special = form.special.as_deref();
             if let Some(signature) = special.and_then(|special| special.signature.as_ref()) {
-                for (reason, detail) in self.policy.signature_alone(signature) {
+                for (reason, detail) in self.policy.signature_alone(self.position, signature) {
                     fail(&mut self.findings, self.position, reason, detail);
                 }
             }
@@ -606,12 +606,13 @@ impl<'a> Judge<'a> {
                 self.findings.add(Reason::Id, at, &Place::none(), detail);
             }
             match read.signed_by(self.options.keys, &chain) {
-                Ok(signers) => signed_by.extend(
+                Ok(signers) if self.is_of_head(&read) => signed_by.extend(
                     signers
                         .iter()
                         .filter(|key| self.policy.is_in_force(key))
                         .map(ToString::to_string),
                 ),
+                Ok(_) => {}
                 Err((reason, detail)) => {
                     self.findings.add(reason, at, &Place::none(), detail);
                     continue;
@@ -628,6 +629,16 @@ impl<'a> Judge<'a> {
         signed_by.dedup();
         self.require_keys(&chain, head_at, &signed_by);
         signed_by
+    }
+
+    /// Whether a checkpoint is one of the trusted head; an older one says nothing about the records after it.
+    fn is_of_head(&self, read: &ReadCheckpoint) -> bool {
+        let said = &read.checkpoint;
+        self.trusted.as_ref().is_some_and(|head| {
+            said.origin() == head.chain.as_str()
+                && said.size() == head.seq
+                && head.root.is_none_or(|root| root == said.root())
+        })
     }
 
     /// The checkpoint that came with the head, and the one stored with the log.
@@ -649,6 +660,7 @@ impl<'a> Judge<'a> {
 
     fn require_keys(&mut self, chain: &str, head_at: Option<u64>, signed_by: &[String]) {
         let mut log_key_given = false;
+        let mut record_key_given = false;
         for key in self.options.keys.keys() {
             let role = Role::of(key, chain);
             let known = if self.options.hash_only {
@@ -669,16 +681,12 @@ impl<'a> Judge<'a> {
                     self.policy.opened_at.unwrap_or(1),
                     format!("the given key {key} was never in force: no log_opened or key_rotated names it"),
                 );
-            } else if role == Role::Record
-                && self.policy.is_bare()
-                && self.policy.signatures_verified == 0
-            {
-                self.findings.position(
-                    Reason::Key,
-                    1,
-                    format!("the given key {key} signed no record of this chain"),
-                );
+            } else {
+                record_key_given |= role == Role::Record;
             }
+        }
+        if record_key_given {
+            self.require_record_keys();
         }
         if log_key_given && signed_by.is_empty() {
             self.findings.add(
@@ -691,6 +699,24 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// Whether a given record key was in force at every record or, where the log does not say, signed every one.
+    fn require_record_keys(&mut self) {
+        let (position, detail) = if self.options.hash_only || self.policy.is_bare() {
+            let position = self.policy.not_signed_by_given(self.records);
+            (position, "a record key was given, and did not sign it")
+        } else {
+            let position = self.policy.without_given_key(self.position);
+            (
+                position,
+                "a record key was given, and is not in force here: the mode is not record, or keys does not name it",
+            )
+        };
+        if let Some(position) = position {
+            self.findings
+                .position(Reason::Key, position, detail.to_owned());
+        }
+    }
+
     fn judge_lanes(
         &mut self,
         unread: bool,
@@ -698,6 +724,7 @@ impl<'a> Judge<'a> {
         if self.options.hash_only {
             return (Vec::new(), None);
         }
+        let without_beginning = self.lanes.without_beginning;
         let (lanes, faults) = std::mem::take(&mut self.lanes).finish(unread);
         for fault in faults {
             self.findings.add(
@@ -708,7 +735,9 @@ impl<'a> Judge<'a> {
             );
         }
         let worst = lanes.iter().map(|lane| lane.completeness).max();
-        let worst = if self.policy.is_bare() { None } else { worst };
+        // Where the beginning is absent, whole lanes may be among what is absent.
+        let unknown = self.policy.is_bare() || without_beginning;
+        let worst = if unknown { None } else { worst };
         (lanes, Some(worst.unwrap_or(Completeness::Unknown)))
     }
 

@@ -32,6 +32,8 @@ struct LaneState {
     src: SrcId,
     /// Every number up to this one is accounted for, or given up.
     contiguous: u64,
+    /// Whether its first numbers are absent with the beginning of the log.
+    begins_late: bool,
     /// Runs beyond it: first to last, and the position that showed them.
     islands: BTreeMap<u64, (u64, u64)>,
     /// Numbers that `records_lost` declares.
@@ -92,6 +94,7 @@ impl Lanes {
         let lane = &mut self.lanes[index];
         if without_beginning && lane.is_untouched() {
             lane.contiguous = first - 1;
+            lane.begins_late = first > 1;
         }
         let named = lane.end.is_some() || !self.closed.contains(&lane.src.instance());
         let end = if named { lane.end } else { Some((0, 0)) };
@@ -190,12 +193,13 @@ impl Lanes {
                 ));
             }
             let closed = self.closed.contains(&lane.src.instance());
+            let whole = closed && lane.missing == 0 && !lane.begins_late;
             reports.push(LaneReport {
                 src: lane.src,
                 last_n: lane.largest(),
                 declared_lost: lane.declared,
                 missing: lane.missing,
-                completeness: match (closed && lane.missing == 0, lane.declared) {
+                completeness: match (whole, lane.declared) {
                     (false, _) => Completeness::Unknown,
                     (true, 0) => Completeness::Complete,
                     (true, _) => Completeness::Lossy,
@@ -213,6 +217,7 @@ impl LaneState {
         Self {
             src,
             contiguous: 0,
+            begins_late: false,
             islands: BTreeMap::new(),
             declared: 0,
             end: None,

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use counterfoil_core::Digest;
-use counterfoil_merkle::note::{Judgement, VerifierKey};
-use counterfoil_signer::record_message;
+use counterfoil_merkle::note::{Judgement, KeyId, VerifierKey};
+use counterfoil_signer::{Keyring, record_message};
 
 use super::batch::Signature;
 use super::heads::{KeyReader, Role};
@@ -30,6 +30,13 @@ pub(crate) struct Policy {
     pub(crate) opened_at: Option<u64>,
     pub(crate) signatures_verified: u64,
     pub(crate) signatures_not_checked: u64,
+    /// The record keys that the verifier was given, as text and by their ids.
+    given: Vec<(String, KeyId)>,
+    /// The first position at which none of them was in force, where the log says which are.
+    without_given: Option<u64>,
+    /// Records that one of them signed: how many, and up to which position without a gap from the first.
+    by_given: u64,
+    by_given_up_to: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +50,18 @@ enum InForce {
 }
 
 impl Policy {
+    /// Nothing is known of the log yet.
+    pub(crate) fn new(keys: &Keyring) -> Self {
+        let given = keys
+            .keys()
+            .filter(|key| Role::by_name(key.name()) == Role::Record)
+            .map(|key| (key.to_string(), key.id()));
+        Self {
+            given: given.collect(),
+            ..Self::default()
+        }
+    }
+
     /// Judges a line, and learns what it says about those that follow.
     pub(crate) fn line(
         &mut self,
@@ -55,16 +74,18 @@ impl Policy {
         let mut faults = Vec::new();
         if let Some(AuditEventData::LogOpened(opened)) = data {
             self.opened(opened, position, &mut faults);
+            self.note_given(position);
         } else if position == 1 {
             self.in_force = InForce::Bare;
         }
-        self.signature(hash, signature, reader, &mut faults);
+        self.signature(position, hash, signature, reader, &mut faults);
         match data {
             Some(AuditEventData::KeyRotated(rotated)) => {
                 self.keys.retain(|key| *key != rotated.old_key);
                 self.keys.push(rotated.new_key.clone());
                 self.ever.insert(rotated.new_key.clone());
                 self.rotated = true;
+                self.note_given(position + 1);
             }
             Some(AuditEventData::ConfigChanged(changed)) => {
                 self.announced.insert(changed.key.clone());
@@ -75,9 +96,9 @@ impl Policy {
     }
 
     /// Judges a signature where nothing is known about the policy.
-    pub(crate) fn signature_alone(&mut self, signature: &Signature) -> Vec<Fault> {
+    pub(crate) fn signature_alone(&mut self, position: u64, signature: &Signature) -> Vec<Fault> {
         let mut faults = Vec::new();
-        self.signature(None, Some(signature), None, &mut faults);
+        self.signature(position, None, Some(signature), None, &mut faults);
         faults
     }
 
@@ -125,6 +146,7 @@ impl Policy {
 
     fn signature(
         &mut self,
+        position: u64,
         hash: Option<Digest>,
         signature: Option<&Signature>,
         reader: Option<KeyReader>,
@@ -169,12 +191,41 @@ impl Policy {
             InForce::Unknown | InForce::Bare => {}
         }
         match judgement {
-            Judgement::Valid => self.signatures_verified += 1,
+            Judgement::Valid => {
+                self.signatures_verified += 1;
+                if self.given.iter().any(|(_, given)| *given == id) {
+                    self.by_given += 1;
+                    self.by_given_up_to += u64::from(self.by_given_up_to + 1 == position);
+                }
+            }
             Judgement::Invalid => faults.push((
                 Reason::Signature,
                 format!("its signature is not by the key {id} that it names"),
             )),
             _ => self.signatures_not_checked += 1,
+        }
+    }
+
+    /// Notes from which position on no given record key is in force. One that `keys` names is so only in the mode `record`.
+    fn note_given(&mut self, position: u64) {
+        let in_force = self.in_force == InForce::Mode(SigningMode::Record)
+            && self.given.iter().any(|(key, _)| self.keys.contains(key));
+        if !in_force {
+            self.without_given.get_or_insert(position);
+        }
+    }
+
+    /// The first position before `end` at which no given record key was in force.
+    pub(crate) fn without_given_key(&self, end: u64) -> Option<u64> {
+        self.without_given.filter(|position| *position < end)
+    }
+
+    /// The first of so many records that no given record key signed.
+    pub(crate) const fn not_signed_by_given(&self, records: u64) -> Option<u64> {
+        if self.by_given < records {
+            Some(self.by_given_up_to + 1)
+        } else {
+            None
         }
     }
 

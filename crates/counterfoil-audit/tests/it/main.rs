@@ -15,3 +15,4 @@ mod log_support;
 mod mem_files;
 mod specification;
 mod verification;
+mod verify_trust;
