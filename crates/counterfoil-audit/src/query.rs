@@ -68,7 +68,7 @@ impl Filter {
         let files = files_of(path)?;
         Ok(files.into_iter().flat_map(move |file| {
             let name = file.path.display().to_string();
-            let (found, failed) = match std::fs::File::open(&file.path) {
+            let (found, failed) = match file.open() {
                 Ok(reader) => (Some(filter.search_reader(reader, &name)), None),
                 Err(error) => (None, Some(Err(unreadable(&file.path, error)))),
             };

@@ -1,5 +1,6 @@
 //! The bytes of a log: segments in order, one file, or a reader.
 
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -55,6 +56,49 @@ pub(crate) fn files_of(path: &Path) -> Result<Vec<LogFile>, Error> {
     }
     files.sort_by_key(|file| file.first_seq);
     Ok(files)
+}
+
+impl LogFile {
+    /// Opens the file. What a directory holds has to be a regular file; what the caller named may be a pipe.
+    pub(crate) fn open(&self) -> io::Result<File> {
+        if self.first_seq.is_some() {
+            open(&self.path)
+        } else {
+            File::open(&self.path)
+        }
+    }
+}
+
+/// Opens a file of a log directory. Only a regular file will do: a pipe would wait for a writer, a device might never end. What it is
+/// is asked before opening, which must not wait, and once more of what was opened.
+fn open(path: &Path) -> io::Result<File> {
+    require_regular(&fs::metadata(path)?)?;
+    let file = File::open(path)?;
+    require_regular(&file.metadata()?)?;
+    Ok(file)
+}
+
+fn require_regular(metadata: &fs::Metadata) -> io::Result<()> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "it is no regular file",
+    ))
+}
+
+/// The whole of a file of text that may have at most `limit` bytes.
+pub(crate) fn read_text(path: &Path, limit: u64) -> io::Result<String> {
+    let mut text = String::new();
+    open(path)?.take(limit + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > limit {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it is longer than {limit} bytes"),
+        ));
+    }
+    Ok(text)
 }
 
 fn segment_number(path: &Path) -> Option<u64> {

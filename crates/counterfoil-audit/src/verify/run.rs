@@ -1,7 +1,6 @@
 //! Reading, judging batches on several threads, and merging them in order.
 
-use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
@@ -11,10 +10,13 @@ use super::batch::{Batch, BatchReader};
 use super::judge::Judge;
 use super::reason::Reason;
 use super::report::Report;
-use crate::source::{Chunk, Chunks, LogFile, files_of};
+use crate::source::{Chunk, Chunks, LogFile, files_of, read_text};
 
 /// Batches that a worker has at most, the one at hand included.
 const AHEAD: usize = 2;
+
+/// Bytes that a stored checkpoint may have: a note with hundreds of signatures has fewer.
+const MAX_CHECKPOINT: u64 = 1 << 20;
 
 /// Verifies what lies at `path`.
 pub(crate) fn path(path: &Path, options: &VerifyOptions<'_>) -> Report {
@@ -24,9 +26,7 @@ pub(crate) fn path(path: &Path, options: &VerifyOptions<'_>) -> Report {
     };
     match files_of(path) {
         Ok(files) => {
-            let sources = files
-                .iter()
-                .map(|file| (file.clone(), File::open(&file.path)));
+            let sources = files.iter().map(|file| (file.clone(), file.open()));
             run(sources, stored, path.display().to_string(), options)
         }
         Err(error) => unreadable(path, options, error.to_string()),
@@ -43,14 +43,21 @@ pub(crate) fn reader(reader: impl Read, name: &str, options: &VerifyOptions<'_>)
     run(sources, None, name.to_owned(), options)
 }
 
+/// The checkpoint stored with a log. One that is there and cannot be read is no absent one: who can hide a checkpoint must
+/// not be able to hide what it says.
 fn stored_checkpoint(log: &Path) -> Result<Option<String>, String> {
     let path = log.join("checkpoint");
-    if !log.is_dir() || !path.exists() {
+    if !log.is_dir() {
         return Ok(None);
     }
-    let text =
-        std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(Some(text))
+    let unreadable = |error: std::io::Error| format!("{}: {error}", path.display());
+    match std::fs::symlink_metadata(&path) {
+        Ok(_) => read_text(&path, MAX_CHECKPOINT)
+            .map(Some)
+            .map_err(unreadable),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(error)),
+    }
 }
 
 fn unreadable(path: &Path, options: &VerifyOptions<'_>, why: String) -> Report {

@@ -258,3 +258,62 @@ fn an_absent_beginning_leaves_completeness_unknown() {
         "{report}"
     );
 }
+
+/// A log directory of a few records.
+fn stored() -> (tempfile::TempDir, Head) {
+    let mut log = Writer::new();
+    log.about_the_log(opened(SigningMode::None, Vec::new()));
+    log.leases(3);
+    let folder = tempfile::tempdir().unwrap();
+    let segments = folder.path().join("segments");
+    fs::create_dir(&segments).unwrap();
+    fs::write(segments.join(format!("{:020}.jsonl", 1)), &log.out).unwrap();
+    let head = log.head();
+    (folder, head)
+}
+
+/// What a verification says of a log that `spoil` had its hands on.
+fn spoilt(spoil: impl FnOnce(&std::path::Path)) -> Report {
+    let (folder, head) = stored();
+    spoil(folder.path());
+    let mut options = VerifyOptions::new();
+    options.head = Some(head.into());
+    verify_path(folder.path(), &options)
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+    use std::os::unix::fs::symlink;
+    assert_eq!(spoilt(|_| ()).exit_code(), 0);
+    for target in ["/dev/zero", "/dev/null", "/"] {
+        for name in ["checkpoint", "segments/00000000000000000005.jsonl"] {
+            let report = spoilt(|log| symlink(target, log.join(name)).unwrap());
+            assert_eq!(report.exit_code(), 4, "{name} to {target}: {report}");
+            assert!(report.to_string().contains("no regular file"), "{report}");
+        }
+    }
+    for name in ["checkpoint", "segments/00000000000000000005.jsonl"] {
+        let report = spoilt(|log| {
+            let made = std::process::Command::new("mkfifo")
+                .arg(log.join(name))
+                .status();
+            assert!(made.unwrap().success());
+        });
+        assert_eq!(report.exit_code(), 4, "{name}: {report}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_checkpoint_that_is_there_and_cannot_be_read_is_not_absent() {
+    use std::os::unix::fs::symlink;
+    let report = spoilt(|log| symlink("nothing", log.join("checkpoint")).unwrap());
+    assert_eq!(report.exit_code(), 4, "{report}");
+    let report = spoilt(|log| symlink("checkpoint", log.join("checkpoint")).unwrap());
+    assert_eq!(report.exit_code(), 4, "{report}");
+    let report =
+        spoilt(|log| fs::write(log.join("checkpoint"), vec![b'x'; (1 << 20) + 1]).unwrap());
+    assert_eq!(report.exit_code(), 4, "{report}");
+    assert!(report.to_string().contains("longer than"), "{report}");
+}
