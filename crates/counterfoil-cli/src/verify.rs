@@ -3,7 +3,7 @@
 mod document;
 
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
@@ -17,6 +17,9 @@ use crate::args::{Output, VerifyArgs};
 use crate::escape::Escaped;
 use crate::failure::{Exit, Failure, chain};
 use crate::result;
+
+/// Bytes that an anchor may have.
+const MAX_ANCHOR: u64 = 8 << 20;
 
 /// Verifies a log and prints the verdict. Opens no socket.
 pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
@@ -59,9 +62,29 @@ fn given_head(path: &Path) -> Result<GivenHead, Failure> {
             ),
         )
     };
-    let text = fs::read(path).map_err(|error| refused(&error.to_string()))?;
+    let text = bounded(path).map_err(|error| refused(&error.to_string()))?;
     let anchor = Anchor::from_json(&text).map_err(|error| refused(&chain(&error)))?;
     Ok(GivenHead::from(&anchor))
+}
+
+/// The bytes of a regular file of bounded length: a pipe would be waited for, and a device might never end. What it is is
+/// asked before opening, which must not wait, and once more of what was opened.
+fn bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let require_regular = |metadata: &fs::Metadata| {
+        let regular = metadata.is_file().then_some(());
+        regular.ok_or_else(|| io::Error::other("it is no regular file"))
+    };
+    require_regular(&fs::metadata(path)?)?;
+    let file = fs::File::open(path)?;
+    require_regular(&file.metadata()?)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_ANCHOR + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_ANCHOR {
+        return Err(io::Error::other(format!(
+            "it is longer than {MAX_ANCHOR} bytes"
+        )));
+    }
+    Ok(bytes)
 }
 
 fn keyring(vkeys: &[String]) -> Result<Keyring, Failure> {
@@ -116,7 +139,7 @@ fn hint(args: &VerifyArgs, report: &Report) {
         .failures
         .iter()
         .any(|failure| failure.reason == Reason::NoHead);
-    if lacks_head && args.output == Output::Text {
+    if lacks_head && report.records > 0 && args.output == Output::Text {
         let _nobody_reads = writeln!(
             anstream::stderr(),
             "hint: counterfoil verify {} --anchor anchor.json",

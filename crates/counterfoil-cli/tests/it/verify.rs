@@ -176,3 +176,21 @@ fn standard_output_holds_the_verdict_alone() {
     assert_eq!(ran.stderr, "");
     assert_eq!(run(["verify"]).code, Some(2));
 }
+
+#[cfg(unix)]
+#[test]
+fn an_anchor_that_never_ends_is_refused() {
+    let copy = sample_log().copy();
+    let ran = run_verify(
+        &copy.path("audit"),
+        Some(std::path::Path::new("/dev/zero")),
+        &[],
+    );
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    assert!(ran.stderr.contains("no regular file"), "{ran:?}");
+    let long = copy.path("long.json");
+    fs::write(&long, vec![b' '; (8 << 20) + 1]).unwrap();
+    let ran = run_verify(&copy.path("audit"), Some(&long), &[]);
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    assert!(ran.stderr.contains("longer than"), "{ran:?}");
+}
