@@ -41,6 +41,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
         usize::from,
     );
 
+    require_log(&args.log)?;
     let working = working(args);
     let report = verify_path(&args.log, &options);
     done(working);
@@ -50,6 +51,26 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     }
     hint(args, &report);
     Ok(report.exit_code().into())
+}
+
+/// Says in one sentence that there is no log, and where it is if a demo's directory was given.
+fn require_log(log: &Path) -> Result<(), Failure> {
+    let refused = |why: &str| {
+        Failure::new(
+            Exit::Unreadable,
+            format!("cannot read {}: {why}", log.display()),
+        )
+    };
+    let metadata = fs::metadata(log)
+        .map_err(|error| refused(&format!("{error}; give a log directory or a .jsonl file")))?;
+    let inner = log.join("audit");
+    if metadata.is_dir() && !log.join("segments").exists() && inner.join("segments").is_dir() {
+        return Err(refused(&format!(
+            "it holds no segments; the log is in {}",
+            inner.display()
+        )));
+    }
+    Ok(())
 }
 
 fn given_head(path: &Path) -> Result<GivenHead, Failure> {

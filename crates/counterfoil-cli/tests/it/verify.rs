@@ -194,3 +194,13 @@ fn an_anchor_that_never_ends_is_refused() {
     assert_eq!(ran.code, Some(4), "{ran:?}");
     assert!(ran.stderr.contains("longer than"), "{ran:?}");
 }
+
+#[test]
+fn a_directory_around_a_log_is_told_from_the_log() {
+    let copy = sample_log().copy();
+    let audit = copy.path("audit");
+    let ran = run_verify(audit.parent().unwrap(), None, &[]);
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    let named = format!("the log is in {}", audit.display());
+    assert!(ran.stderr.contains(&named), "{ran:?}");
+}
