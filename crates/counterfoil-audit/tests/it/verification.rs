@@ -1,6 +1,5 @@
 //! Verification under damage, and searching.
 
-use counterfoil_audit::query::Filter;
 use counterfoil_audit::verify::{
     Reason, Report, Verdict, VerifyOptions, verify_path, verify_reader,
 };
@@ -316,43 +315,4 @@ fn a_changed_record_is_read_and_found_by_its_index() {
         Reason::Link
     );
     assert!(verify_chain(&records[..2], [0; 32]).is_ok());
-}
-
-#[test]
-fn a_search_yields_exactly_the_records_that_fulfil_every_condition() {
-    let (log, _) = log(60);
-    let all: Vec<AuditRecord> = jsonl::read_records(&log[..])
-        .collect::<Result<_, _>>()
-        .unwrap();
-    let search = |filter: &Filter| -> Vec<u64> {
-        let found = filter.search_reader(&log[..], "log");
-        found.map(|record| record.unwrap().seq()).collect()
-    };
-    assert_eq!(search(&Filter::new()).len(), all.len());
-    let mut filter = Filter::new();
-    filter.kind = Some("lease_expired".parse().unwrap());
-    filter.tenant = Some("acme".to_owned());
-    filter.node = Some("node-a".to_owned());
-    filter.since = Some(time(10));
-    filter.until = Some(time(40));
-    let expected: Vec<u64> = (10..40).filter(|n| n % 6 == 0).map(|n| n + 1).collect();
-    assert_eq!(search(&filter), expected);
-    filter.lease = Some(LeaseId(12));
-    assert_eq!(search(&filter), [13]);
-    filter.request = Some("req-1".parse().unwrap());
-    assert!(search(&filter).is_empty());
-}
-
-#[test]
-fn a_search_stops_at_a_line_that_is_no_record_and_says_where() {
-    let (mut log, _) = log(4);
-    let end = log.len();
-    log.extend_from_slice(b"{}\n");
-    let found: Vec<_> = Filter::new().search_reader(&log[..], "log.jsonl").collect();
-    assert_eq!(found.len(), 8);
-    let error = found.last().unwrap().as_ref().unwrap_err().to_string();
-    assert!(
-        error.contains(&format!("log.jsonl at byte {end}")),
-        "{error}"
-    );
 }
