@@ -72,7 +72,7 @@ pub(crate) fn seal(effort: Effort) -> Outcome<Row> {
         ns_per_op,
         stock_ns_per_op,
         target_ns: bare_hash(effort)? / 0.7,
-        allocations_per_op: allocations(OPS, ours()),
+        allocations_per_op: Some(allocations(OPS, ours())),
         stock: "audit-trail 1.1 in memory: SHA-256 of shorter binary records, no tree, no heads",
     })
 }
@@ -124,7 +124,7 @@ pub(crate) fn verify(effort: Effort, jobs: usize) -> Outcome<Row> {
         ns_per_op: full,
         stock_ns_per_op: bare,
         target_ns: bare / 0.9 / jobs as f64,
-        allocations_per_op: 0.0,
+        allocations_per_op: None,
         stock: "bare sha2 over the same bytes, one stream, one thread",
     })
 }
@@ -169,7 +169,7 @@ pub(crate) fn durable(effort: Effort, writers: usize) -> Outcome<Row> {
         stock_ns_per_op: floor,
         // Group commit is for many; alone, a writer cannot be faster than the disk.
         target_ns: if writers >= 256 { 20_000.0 } else { floor },
-        allocations_per_op: 0.0,
+        allocations_per_op: None,
         stock: "write and fdatasync of the same bytes on the same disk, one by one",
     })
 }

@@ -65,7 +65,7 @@ pub(crate) fn queued(effort: Effort, threads: usize) -> Outcome<Row> {
             }));
     }
     black_box(stock.render());
-    let allocations_per_op = allocations(BURST, Box::new(|ops| (0..ops).for_each(&call)));
+    let allocations_per_op = Some(allocations(BURST, Box::new(|ops| (0..ops).for_each(&call))));
     let figures = observer.audit().map(AuditLog::figures);
     if observer
         .close(Duration::from_secs(30))
@@ -190,7 +190,7 @@ pub(crate) fn sealed(effort: Effort) -> Outcome<Row> {
         ns_per_op,
         stock_ns_per_op,
         target_ns: floor + 120.0,
-        allocations_per_op: allocations(OPS, ours()),
+        allocations_per_op: Some(allocations(OPS, ours())),
         stock: "cached handles, parking_lot ring, formatted text and sha2 under a mutex",
     })
 }

@@ -62,7 +62,7 @@ fn native(effort: Effort, threads: usize) -> Row {
         ns_per_op,
         stock_ns_per_op,
         target_ns: 5.0,
-        allocations_per_op: allocations(OPS, ours()),
+        allocations_per_op: Some(allocations(OPS, ours())),
         stock: "metrics 0.24 cached handles on metrics-exporter-prometheus 0.18, its upkeep included",
     }
 }
@@ -88,7 +88,7 @@ fn counter_handle(effort: Effort, threads: usize) -> Row {
         ns_per_op,
         stock_ns_per_op,
         target_ns: 2.5,
-        allocations_per_op: allocations(OPS, batch(&handle)),
+        allocations_per_op: Some(allocations(OPS, batch(&handle))),
         stock: "the same handle on metrics-exporter-prometheus 0.18",
     }
 }
@@ -123,7 +123,7 @@ fn histogram_handle(effort: Effort, threads: usize) -> Outcome<Row> {
         ns_per_op,
         stock_ns_per_op,
         target_ns: 3.5,
-        allocations_per_op: allocations(OPS, batch(&handle, None)),
+        allocations_per_op: Some(allocations(OPS, batch(&handle, None))),
         stock: "the same handle on metrics-exporter-prometheus 0.18",
     })
 }

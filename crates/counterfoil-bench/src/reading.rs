@@ -30,6 +30,8 @@ pub(crate) fn writer_while_read(effort: Effort) -> Outcome<Row> {
         || writer.push_words(&words),
         || drop(black_box(events.snapshot())),
     );
+    let pushes: Batch<'_> = Box::new(|ops| (0..ops).for_each(|_| writer.push_words(&words)));
+    let allocations_per_op = Some(crate::measure::allocations(10_000, pushes));
     let ring = StockRing::new(4_096);
     let event = stock::sample_event();
     let stock = pushes_while(
@@ -43,7 +45,7 @@ pub(crate) fn writer_while_read(effort: Effort) -> Outcome<Row> {
         ns_per_op: ours,
         stock_ns_per_op: stock,
         target_ns: 100.0,
-        allocations_per_op: 0.0,
+        allocations_per_op,
         stock: "parking_lot::Mutex<VecDeque>, cloned under the lock",
     })
 }
@@ -116,7 +118,7 @@ pub(crate) fn scrape(effort: Effort) -> Outcome<Row> {
         ns_per_op,
         stock_ns_per_op,
         target_ns: 800_000.0,
-        allocations_per_op: crate::measure::allocations(2, ours()),
+        allocations_per_op: Some(crate::measure::allocations(2, ours())),
         stock: "PrometheusHandle::render of metrics-exporter-prometheus 0.18",
     })
 }

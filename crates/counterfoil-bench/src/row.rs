@@ -10,7 +10,8 @@ pub(crate) struct Row {
     pub(crate) stock_ns_per_op: f64,
     /// The target, in nanoseconds per operation; a target that is a ratio is turned into nanoseconds of this run.
     pub(crate) target_ns: f64,
-    pub(crate) allocations_per_op: f64,
+    /// `None` where the work is spread over threads that are not ours to count in.
+    pub(crate) allocations_per_op: Option<f64>,
     /// What `stock_ns_per_op` is.
     pub(crate) stock: &'static str,
 }
@@ -27,7 +28,7 @@ impl Row {
             "ratio": rounded(self.stock_ns_per_op / self.ns_per_op),
             "target_ns": rounded(self.target_ns),
             "met": self.ns_per_op <= self.target_ns,
-            "allocations_per_op": rounded(self.allocations_per_op),
+            "allocations_per_op": self.allocations_per_op.map(rounded),
             "stock": self.stock,
         })
         .to_string()
@@ -36,7 +37,7 @@ impl Row {
     /// The row as one line of a table.
     pub(crate) fn to_text(&self) -> String {
         format!(
-            "{:<44} {:>2}T {:>12.1} ns {:>12.1} ns stock {:>7.1}x {:>12.1} ns target {:<6} {:>5.2} allocs",
+            "{:<44} {:>2}T {:>12.1} ns {:>12.1} ns stock {:>7.1}x {:>12.1} ns target {:<6} {:>7} allocs",
             self.name,
             self.threads,
             self.ns_per_op,
@@ -48,7 +49,8 @@ impl Row {
             } else {
                 "missed"
             },
-            self.allocations_per_op,
+            self.allocations_per_op
+                .map_or_else(|| "-".to_owned(), |count| format!("{count:.2}")),
         )
     }
 }

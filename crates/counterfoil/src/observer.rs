@@ -21,8 +21,10 @@ use crate::{ContextSource, FailedOperation, ObserverBuilder, Receipt};
 /// | [`record`](Self::record) | count | yes | yes |
 ///
 /// A call costs some tens of nanoseconds, allocates nothing, takes no lock and writes no cache line that another thread
-/// writes. It never fails and never panics; what the audit log refuses is counted there, declared in the chain, and told by
-/// the [`Receipt`].
+/// writes. Dearer are the first call of a thread, which claims its writers; calls of more threads at once than ring and log
+/// have room for, which share one behind a mutex; a name that [`Name`] had no number for; [`record`](Self::record), whose data is
+/// allocated; and a log that is told to block. It never fails and never panics; what the audit log refuses is counted there,
+/// declared in the chain, and told by the [`Receipt`].
 #[derive(Clone, Debug)]
 pub struct Observer {
     inner: Arc<Inner>,
