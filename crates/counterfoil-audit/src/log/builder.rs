@@ -12,8 +12,9 @@ use counterfoil_signer::{NullSigner, Signer};
 
 use crate::log::audit_log::AuditLog;
 use crate::log::files::{FileSystem, StdFiles};
-use crate::log::opening::{Plan, SignerFor, open};
+use crate::log::opening::{Plan, open};
 use crate::log::options::{OnConflict, OnFailure, Settings, WhenFull};
+use crate::log::signing::SignerFor;
 use crate::{Error, ErrorKind, Instance};
 
 /// Everything about a log that can be chosen, with defaults for all of it. Made by [`AuditLog::builder`].

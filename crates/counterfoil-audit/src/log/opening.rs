@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use counterfoil_anchor::AnchorStore;
 use counterfoil_core::{ChainId, Clock, Digest, Head, Redact};
-use counterfoil_signer::Signer;
 
 use crate::log::anchoring::{AnchorDesk, Anchorer, block_on};
 use crate::log::commit::{CommitQueue, Committer, Durable};
 use crate::log::files::{FileSystem, LogFile};
+use crate::log::first_records::first_records;
 use crate::log::gate::Gate;
 use crate::log::lane::{Intake, Lanes};
 use crate::log::marks::{Marks, Refusal};
@@ -22,19 +22,14 @@ use crate::log::recovery::{Found, cut_tail, scan, undeclared};
 use crate::log::sealer::{Sealer, Stopped};
 use crate::log::segment::{Segment, SegmentDir, SyncedNote, put_atomically};
 use crate::log::shared::Shared;
+use crate::log::signing::{SignerFor, Signing};
 use crate::{
-    AuditChain, AuditEventData, ChainRestartReason, ChainRestarted, ConfigChanged, Error,
-    ErrorKind, HashAlgorithm, Instance, LogOpened, ProducerOpened, Retention, SigningMode,
-    TailRecovered, Unclean,
+    AuditChain, ChainRestartReason, ChainRestarted, Error, ErrorKind, Instance, TailRecovered,
 };
 
-const OPEN: &str = "open the audit log";
+pub(crate) const OPEN: &str = "open the audit log";
 /// How long the first records of an opening may take to become durable.
 const FIRST_COMMIT: Duration = Duration::from_secs(60);
-
-/// Makes the signer for a chain: the name of its key is the chain's id, which a restart changes.
-pub(crate) type SignerFor =
-    Box<dyn Fn(&ChainId) -> Result<Arc<dyn Signer>, Box<dyn std::error::Error + Send + Sync>>>;
 
 /// Everything that an opening needs.
 pub(crate) struct Plan {
@@ -455,153 +450,6 @@ fn run(plan: Plan, place: Place, start: Start, marks: &Marks) -> Result<Running,
             Err(error)
         }
     }
-}
-
-/// Who signs, and what `log_opened` says about it.
-struct Signing {
-    log: Arc<dyn Signer>,
-    record: Option<Arc<dyn Signer>>,
-    mode: SigningMode,
-    keys: Vec<String>,
-}
-
-impl Signing {
-    fn new(plan: &Plan, id: &ChainId) -> Result<Self, Error> {
-        let make = |signer: &SignerFor, name: &str| {
-            let signer = signer(id).map_err(|error| {
-                Error::new(
-                    ErrorKind::Signer,
-                    OPEN,
-                    format!("there is no signer for {id}"),
-                )
-                .with_source(error)
-            })?;
-            match signer.verifier_key() {
-                Some(key) if key.name() != name => Err(Error::invalid(
-                    OPEN,
-                    format!(
-                        "the signer's key is named {:?} and has to be named {name:?} (audit specification §6, keys)",
-                        key.name()
-                    ),
-                )),
-                _ => Ok(signer),
-            }
-        };
-        let log = make(&plan.signer, id.as_str())?;
-        let record = match &plan.record_signer {
-            None => None,
-            Some(signer) => Some(make(signer, &format!("{id}/record"))?)
-                .filter(|signer| signer.verifier_key().is_some()),
-        };
-        let public =
-            |signer: &Arc<dyn Signer>| signer.verifier_key().map(|key| key.public_key().to_vec());
-        if let (Some(log), Some(record)) = (public(&log), record.as_ref().and_then(public))
-            && log == record
-        {
-            return Err(Error::invalid(
-                OPEN,
-                "checkpoints and records would be signed by the same key, and one key has one role; make a second one",
-            ));
-        }
-        let keys: Vec<String> = [Some(&log), record.as_ref()]
-            .into_iter()
-            .flatten()
-            .filter_map(|signer| Some(signer.verifier_key()?.to_string()))
-            .collect();
-        let mode = match (&record, keys.is_empty()) {
-            (Some(_), _) => SigningMode::Record,
-            (None, false) => SigningMode::Checkpoint,
-            (None, true) => SigningMode::None,
-        };
-        Ok(Self {
-            log,
-            record,
-            mode,
-            keys,
-        })
-    }
-}
-
-/// The records that every opening begins with (audit specification §4, rules 1 to 4).
-fn first_records(
-    plan: &Plan,
-    signing: &Signing,
-    found: &Found,
-    opened: &Opened,
-) -> Vec<AuditEventData> {
-    let before = found.opened.as_ref();
-    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let log_opened = LogOpened {
-        anchor_interval_ms: millis(plan.settings.anchor_interval),
-        anchor_interval_records: plan.settings.anchor_records,
-        anchored_seq: opened.anchored.as_ref().map(|head| head.seq),
-        epoch_ms: None,
-        hash: HashAlgorithm::Sha256,
-        keys: signing.keys.clone(),
-        mode: signing.mode,
-        resumed_seq: found.seq,
-        retention: Retention {
-            max_age_s: None,
-            max_bytes: None,
-        },
-        software: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).into(),
-        unclean: before
-            .filter(|_| !found.closed)
-            .map(|(instance, before)| Unclean {
-                bound_records: before.unsealed_max,
-                instance: *instance,
-                lanes: found.lanes.clone(),
-            }),
-        unsealed_max: Some(plan.settings.unsealed_max()),
-    };
-    let mut records = Vec::new();
-    if let Some((_, before)) = before {
-        records.extend(changes(before, &log_opened));
-    }
-    records.push(AuditEventData::LogOpened(log_opened));
-    let restarted = opened.restarted.clone();
-    records.extend(restarted.map(AuditEventData::ChainRestarted));
-    let recovered = opened.recovered.iter().cloned();
-    records.extend(recovered.map(AuditEventData::TailRecovered));
-    records.push(AuditEventData::ProducerOpened(ProducerOpened {
-        instance: plan.instance,
-        last_known: before.map(|_| found.lanes.clone()),
-        predecessor: before.map(|(instance, _)| *instance),
-    }));
-    records
-}
-
-/// What of the policy is not as it was: it may change only with an announcement (rule 2).
-fn changes(before: &LogOpened, now: &LogOpened) -> Vec<AuditEventData> {
-    let pairs = [
-        (
-            "mode",
-            before.mode.as_str().to_owned(),
-            now.mode.as_str().to_owned(),
-        ),
-        ("keys", before.keys.join(" "), now.keys.join(" ")),
-        (
-            "epoch_ms",
-            format!("{:?}", before.epoch_ms),
-            format!("{:?}", now.epoch_ms),
-        ),
-        (
-            "retention",
-            format!("{:?}", before.retention),
-            format!("{:?}", now.retention),
-        ),
-    ];
-    pairs
-        .into_iter()
-        .filter(|(_, old, new)| old != new)
-        .map(|(key, old, new)| {
-            AuditEventData::ConfigChanged(ConfigChanged {
-                key: key.to_owned(),
-                new_value: Some(new.into()),
-                old_value: Some(old.into()),
-            })
-        })
-        .collect()
 }
 
 fn spawn(
