@@ -1,0 +1,151 @@
+//! The heads: what has to hold where the log reaches one, and whether it reaches them.
+
+use counterfoil_core::{ChainId, Digest, Head};
+
+use super::Judge;
+use crate::verify::batch::Line;
+use crate::verify::findings::Place;
+use crate::verify::heads::{Mark, ReadCheckpoint};
+use crate::verify::reason::Reason;
+
+impl Judge<'_> {
+    /// Takes up what has to hold at the heads, before the first line is read.
+    pub(super) fn read_heads(&mut self) {
+        if let Some(given) = &self.options.head {
+            self.mark(&given.head, "the trusted head");
+            self.trusted = Some(given.head.clone());
+        }
+        let stored = self.stored.as_deref().map(ReadCheckpoint::parse);
+        match stored {
+            Some(Ok(read)) => {
+                let said = &read.checkpoint;
+                if let Ok(chain) = ChainId::new(said.origin()) {
+                    // Only a given key makes a stored checkpoint a head; who signed it is judged at the end, by the keys
+                    // that are in force then.
+                    let trusted = read
+                        .signed_by(self.options.keys, said.origin())
+                        .is_ok_and(|signers| !signers.is_empty());
+                    if trusted
+                        && self
+                            .trusted
+                            .as_ref()
+                            .is_none_or(|head| head.seq < said.size())
+                    {
+                        self.trusted = Some(Head {
+                            chain,
+                            seq: said.size(),
+                            hash: Digest::ZERO,
+                            root: Some(said.root()),
+                        });
+                    }
+                }
+                self.marks.push(Mark {
+                    seq: said.size(),
+                    hash: None,
+                    root: Some(said.root()),
+                    from: "the checkpoint stored with the log",
+                });
+            }
+            Some(Err(why)) => self.findings.log(
+                Reason::Unreadable,
+                format!("the checkpoint stored with the log cannot be read: {why}"),
+            ),
+            None => {}
+        }
+        self.marks.sort_by_key(|mark| std::cmp::Reverse(mark.seq));
+    }
+
+    fn mark(&mut self, head: &Head, from: &'static str) {
+        self.marks.push(Mark {
+            seq: head.seq,
+            hash: Some(head.hash),
+            root: head.root,
+            from,
+        });
+    }
+
+    /// The log reached a head.
+    pub(super) fn at_mark(
+        &mut self,
+        mark: &Mark,
+        line: &Line,
+        stated: Option<&[u8; 64]>,
+        place: &Place<'_>,
+    ) {
+        if mark.seq + 1 != self.expected || line.form.is_err() {
+            return;
+        }
+        if let (Some(trusted), Some(hash)) = (&mut self.trusted, stated)
+            && trusted.seq == mark.seq
+            && mark.hash.is_none()
+            && trusted.hash == Digest::ZERO
+        {
+            // A checkpoint vouches for the root only; the log itself says which record that is.
+            trusted.hash = Digest::from_hex(hash).unwrap_or_default();
+        }
+        if let Some(expected) = mark.hash
+            && stated.is_some_and(|stated| *stated != expected.to_hex())
+        {
+            self.findings.add(
+                Reason::Head,
+                Some(mark.seq),
+                place,
+                format!(
+                    "its hash is {}, and {} says {expected}: the log was forked or rewritten",
+                    stated.map_or_else(String::new, |s| String::from_utf8_lossy(s).into_owned()),
+                    mark.from
+                ),
+            );
+        }
+        if let Some(expected) = mark.root
+            && let Some(root) = self.tree.root_at(mark.seq)
+            && root != expected
+        {
+            self.findings.add(
+                Reason::Root,
+                Some(mark.seq),
+                place,
+                format!(
+                    "the root over the records up to here is {root}, and {} says {expected}",
+                    mark.from
+                ),
+            );
+        }
+    }
+
+    /// Whether there is a head and the log reaches it; how many records are missing.
+    pub(super) fn judge_heads(&mut self) -> u64 {
+        // A number that was changed must not make records seem absent that are there by position.
+        let last = self.expected.max(self.position) - 1;
+        let beyond = self.marks.iter().map(|mark| mark.seq).max();
+        let trusted = self.trusted.as_ref().map_or(0, |head| head.seq);
+        if let Some(stored) = beyond.filter(|stored| *stored > trusted.max(last)) {
+            self.findings.position(
+                Reason::Absent,
+                last + 1,
+                format!("the log ends with record {last}, and the checkpoint stored with it is of record {stored}"),
+            );
+        }
+        let Some(head) = &self.trusted else {
+            self.findings.log(
+                Reason::NoHead,
+                "no trusted head was given, so nobody can tell whether the end was cut off or all of it rewritten; \
+                 give the anchor that was kept apart from the log"
+                    .to_owned(),
+            );
+            return 0;
+        };
+        let trusted_seq = head.seq;
+        let missing = trusted_seq.saturating_sub(last);
+        if missing > 0 && self.records > 0 {
+            self.findings.position(
+                Reason::Absent,
+                last + 1,
+                format!(
+                    "the log ends with record {last}, and the trusted head is record {trusted_seq}: {missing} records are missing"
+                ),
+            );
+        }
+        missing
+    }
+}

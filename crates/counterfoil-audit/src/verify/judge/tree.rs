@@ -1,0 +1,51 @@
+//! The tree over the records read so far.
+
+use counterfoil_core::Digest;
+use counterfoil_merkle::CompactRange;
+
+/// Leaves that wait until there are enough to be hashed side by side.
+const WAITING: usize = 4_096;
+
+/// The tree over every record so far, as long as every record is there.
+#[derive(Debug)]
+pub(super) struct Tree {
+    range: CompactRange,
+    leaves: Vec<Digest>,
+    holds: bool,
+}
+
+impl Tree {
+    pub(super) fn new() -> Self {
+        Self {
+            range: CompactRange::new(),
+            leaves: Vec::with_capacity(WAITING),
+            holds: true,
+        }
+    }
+
+    /// Appends a record.
+    pub(super) fn push(&mut self, leaf: Digest) {
+        self.leaves.push(leaf);
+        if self.leaves.len() == WAITING {
+            self.grow();
+        }
+    }
+
+    /// A record is absent or cannot be hashed: from here on there is no root.
+    pub(super) const fn lose(&mut self) {
+        self.holds = false;
+    }
+
+    /// The root over records 1 to `seq`, if these are the records that were appended.
+    pub(super) fn root_at(&mut self, seq: u64) -> Option<Digest> {
+        self.grow();
+        (self.holds && self.range.size() == seq).then(|| self.range.root())
+    }
+
+    fn grow(&mut self) {
+        if self.holds {
+            self.range.extend(&self.leaves);
+        }
+        self.leaves.clear();
+    }
+}
