@@ -85,6 +85,23 @@ impl Anchor {
     pub fn checkpoint(&self) -> Option<&str> {
         self.checkpoint.as_deref()
     }
+
+    /// Whether this anchor says all that `offered` says: the same head, and the same checkpoint with every signature line that
+    /// `offered` has. It may have further signature lines, such as cosignatures.
+    #[must_use]
+    pub fn covers(&self, offered: &Self) -> bool {
+        if self.head != offered.head {
+            return false;
+        }
+        let (Some(ours), Some(theirs)) = (self.checkpoint(), offered.checkpoint()) else {
+            return self.checkpoint == offered.checkpoint;
+        };
+        // Both have the form of a signed note, or they were no anchors.
+        let split = |note| str::rsplit_once(note, "\n\n").unwrap_or((note, ""));
+        let ((ours, our_lines), (theirs, their_lines)) = (split(ours), split(theirs));
+        let has = |line: &str| our_lines.split_terminator('\n').any(|ours| ours == line);
+        ours == theirs && their_lines.split_terminator('\n').all(has)
+    }
 }
 
 /// Compares the three lines that open a checkpoint with the head; an `Err` says what differs.

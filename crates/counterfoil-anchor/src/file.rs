@@ -165,12 +165,14 @@ impl AnchorStore for FileAnchorStore {
         chain: &ChainId,
         expected: Option<&Head>,
         next: &Anchor,
-    ) -> Result<(), Error> {
+    ) -> Result<Anchor, Error> {
         self.locked(ADVANCE, |path| {
-            check_advance(read(ADVANCE, path)?.as_ref(), chain, expected, next)?;
+            let current = read(ADVANCE, path)?;
+            let stored = check_advance(current.as_ref(), chain, expected, next)?;
             // Written even when it is there already: the attempt before may have failed between rename and sync.
-            replace(path, &next.to_json())
-                .map_err(|error| unavailable(ADVANCE, path, "cannot be replaced", error))
+            replace(path, &stored.to_json())
+                .map_err(|error| unavailable(ADVANCE, path, "cannot be replaced", error))?;
+            Ok(stored.clone())
         })
     }
 }

@@ -39,10 +39,10 @@ impl AnchorStore for MemoryAnchorStore {
         chain: &ChainId,
         expected: Option<&Head>,
         next: &Anchor,
-    ) -> Result<(), Error> {
+    ) -> Result<Anchor, Error> {
         let mut anchors = self.anchors.lock().unwrap_or_else(PoisonError::into_inner);
-        check_advance(anchors.get(chain.base()), chain, expected, next)?;
-        anchors.insert(chain.base().to_owned(), next.clone());
-        Ok(())
+        let stored = check_advance(anchors.get(chain.base()), chain, expected, next)?.clone();
+        anchors.insert(chain.base().to_owned(), stored.clone());
+        Ok(stored)
     }
 }

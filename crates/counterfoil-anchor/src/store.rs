@@ -17,6 +17,9 @@ use crate::{Anchor, Error};
 /// - **Compare and set.** [`advance`](Self::advance) stores `next` if and only if the stored head agrees with `expected`
 ///   (`None`: there is none yet) and `next` goes forward. Comparing and storing is one step that no other writer can come
 ///   between, on any host that shares the store. [`check_advance`] is the rule; run it inside the store's transaction.
+/// - **What it answers.** [`advance`](Self::advance) answers with the anchor that is stored now. It
+///   [covers](Anchor::covers) `next`: the same head and, under the same checkpoint, all of its signature lines. A store may
+///   have added lines to them, cosignatures of witnesses for one; the checkpoint that is answered is the one to publish.
 /// - **Durability.** When `advance` answers `Ok`, the anchor survives what the store promises to survive: the process for
 ///   [`MemoryAnchorStore`](crate::MemoryAnchorStore), power loss for a file.
 /// - **Ordering and concurrency.** Callable from any thread or task, several at once. Of several that advance from the same
@@ -25,7 +28,7 @@ use crate::{Anchor, Error};
 ///   one takes a handle when it is constructed. They may block the thread for as long as the store takes: callers that
 ///   cannot afford that run them elsewhere.
 /// - **Retries and idempotency.** After [`Unavailable`](crate::ErrorKind::Unavailable) the same call may be made again:
-///   advancing to the anchor that is stored already is `Ok`. A conflict is never retried.
+///   advancing to what the stored anchor covers already is `Ok` and changes nothing. A conflict is never retried.
 /// - **Shutdown.** There is none; dropping the store loses nothing that was acknowledged.
 ///
 /// # Cancellation
@@ -45,7 +48,8 @@ pub trait AnchorStore: Debug + Send + Sync + 'static {
     /// When the store cannot be read, or does not hold an anchor of this log.
     async fn load(&self, chain: &ChainId) -> Result<Option<Anchor>, Error>;
 
-    /// Replaces the anchor of the log, whose head the caller takes to be `expected`, by `next`, which is of `chain`.
+    /// Replaces the anchor of the log, whose head the caller takes to be `expected`, by `next`, which is of `chain`, and
+    /// answers with the anchor that is stored now.
     ///
     /// # Errors
     /// When the stored head is another one, or `next` does not go forward, or it cannot be stored.
@@ -54,12 +58,13 @@ pub trait AnchorStore: Debug + Send + Sync + 'static {
         chain: &ChainId,
         expected: Option<&Head>,
         next: &Anchor,
-    ) -> Result<(), Error>;
+    ) -> Result<Anchor, Error>;
 }
 
-/// The rule of [`AnchorStore::advance`]: whether a store that holds `current` may replace it by `next`.
+/// The rule of [`AnchorStore::advance`]: which anchor a store that holds `current` holds after it was asked for `next`.
 ///
-/// `Ok` as well when `next` is what is stored already, so that a call whose answer was lost can be made again.
+/// That is `next` if it goes forward, and `current` if it [covers](Anchor::covers) `next` already, so that a call whose answer
+/// was lost can be made again, and no cosignature is lost by it.
 ///
 /// `next` may be of a later incarnation than the one after `current`, because a log that had to begin anew several times
 /// while the store could not be reached anchors only the last of them. It may be at most 64 later: a number far beyond is no
@@ -70,12 +75,12 @@ pub trait AnchorStore: Debug + Send + Sync + 'static {
 /// `current` is of another log, [`Conflict`](crate::ErrorKind::Conflict) when the stored head is not `expected`,
 /// [`Regression`](crate::ErrorKind::Regression) when `next` lies before it, contradicts it, says less about it, or
 /// skips too many incarnations.
-pub fn check_advance(
-    current: Option<&Anchor>,
+pub fn check_advance<'a>(
+    current: Option<&'a Anchor>,
     chain: &ChainId,
     expected: Option<&Head>,
-    next: &Anchor,
-) -> Result<(), Error> {
+    next: &'a Anchor,
+) -> Result<&'a Anchor, Error> {
     if next.head().chain != *chain {
         return Err(Error::invalid(
             "advance the anchor",
@@ -88,13 +93,15 @@ pub fn check_advance(
     {
         return Err(Error::wrong_log("advance the anchor", chain, &found.chain));
     }
-    if current == Some(next) {
-        return Ok(());
+    if let Some(current) = current
+        && current.covers(next)
+    {
+        return Ok(current);
     }
     match (expected, current) {
-        (None, None) => Ok(()),
+        (None, None) => Ok(next),
         (Some(expected), Some(current)) if expected.agrees_with(current.head()) => {
-            check_forward(current, next)
+            check_forward(current, next).map(|()| next)
         }
         _ => Err(Error::conflict(expected, found)),
     }
@@ -145,7 +152,7 @@ impl<S: AnchorStore + ?Sized> AnchorStore for Arc<S> {
         chain: &ChainId,
         expected: Option<&Head>,
         next: &Anchor,
-    ) -> Result<(), Error> {
+    ) -> Result<Anchor, Error> {
         (**self).advance(chain, expected, next).await
     }
 }
@@ -161,7 +168,7 @@ impl<S: AnchorStore + ?Sized> AnchorStore for Box<S> {
         chain: &ChainId,
         expected: Option<&Head>,
         next: &Anchor,
-    ) -> Result<(), Error> {
+    ) -> Result<Anchor, Error> {
         (**self).advance(chain, expected, next).await
     }
 }

@@ -25,11 +25,12 @@ const ROUNDS: u64 = 8;
 /// When the store does not.
 pub fn conformance<S: AnchorStore>(make: impl Fn() -> S) {
     a_new_store_has_no_anchor(&make());
-    what_was_stored_is_loaded_byte_for_byte(&make());
+    what_is_answered_is_loaded_byte_for_byte(&make());
     a_head_that_is_not_expected_is_a_conflict_that_names_both(&make());
     an_anchor_never_goes_back(&make());
     the_same_record_may_gain_a_root_and_a_checkpoint(&make());
     a_lost_answer_can_be_asked_for_again(&make());
+    a_signature_that_is_stored_is_not_lost_by_asking_again(&make());
     a_log_goes_on_under_its_next_incarnation(&make());
     a_log_skips_few_incarnations(&make());
     the_next_head_is_of_the_chain_that_was_named(&make());
@@ -44,15 +45,14 @@ pub fn conformance<S: AnchorStore>(make: impl Fn() -> S) {
 /// # Panics
 /// When the store does not.
 pub fn persistence<S: AnchorStore>(open: impl Fn() -> S) {
-    let (first, second) = (full_anchor(1), full_anchor(2));
-    advance(&open(), None, &first).expect_stored();
+    let first = advance(&open(), None, &full_anchor(1)).expect_stored();
     let (one, other) = (open(), open());
     assert_eq!(
         load(&one),
         Some(first.clone()),
         "a reopened store lost the anchor"
     );
-    advance(&one, Some(&first), &second).expect_stored();
+    let second = advance(&one, Some(&first), &full_anchor(2)).expect_stored();
     let late = advance(&other, Some(&first), &full_anchor(3)).expect_refused(ErrorKind::Conflict);
     assert_eq!(
         late.found(),
@@ -73,13 +73,23 @@ fn a_new_store_has_no_anchor(store: &dyn AnchorStore) {
     assert_eq!(load(store), None, "a new store has an anchor");
 }
 
-fn what_was_stored_is_loaded_byte_for_byte(store: &dyn AnchorStore) {
-    let anchors = [bare_anchor(1), full_anchor(2), bare_anchor(1_000_000)];
-    let mut current: Option<&Anchor> = None;
-    for anchor in &anchors {
-        advance(store, current, anchor).expect_stored();
-        assert_eq!(load(store).as_ref(), Some(anchor));
-        current = Some(anchor);
+/// A store may have added signature lines to what it was offered, and keeps what it answered with.
+fn what_is_answered_is_loaded_byte_for_byte(store: &dyn AnchorStore) {
+    let anchors = [
+        bare_anchor(1),
+        full_anchor(2),
+        full_anchor(2),
+        bare_anchor(1_000_000),
+    ];
+    let mut current = None;
+    for offered in &anchors {
+        let answered = advance(store, current.as_ref(), offered).expect_stored();
+        assert!(
+            answered.covers(offered),
+            "the answer lacks what was offered: {answered:?}"
+        );
+        assert_eq!(load(store).as_ref(), Some(&answered));
+        current = Some(answered);
     }
 }
 
@@ -113,8 +123,7 @@ fn a_head_that_is_not_expected_is_a_conflict_that_names_both(store: &dyn AnchorS
 }
 
 fn an_anchor_never_goes_back(store: &dyn AnchorStore) {
-    let current = full_anchor(5);
-    advance(store, None, &current).expect_stored();
+    let current = advance(store, None, &full_anchor(5)).expect_stored();
     let mut other_hash = current.head().clone();
     other_hash.hash = Digest::from_bytes([0xff; 32]);
     let mut other_root = current.head().clone();
@@ -141,18 +150,36 @@ fn an_anchor_never_goes_back(store: &dyn AnchorStore) {
 
 fn the_same_record_may_gain_a_root_and_a_checkpoint(store: &dyn AnchorStore) {
     advance(store, None, &bare_anchor(5)).expect_stored();
-    advance(store, Some(&bare_anchor(5)), &full_anchor(5)).expect_stored();
-    assert_eq!(load(store), Some(full_anchor(5)));
+    let answered = advance(store, Some(&bare_anchor(5)), &full_anchor(5)).expect_stored();
+    assert!(answered.covers(&full_anchor(5)), "{answered:?}");
+    assert_eq!(load(store), Some(answered));
 }
 
 fn a_lost_answer_can_be_asked_for_again(store: &dyn AnchorStore) {
-    for _ in 0..2 {
-        advance(store, None, &full_anchor(1)).expect_stored();
+    let steps = [
+        (None, full_anchor(1)),
+        (Some(full_anchor(1)), full_anchor(2)),
+    ];
+    for (expected, next) in steps {
+        let first = advance(store, expected.as_ref(), &next).expect_stored();
+        let again = advance(store, expected.as_ref(), &next).expect_stored();
+        assert_eq!(again, first, "asking again changed what is stored");
+        assert_eq!(load(store), Some(first));
     }
-    for _ in 0..2 {
-        advance(store, Some(&full_anchor(1)), &full_anchor(2)).expect_stored();
+}
+
+/// A store that collected cosignatures is asked again without them by a writer that never got the answer.
+fn a_signature_that_is_stored_is_not_lost_by_asking_again(store: &dyn AnchorStore) {
+    let note = full_anchor(1).checkpoint().unwrap_or_default().to_owned();
+    let cosigned = make_anchor(full_anchor(1).head().clone())
+        .with_checkpoint(note + "\u{2014} witness.example AAAAAAA=\n");
+    let Ok(cosigned) = cosigned else { return };
+    let stored = advance(store, None, &cosigned).expect_stored();
+    for expected in [None, Some(&stored)] {
+        let again = advance(store, expected, &full_anchor(1)).expect_stored();
+        assert_eq!(again, stored);
+        assert_eq!(load(store).as_ref(), Some(&stored));
     }
-    assert_eq!(load(store), Some(full_anchor(2)));
 }
 
 #[expect(clippy::expect_used, reason = "the suite's own chain has the number 1")]
@@ -208,7 +235,7 @@ fn logs_do_not_touch_each_other(store: &dyn AnchorStore) {
     let other = make_anchor(head);
     advance(store, None, &bare_anchor(1)).expect_stored();
     match advance(store, None, &other) {
-        Ok(()) => {
+        Ok(_) => {
             let loaded =
                 block_on(store.load(&other.head().chain)).map_err(|error| error.to_string());
             assert_eq!(loaded, Ok(Some(other)));
@@ -240,7 +267,7 @@ fn one_of_many_writers_wins(handles: &[&dyn AnchorStore; WRITERS]) {
             start.wait();
             (advance(handles[writer], current.as_ref(), &next), next)
         };
-        let outcomes: Vec<(Result<(), Error>, Anchor)> = thread::scope(|scope| {
+        let outcomes: Vec<(Result<Anchor, Error>, Anchor)> = thread::scope(|scope| {
             let writers: Vec<_> = (0..WRITERS)
                 .map(|writer| {
                     let race = &race;
@@ -257,8 +284,9 @@ fn one_of_many_writers_wins(handles: &[&dyn AnchorStore; WRITERS]) {
         let mut winners = 0;
         for (outcome, next) in outcomes {
             match outcome {
-                Ok(()) => {
+                Ok(answered) => {
                     winners += 1;
+                    assert_eq!(stored.as_ref(), Some(&answered));
                     assert_eq!(
                         stored.as_ref(),
                         Some(&next),
@@ -281,23 +309,24 @@ fn one_of_many_writers_wins(handles: &[&dyn AnchorStore; WRITERS]) {
 
 /// What a step of the suite expects.
 trait Expect {
-    fn expect_stored(self);
+    fn expect_stored(self) -> Anchor;
     fn expect_refused(self, kind: ErrorKind) -> Error;
 }
 
 #[expect(clippy::panic, reason = "a conformance suite reports by panicking")]
-impl Expect for Result<(), Error> {
+impl Expect for Result<Anchor, Error> {
     #[track_caller]
-    fn expect_stored(self) {
-        if let Err(error) = self {
-            panic!("an advance that the contract allows was refused: {error}");
+    fn expect_stored(self) -> Anchor {
+        match self {
+            Ok(answered) => answered,
+            Err(error) => panic!("an advance that the contract allows was refused: {error}"),
         }
     }
 
     #[track_caller]
     fn expect_refused(self, kind: ErrorKind) -> Error {
         match self {
-            Ok(()) => panic!("an advance that the contract refuses as {kind:?} was stored"),
+            Ok(_) => panic!("an advance that the contract refuses as {kind:?} was stored"),
             Err(error) => {
                 assert_eq!(error.kind(), kind, "{error}");
                 error
@@ -306,7 +335,11 @@ impl Expect for Result<(), Error> {
     }
 }
 
-fn advance(store: &dyn AnchorStore, expected: Option<&Anchor>, next: &Anchor) -> Result<(), Error> {
+fn advance(
+    store: &dyn AnchorStore,
+    expected: Option<&Anchor>,
+    next: &Anchor,
+) -> Result<Anchor, Error> {
     block_on(store.advance(&next.head().chain, expected.map(Anchor::head), next))
 }
 

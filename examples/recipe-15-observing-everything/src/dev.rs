@@ -59,7 +59,7 @@ impl AnchorStore for DevAnchor {
         chain: &ChainId,
         expected: Option<&Head>,
         next: &Anchor,
-    ) -> Result<(), AnchorError> {
+    ) -> Result<Anchor, AnchorError> {
         self.store.advance(chain, expected, next).await
     }
 }

@@ -5,6 +5,7 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+mod anchor;
 #[cfg(feature = "file")]
 mod file_store;
 #[cfg(feature = "json")]

@@ -119,15 +119,20 @@ impl Anchorer {
             return Ok(());
         }
         let mut anchor = Anchor::new(head.clone()).map_err(Failed::for_now)?;
-        let note = self.sign(head)?;
-        if let Some(note) = &note {
-            anchor = anchor
-                .with_checkpoint(note.clone())
-                .map_err(Failed::for_now)?;
+        if let Some(note) = self.sign(head)? {
+            anchor = anchor.with_checkpoint(note).map_err(Failed::for_now)?;
         }
-        self.advance(&anchor)?;
+        let stored = self.advance(&anchor)?;
         self.known = Some(head.clone());
-        if let Some(note) = note {
+        if !stored.covers(&anchor) {
+            return Err(Failed::ForNow(format!(
+                "checkpoint not published: the anchor store was given record {} and answered with another anchor, of record {}",
+                head.seq,
+                stored.head().seq
+            )));
+        }
+        // The stored one, because the store may have had it cosigned.
+        if let Some(note) = stored.checkpoint() {
             put_atomically(
                 &*self.files,
                 &*self.dir,
@@ -139,10 +144,10 @@ impl Anchorer {
         Ok(())
     }
 
-    fn advance(&mut self, next: &Anchor) -> Result<(), Failed> {
+    fn advance(&mut self, next: &Anchor) -> Result<Anchor, Failed> {
         let chain = &next.head().chain;
         let mut error = match block_on(self.store.advance(chain, self.known.as_ref(), next)) {
-            Ok(()) => return Ok(()),
+            Ok(stored) => return Ok(stored),
             Err(error) => error,
         };
         // An advance whose answer was lost may have happened: then the store holds that head, which is ours.
@@ -154,7 +159,7 @@ impl Anchorer {
         if let Some(ours) = lost_answer {
             self.known = Some(ours);
             error = match block_on(self.store.advance(chain, self.known.as_ref(), next)) {
-                Ok(()) => return Ok(()),
+                Ok(stored) => return Ok(stored),
                 Err(error) => error,
             };
         }

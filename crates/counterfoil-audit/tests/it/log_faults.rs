@@ -260,16 +260,16 @@ impl AnchorStore for Shaky {
         chain: &ChainId,
         expected: Option<&Head>,
         next: &Anchor,
-    ) -> Result<(), AnchorError> {
+    ) -> Result<Anchor, AnchorError> {
         let lost = || AnchorError::unavailable("advance", "the store", io::Error::other("away"));
         if self.away.load(Ordering::SeqCst) {
             return Err(lost());
         }
-        self.inner.advance(chain, expected, next).await?;
+        let stored = self.inner.advance(chain, expected, next).await?;
         if self.mute.load(Ordering::SeqCst) {
             return Err(lost());
         }
-        Ok(())
+        Ok(stored)
     }
 }
 

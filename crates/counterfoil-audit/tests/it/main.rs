@@ -7,6 +7,7 @@
 
 mod encoding;
 mod log_append;
+mod log_cosigning;
 mod log_crash;
 mod log_faults;
 mod log_recovery;
