@@ -382,7 +382,7 @@ impl Committer {
                 .durable_seq
                 .store(note.seq, Ordering::Release);
             // A hint for the next opening: without it, that opening trusts less, and nothing else changes.
-            self.lock_file.overwrite(note.to_text().as_bytes()).ok();
+            self.lock_file.overwrite(0, note.to_text().as_bytes()).ok();
         }
         let nanos = u64::try_from(self.last_sync.as_nanos()).unwrap_or(u64::MAX);
         let progress = &shared.progress;

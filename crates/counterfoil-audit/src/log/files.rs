@@ -1,9 +1,9 @@
 //! The file operations that a log is made of, so that tests can make each of them fail.
 
 use std::fmt::Debug;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// What an [`AuditLog`](crate::AuditLog) asks of a file system. [`StdFiles`] is the real one; tests give one that fails.
@@ -30,6 +30,14 @@ pub trait FileSystem: Debug + Send + Sync + 'static {
     /// # Errors
     /// See the trait.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// As [`create_dir`](Self::create_dir), readable by the owner of the process alone where the file system knows owners.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn create_private_dir(&self, path: &Path) -> io::Result<()> {
+        self.create_dir(path)
+    }
 
     /// Opens a directory, to be held and synced.
     ///
@@ -61,6 +69,12 @@ pub trait FileSystem: Debug + Send + Sync + 'static {
     /// See the trait.
     fn append(&self, path: &Path) -> io::Result<Box<dyn LogFile>>;
 
+    /// Opens a file for reading and for writing over what is there; it never grows.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn open_in_place(&self, path: &Path) -> io::Result<Box<dyn LogFile>>;
+
     /// Opens or creates a file and takes the lock on it, which the operating system gives back when the process ends; `None`
     /// when another process or log holds it.
     ///
@@ -89,11 +103,11 @@ pub trait LogFile: Debug + Send + Sync + 'static {
     /// See [`FileSystem`].
     fn write(&self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// Writes at the very beginning, over what is there.
+    /// Writes from byte `at` on, over what is there. Not for files that were opened for appending.
     ///
     /// # Errors
     /// See [`FileSystem`].
-    fn overwrite(&self, bytes: &[u8]) -> io::Result<()>;
+    fn overwrite(&self, at: u64, bytes: &[u8]) -> io::Result<()>;
 
     /// The first `len` bytes.
     ///
@@ -161,6 +175,16 @@ impl FileSystem for StdFiles {
         File::open(parent)?.sync_data()
     }
 
+    fn create_private_dir(&self, path: &Path) -> io::Result<()> {
+        if !path.is_dir() {
+            DirBuilder::new().mode(0o700).create(path)?;
+            if let Some(parent) = path.parent() {
+                File::open(parent)?.sync_data()?;
+            }
+        }
+        Ok(())
+    }
+
     fn open_dir(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
         Ok(StdFile::boxed(File::open(path)?, path))
     }
@@ -198,6 +222,11 @@ impl FileSystem for StdFiles {
         Ok(StdFile::boxed(file, path))
     }
 
+    fn open_in_place(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        Ok(StdFile::boxed(file, path))
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn LogFile>>> {
         let file = OpenOptions::new()
             .create(true)
@@ -226,8 +255,8 @@ impl LogFile for StdFile {
         (&self.file).write(bytes)
     }
 
-    fn overwrite(&self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(bytes, 0)
+    fn overwrite(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, at)
     }
 
     fn read_first(&self, len: u64) -> io::Result<Vec<u8>> {

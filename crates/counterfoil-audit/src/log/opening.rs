@@ -327,7 +327,7 @@ impl Place {
             seq: 0,
             hash: Digest::ZERO,
         };
-        self.lock.overwrite(nothing.to_text().as_bytes())?;
+        self.lock.overwrite(0, nothing.to_text().as_bytes())?;
         self.lock.sync()
     }
 

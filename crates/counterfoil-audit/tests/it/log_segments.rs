@@ -88,6 +88,10 @@ impl FileSystem for TwoFaults {
         }))
     }
 
+    fn open_in_place(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
+        self.files.open_in_place(path)
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn LogFile>>> {
         self.files.lock(path)
     }
@@ -118,8 +122,8 @@ impl LogFile for Scripted {
         self.file.write(bytes)
     }
 
-    fn overwrite(&self, bytes: &[u8]) -> io::Result<()> {
-        self.file.overwrite(bytes)
+    fn overwrite(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.overwrite(at, bytes)
     }
 
     fn read_first(&self, len: u64) -> io::Result<Vec<u8>> {

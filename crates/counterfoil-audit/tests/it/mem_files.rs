@@ -225,6 +225,10 @@ impl FileSystem for MemFiles {
         Ok(self.open(path, node, false))
     }
 
+    fn open_in_place(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
+        self.append(path)
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn LogFile>>> {
         let mut disk = self.disk.lock().unwrap();
         if disk.locked.contains(&path.to_owned()) {
@@ -298,13 +302,14 @@ impl LogFile for Handle {
         Ok(len)
     }
 
-    fn overwrite(&self, bytes: &[u8]) -> io::Result<()> {
+    fn overwrite(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
         let mut disk = self.files.disk.lock().unwrap();
         disk.operate()?;
         let content = &mut disk.nodes[self.node].content;
-        let len = content.len().max(bytes.len());
+        let (start, end) = (at as usize, at as usize + bytes.len());
+        let len = content.len().max(end);
         content.resize(len, 0);
-        content[..bytes.len()].copy_from_slice(bytes);
+        content[start..end].copy_from_slice(bytes);
         Ok(())
     }
 
