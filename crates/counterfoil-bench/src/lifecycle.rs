@@ -12,7 +12,7 @@ use counterfoil::{
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::hot_path::Outcome;
+use crate::group::Outcome;
 use crate::measure::{Batch, Effort, allocations, median, pair, round};
 use crate::row::Row;
 use crate::stock::Stock;
@@ -88,6 +88,7 @@ pub(crate) fn queued(effort: Effort, threads: usize) -> Outcome<Row> {
         target_ns: 35.0,
         allocations_per_op,
         stock: "cached handles, parking_lot ring, crossbeam channel to a hashing thread",
+        figures: Vec::new(),
     })
 }
 
@@ -192,6 +193,7 @@ pub(crate) fn sealed(effort: Effort) -> Outcome<Row> {
         target_ns: floor + 120.0,
         allocations_per_op: Some(allocations(OPS, ours())),
         stock: "cached handles, parking_lot ring, formatted text and sha2 under a mutex",
+        figures: Vec::new(),
     })
 }
 

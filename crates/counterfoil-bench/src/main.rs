@@ -1,11 +1,12 @@
-//! Measures Counterfoil against stock crates and the physical floor: `counterfoil-bench hot-path [--json]`.
+//! Measures Counterfoil against stock crates and the physical floor: `counterfoil-bench hot-path|audit [--json]`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a benchmark prints its result on stdout and its progress on stderr"
 )]
 
-mod audit_path;
+mod audit;
+mod group;
 mod hot_path;
 mod lifecycle;
 mod measure;
@@ -17,50 +18,80 @@ mod stock;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::measure::Effort;
+use crate::row::Row;
 
 /// Measures Counterfoil against stock crates and the physical floor, in one run.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench")]
-struct Args {
+struct CommandLine {
     #[command(subcommand)]
     what: What,
 }
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// What a call costs the service, a scrape the scraper, a record the sealer.
+    /// What a call costs the service, and a scrape the scraper.
     HotPath {
-        /// One JSON object per row instead of a table.
-        #[arg(long)]
-        json: bool,
-        /// A tenth of the time: to see that it runs, not to quote.
-        #[arg(long)]
-        quick: bool,
-        /// Only what is called so: operation, queued, sealed, ring, scrape, seal, verify, durable.
+        /// Only what is called so: operation, queued, sealed, ring, scrape.
         #[arg(long, default_value = "")]
         only: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// The audit log against its peers and the bare hash: append, sync, verify, prove, sign.
+    Audit {
+        /// Only what is called so: append-memory, append-written, durable, verify, proof, sign, flat.
+        #[arg(long, default_value = "")]
+        only: String,
+        /// Logs of ten million records where one million is the rule.
+        #[arg(long)]
+        long: bool,
+        #[command(flatten)]
+        how: How,
     },
 }
 
-fn main() -> ExitCode {
-    let What::HotPath { json, quick, only } = Args::parse().what;
-    let effort = if quick {
+#[derive(Args, Debug)]
+struct How {
+    /// One JSON object per row instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// A tenth of the time: to see that it runs, not to quote.
+    #[arg(long)]
+    quick: bool,
+}
+
+impl How {
+    const fn effort(&self) -> Effort {
+        let (rounds, millis) = if self.quick { (3, 20) } else { (9, 150) };
         Effort {
-            rounds: 3,
-            round: Duration::from_millis(20),
+            rounds,
+            round: Duration::from_millis(millis),
         }
-    } else {
-        Effort {
-            rounds: 9,
-            round: Duration::from_millis(150),
+    }
+
+    fn print(&self, row: &Row) {
+        println!(
+            "{}",
+            if self.json {
+                row.to_json()
+            } else {
+                row.to_text()
+            }
+        );
+    }
+}
+
+fn main() -> ExitCode {
+    let result = match CommandLine::parse().what {
+        What::HotPath { only, how } => hot_path::run(how.effort(), &only, |row| how.print(row)),
+        What::Audit { only, long, how } => {
+            audit::run(how.effort(), &only, long, |row| how.print(row))
         }
     };
-    let result = hot_path::run(effort, &only, |row| {
-        println!("{}", if json { row.to_json() } else { row.to_text() });
-    });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -8,7 +8,7 @@ use counterfoil::metrics::{FabricMetrics, Registry};
 use metrics::{Key, Metadata, Recorder as _};
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::hot_path::Outcome;
+use crate::group::Outcome;
 use crate::measure::{Batch, Effort, allocations, pair};
 use crate::row::Row;
 use crate::stock;
@@ -64,6 +64,7 @@ fn native(effort: Effort, threads: usize) -> Row {
         target_ns: 5.0,
         allocations_per_op: Some(allocations(OPS, ours())),
         stock: "metrics 0.24 cached handles on metrics-exporter-prometheus 0.18, its upkeep included",
+        figures: Vec::new(),
     }
 }
 
@@ -90,6 +91,7 @@ fn counter_handle(effort: Effort, threads: usize) -> Row {
         target_ns: 2.5,
         allocations_per_op: Some(allocations(OPS, batch(&handle))),
         stock: "the same handle on metrics-exporter-prometheus 0.18",
+        figures: Vec::new(),
     }
 }
 
@@ -125,5 +127,6 @@ fn histogram_handle(effort: Effort, threads: usize) -> Outcome<Row> {
         target_ns: 3.5,
         allocations_per_op: Some(allocations(OPS, batch(&handle, None))),
         stock: "the same handle on metrics-exporter-prometheus 0.18",
+        figures: Vec::new(),
     })
 }

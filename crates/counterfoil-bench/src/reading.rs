@@ -10,7 +10,7 @@ use counterfoil::prometheus::Renderer;
 use counterfoil::{SystemClock, Timestamp};
 use metrics::{Key, Metadata, Recorder};
 
-use crate::hot_path::Outcome;
+use crate::group::Outcome;
 use crate::lifecycle::sample_words;
 use crate::measure::{Batch, Effort, pair, quantile};
 use crate::row::Row;
@@ -47,6 +47,7 @@ pub(crate) fn writer_while_read(effort: Effort) -> Outcome<Row> {
         target_ns: 100.0,
         allocations_per_op,
         stock: "parking_lot::Mutex<VecDeque>, cloned under the lock",
+        figures: Vec::new(),
     })
 }
 
@@ -120,6 +121,7 @@ pub(crate) fn scrape(effort: Effort) -> Outcome<Row> {
         target_ns: 800_000.0,
         allocations_per_op: Some(crate::measure::allocations(2, ours())),
         stock: "PrometheusHandle::render of metrics-exporter-prometheus 0.18",
+        figures: Vec::new(),
     })
 }
 

@@ -14,12 +14,14 @@ pub(crate) struct Row {
     pub(crate) allocations_per_op: Option<f64>,
     /// What `stock_ns_per_op` is.
     pub(crate) stock: &'static str,
+    /// Whatever else was measured in the same run, each under a name that ends with its unit.
+    pub(crate) figures: Vec<(&'static str, f64)>,
 }
 
 impl Row {
     /// The row as one line of JSON.
     pub(crate) fn to_json(&self) -> String {
-        serde_json::json!({
+        let mut row = serde_json::json!({
             "schema": "counterfoil.bench/v1",
             "name": self.name,
             "threads": self.threads,
@@ -30,13 +32,16 @@ impl Row {
             "met": self.ns_per_op <= self.target_ns,
             "allocations_per_op": self.allocations_per_op.map(rounded),
             "stock": self.stock,
-        })
-        .to_string()
+        });
+        for (name, value) in &self.figures {
+            row[*name] = rounded(*value).into();
+        }
+        row.to_string()
     }
 
     /// The row as one line of a table.
     pub(crate) fn to_text(&self) -> String {
-        format!(
+        let mut line = format!(
             "{:<44} {:>2}T {:>12.1} ns {:>12.1} ns stock {:>7.1}x {:>12.1} ns target {:<6} {:>7} allocs",
             self.name,
             self.threads,
@@ -51,7 +56,11 @@ impl Row {
             },
             self.allocations_per_op
                 .map_or_else(|| "-".to_owned(), |count| format!("{count:.2}")),
-        )
+        );
+        for (name, value) in &self.figures {
+            line.push_str(&format!("\n    {name:<36} {value:>16.1}"));
+        }
+        line
     }
 }
 
