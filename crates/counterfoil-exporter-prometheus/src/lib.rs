@@ -29,11 +29,9 @@ mod text;
 pub use render::{CONTENT_TYPE, Renderer};
 
 #[cfg(feature = "http")]
-mod error;
-#[cfg(feature = "http")]
 mod server;
 
 #[cfg(feature = "http")]
-pub use error::{Error, ErrorKind};
+pub use counterfoil_http::{Error, ErrorKind};
 #[cfg(feature = "http")]
 pub use server::{Builder, DEFAULT_ADDRESS, Reply, ScrapeServer};

@@ -14,7 +14,7 @@ pub enum ErrorKind {
     Thread,
 }
 
-/// The scrape server could not be started or stopped.
+/// A server could not be started or stopped.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
