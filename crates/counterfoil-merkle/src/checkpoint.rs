@@ -11,7 +11,7 @@
 use counterfoil_core::Digest;
 
 use crate::note::check_text;
-use crate::{EMPTY_ROOT, Error, base64_text};
+use crate::{EMPTY_ROOT, Error, base64_text, decimal};
 
 const PARSE: &str = "parse a checkpoint";
 const MAKE: &str = "make a checkpoint";
@@ -69,7 +69,7 @@ impl Checkpoint {
             ));
         };
         check_line(PARSE, "origin", origin)?;
-        let size = parse_size(size).ok_or_else(|| {
+        let size = decimal::parse(size).ok_or_else(|| {
             refuse(format!(
                 "the size {size:?} is no decimal number below 2^64 without leading zeros"
             ))
@@ -158,12 +158,6 @@ fn check_empty(operation: &'static str, size: u64, root: Digest) -> Result<(), E
         ));
     }
     Ok(())
-}
-
-/// Decimal digits only, and no zero in front of another digit.
-fn parse_size(text: &str) -> Option<u64> {
-    let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    if plain { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use counterfoil_core::Digest;
 
 use crate::hash::EMPTY_ROOT;
+use crate::proof::{NodeId, complete_subtrees};
 use crate::{hash_many, node_hash};
 
 /// An RFC 6962 tree over leaves 0 to `size`, kept as the roots of its complete subtrees.
@@ -42,6 +43,20 @@ impl CompactRange {
             size: 0,
             hashes: Vec::with_capacity(16),
         }
+    }
+
+    /// The tree of `size` leaves, from the roots of its complete subtrees, which `node` answers, the largest first.
+    ///
+    /// Whoever reads them from anything that is not trusted compares [`root`](Self::root) with a known one before relying on
+    /// the tree.
+    ///
+    /// # Errors
+    /// The first error of `node`.
+    pub fn restore<E>(size: u64, node: impl FnMut(NodeId) -> Result<Digest, E>) -> Result<Self, E> {
+        let hashes = complete_subtrees(size)
+            .map(node)
+            .collect::<Result<_, _>>()?;
+        Ok(Self { size, hashes })
     }
 
     /// How many leaves the tree has.

@@ -26,6 +26,17 @@ pub(crate) fn parents(level: &mut [Digest], from: usize, to: usize, count: usize
     parents_by(kernel_agrees(), level, from, to, count);
 }
 
+/// The root of the complete subtree over `level`, whose length is a power of two. Leaves `level` overwritten.
+pub(crate) fn complete_root(level: &mut [Digest]) -> Digest {
+    debug_assert!(level.len().is_power_of_two());
+    let mut len = level.len() / 2;
+    while len > 0 {
+        parents(level, 0, 0, len);
+        len /= 2;
+    }
+    level[0]
+}
+
 /// Whether the kernel hashes a sample of leaves, of every padding and of several blocks, and of nodes as `sha2` does.
 /// Compared once per process, which takes some 50 microseconds.
 fn kernel_agrees() -> bool {

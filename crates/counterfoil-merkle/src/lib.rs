@@ -26,10 +26,13 @@
 mod base64_text;
 pub mod checkpoint;
 mod compact_range;
+mod decimal;
 mod error;
 mod hash;
 mod hash_many;
 pub mod note;
+pub mod proof;
+pub mod tile;
 
 pub use compact_range::CompactRange;
 pub use error::{Error, ErrorKind};

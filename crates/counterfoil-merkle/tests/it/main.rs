@@ -5,6 +5,9 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+mod definition;
 mod notes;
+mod proofs;
+mod tiles;
 mod tree;
 mod vectors;

@@ -1,24 +1,10 @@
 //! The compact range against the recursive definition of RFC 6962 §2.1.
 
 use counterfoil_core::Digest;
-use counterfoil_merkle::{CompactRange, EMPTY_ROOT, leaf_hash, leaf_hashes, node_hash};
+use counterfoil_merkle::{CompactRange, leaf_hash, leaf_hashes};
 use proptest::prelude::*;
 
-/// MTH as the RFC writes it down.
-fn tree_hash(leaves: &[Digest]) -> Digest {
-    match leaves {
-        [] => EMPTY_ROOT,
-        [leaf] => *leaf,
-        _ => {
-            let split = leaves.len().next_power_of_two() / 2;
-            node_hash(&tree_hash(&leaves[..split]), &tree_hash(&leaves[split..]))
-        }
-    }
-}
-
-fn leaves(count: usize) -> Vec<Digest> {
-    (0..count).map(|i| leaf_hash(&i.to_le_bytes())).collect()
-}
+use crate::definition::{leaves, tree_hash};
 
 #[test]
 fn every_size_up_to_six_hundred_has_the_root_of_the_definition() {

@@ -1,11 +1,17 @@
 //! Known answers of the projects whose formats these are.
 
+use std::convert::Infallible;
+
 use counterfoil_core::Digest;
 use counterfoil_merkle::checkpoint::Checkpoint;
 use counterfoil_merkle::note::{SignedNote, VerifierKey};
+use counterfoil_merkle::proof::{ProofPlan, verify_consistency, verify_inclusion};
+use counterfoil_merkle::tile::{BundleId, Resource, TileId};
 use counterfoil_merkle::{CompactRange, leaf_hash, leaf_hashes, node_hash};
 use counterfoil_testkit::vectors;
 use serde_json::Value;
+
+use crate::definition;
 
 fn load(file: &str) -> Option<Value> {
     vectors::read(file).map(|text| serde_json::from_str(&text).unwrap())
@@ -125,5 +131,202 @@ fn the_checkpoints_of_c2sp_parse_and_are_written_back() {
     assert_eq!(other.origin(), "not-go.sum database tree");
     for bad in bad {
         assert!(Checkpoint::parse(bad).is_err(), "{bad:?} was accepted");
+    }
+}
+
+/// A base64 member that is 32 bytes; the vectors have some that are not, on purpose.
+fn base64_digest(value: &Value) -> Option<Digest> {
+    use base64::Engine as _;
+    let bytes = base64::engine::general_purpose::STANDARD
+        .decode(value.as_str()?)
+        .unwrap();
+    Some(Digest::from_bytes(bytes.try_into().ok()?))
+}
+
+/// Calls `probe` with each file below a folder of transparency-dev/merkle; how many there were.
+fn each_probe(folder: &str, mut probe: impl FnMut(&Value)) -> usize {
+    let Some(vectors) = vectors::folder() else {
+        return 0;
+    };
+    let mut folders = vec![
+        vectors
+            .join("merkle-transparency-dev/testdata")
+            .join(folder),
+    ];
+    let mut count = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let text = std::fs::read_to_string(path).unwrap();
+                probe(&serde_json::from_str(&text).unwrap());
+                count += 1;
+            }
+        }
+    }
+    count
+}
+
+fn base64_proof(probe: &Value) -> Option<Vec<Digest>> {
+    match &probe["proof"] {
+        Value::Null => Some(Vec::new()),
+        proof => proof
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(base64_digest)
+            .collect(),
+    }
+}
+
+#[test]
+fn every_inclusion_probe_of_transparency_dev_is_judged_as_there() {
+    let count = each_probe("inclusion", |probe| {
+        // What is not 32 bytes long cannot even be asked about.
+        let held = || {
+            let index = probe["leafIdx"].as_u64().unwrap();
+            let size = probe["treeSize"].as_u64().unwrap();
+            let (leaf, root) = (
+                base64_digest(&probe["leafHash"])?,
+                base64_digest(&probe["root"])?,
+            );
+            verify_inclusion(&leaf, index, size, &base64_proof(probe)?, &root).ok()
+        };
+        let refused = probe["wantErr"].as_bool().unwrap();
+        assert_eq!(held().is_none(), refused, "{probe}");
+    });
+    assert!(count == 98 || vectors::folder().is_none(), "{count} probes");
+}
+
+/// The origin accepts roots of any length where it only compares them; here a root that is none becomes another hash.
+fn any_root(value: &Value) -> Digest {
+    base64_digest(value).unwrap_or_else(|| leaf_hash(value.as_str().unwrap().as_bytes()))
+}
+
+#[test]
+fn every_consistency_probe_of_transparency_dev_but_one_is_judged_as_there() {
+    let mut others = Vec::new();
+    let count = each_probe("consistency", |probe| {
+        let held = || {
+            let old = probe["size1"].as_u64().unwrap();
+            let size = probe["size2"].as_u64().unwrap();
+            let (old_root, root) = (any_root(&probe["root1"]), any_root(&probe["root2"]));
+            verify_consistency(old, &old_root, size, &root, &base64_proof(probe)?).ok()
+        };
+        if held().is_none() != probe["wantErr"].as_bool().unwrap() {
+            others.push(text(probe, "desc").to_owned());
+        }
+    });
+    if vectors::folder().is_some() {
+        assert_eq!(count, 98);
+        // The empty tree is consistent with every tree, as RFC 9162 and the witness protocol have it; the origin refuses old
+        // size 0 because it finds it useless. Its other probes with old size 0 have no empty root or a proof.
+        assert_eq!(others, ["size1 is zero and size2 is not zero"]);
+    }
+}
+
+#[test]
+fn the_proofs_of_rfc_6962_are_made_and_hold() {
+    let Some(known) = load("rfc6962-known-answers.json") else {
+        return;
+    };
+    let leaves: Vec<Digest> = list(&known, "leaf_hashes_hex").iter().map(digest).collect();
+    let roots: Vec<Digest> = list(&known, "root_by_size_hex")
+        .iter()
+        .map(digest)
+        .collect();
+    let node = |id| Ok::<_, Infallible>(definition::node(&leaves, id));
+    for vector in list(&known, "inclusion") {
+        let (index, size) = (
+            vector["index"].as_u64().unwrap(),
+            vector["size"].as_u64().unwrap(),
+        );
+        let proof = ProofPlan::inclusion(index, size)
+            .unwrap()
+            .prove(node)
+            .unwrap();
+        let expected: Vec<Digest> = vector["proof"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(digest)
+            .collect();
+        assert_eq!(proof, expected, "{vector}");
+        let (leaf, root) = (&leaves[index as usize], &roots[size as usize]);
+        assert_eq!(verify_inclusion(leaf, index, size, &proof, root), Ok(()));
+    }
+    for vector in list(&known, "consistency") {
+        let (old, size) = (
+            vector["size1"].as_u64().unwrap(),
+            vector["size2"].as_u64().unwrap(),
+        );
+        let proof = ProofPlan::consistency(old, size)
+            .unwrap()
+            .prove(node)
+            .unwrap();
+        let expected: Vec<Digest> = vector["proof"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(digest)
+            .collect();
+        assert_eq!(proof, expected, "{vector}");
+        let (old_root, root) = (&roots[old as usize], &roots[size as usize]);
+        assert_eq!(
+            verify_consistency(old, old_root, size, root, &proof),
+            Ok(())
+        );
+    }
+}
+
+#[test]
+fn the_tile_paths_and_layouts_of_c2sp_come_out() {
+    let Some(known) = load("c2sp-tile-paths.json") else {
+        return;
+    };
+    let width = |vector: &Value| match vector["partial"].as_u64().unwrap() {
+        0 => 256,
+        partial => partial as u16,
+    };
+    for vector in list(&known, "tile") {
+        let level = vector["level"].as_u64().unwrap() as u8;
+        let id = TileId::new(level, vector["index"].as_u64().unwrap(), width(vector)).unwrap();
+        assert_eq!(id.to_string(), text(vector, "path"));
+        assert_eq!(
+            text(vector, "path").parse::<Resource>().unwrap(),
+            Resource::Tile(id)
+        );
+    }
+    for vector in list(&known, "entries") {
+        let id = BundleId::new(vector["index"].as_u64().unwrap(), width(vector)).unwrap();
+        assert_eq!(id.to_string(), text(vector, "path"));
+        assert_eq!(
+            text(vector, "path").parse::<Resource>().unwrap(),
+            Resource::Entries(id)
+        );
+    }
+    for (size, levels) in known["layout"].as_object().unwrap() {
+        let tiles: Vec<TileId> = TileId::growth(0, size.parse().unwrap()).collect();
+        let levels = levels.as_array().unwrap();
+        for level in levels {
+            let number = level["level"].as_u64().unwrap();
+            let at_level = tiles.iter().filter(|id| u64::from(id.level()) == number);
+            let (full, partial): (Vec<TileId>, Vec<TileId>) = at_level.partition(|id| id.is_full());
+            assert_eq!(
+                full.len() as u64,
+                level["full_tiles"].as_u64().unwrap(),
+                "{size}"
+            );
+            let width: u64 = partial.iter().map(|id| u64::from(id.width())).sum();
+            assert_eq!(width, level["partial_width"].as_u64().unwrap(), "{size}");
+        }
+        assert!(
+            tiles
+                .iter()
+                .all(|id| usize::from(id.level()) < levels.len()),
+            "{size}"
+        );
     }
 }
