@@ -13,7 +13,7 @@ use counterfoil_signer::Ed25519Signer;
 use counterfoil_testkit::block_on;
 
 use crate::log_support::{BASE, LONG, context, expired};
-use crate::mem_files::MemFiles;
+use counterfoil_testkit::files::MemFiles;
 
 const COSIGNATURE: &str = "\u{2014} witness.example AAAAAAA=\n";
 

@@ -14,7 +14,7 @@ use counterfoil_testkit::block_on;
 use crate::log_support::{
     BASE, LONG, Machine, check_tiling, context, expired, leases, own_kinds, records,
 };
-use crate::mem_files::{Faults, MemFiles};
+use counterfoil_testkit::files::{Faults, MemFiles};
 
 /// Appends leases one by one; those that were acknowledged as durable.
 fn append_until_refused(log: &AuditLog, most: u64) -> Vec<u64> {

@@ -9,7 +9,7 @@ use counterfoil_audit::{
 use counterfoil_signer::Ed25519Signer;
 
 use crate::log_support::{LONG, Machine, check_tiling, context, expired, leases, own_kinds};
-use crate::mem_files::Faults;
+use counterfoil_testkit::files::Faults;
 
 /// A machine on which leases 1 to `count` were recorded and the log closed.
 fn recorded(count: u64) -> Machine {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use counterfoil_audit::{AuditLog, FileSystem, LogFile};
 
 use crate::log_support::{LONG, Machine, check_tiling, context, expired, leases};
-use crate::mem_files::{Faults, MemFiles};
+use counterfoil_testkit::files::{Faults, MemFiles};
 
 /// A disk on which the next sync of the first segment fails, and while it lasts the first write to the second one.
 #[derive(Clone, Debug)]

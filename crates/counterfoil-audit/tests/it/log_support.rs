@@ -13,7 +13,7 @@ use counterfoil_core::{
 };
 use counterfoil_testkit::block_on;
 
-use crate::mem_files::MemFiles;
+use counterfoil_testkit::files::MemFiles;
 
 pub(crate) const BASE: &str = "audit.example.com/leases";
 /// For waits that end long before unless something is wrong.

@@ -13,7 +13,6 @@ mod log_faults;
 mod log_recovery;
 mod log_segments;
 mod log_support;
-mod mem_files;
 mod specification;
 mod verification;
 mod verify_trust;
