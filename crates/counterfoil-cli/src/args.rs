@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::explain::ExplainArgs;
 use crate::moment::{Moment, parse_age};
 
 /// Observe from one call, and prove later that the record was not changed.
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Check an audit log against a trusted head, without a network
     Verify(VerifyArgs),
+    /// Say what a code of a finding or an error means, and what to do
+    Explain(ExplainArgs),
     /// Read an audit log
     #[command(subcommand)]
     Audit(AuditCommand),

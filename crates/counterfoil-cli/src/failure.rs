@@ -1,4 +1,4 @@
-//! How a command ends when it does not succeed: one sentence on standard error, and a stable exit code.
+//! How a command ends when it does not succeed: one sentence on standard error, a stable code and a stable exit code.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -23,10 +23,61 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// What went wrong, finer than the exit code; `counterfoil explain` has a text for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    Contradiction,
+    Usage,
+    Unreadable,
+    Policy,
+    Log,
+    Anchor,
+    Key,
+}
+
+impl Code {
+    /// Every code.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Contradiction,
+        Self::Usage,
+        Self::Unreadable,
+        Self::Policy,
+        Self::Log,
+        Self::Anchor,
+        Self::Key,
+    ];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Contradiction => "CF-C-CONTRADICTION",
+            Self::Usage => "CF-C-USAGE",
+            Self::Unreadable => "CF-C-UNREADABLE",
+            Self::Policy => "CF-C-POLICY",
+            Self::Log => "CF-C-LOG",
+            Self::Anchor => "CF-C-ANCHOR",
+            Self::Key => "CF-C-KEY",
+        }
+    }
+}
+
+impl From<Exit> for Code {
+    /// The code of failures that have no finer one.
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Contradiction => Self::Contradiction,
+            Exit::Usage => Self::Usage,
+            Exit::Unreadable => Self::Unreadable,
+            Exit::Policy => Self::Policy,
+        }
+    }
+}
+
 /// Why a command could not do its work: what, where and what to do next, in one sentence.
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,
+    code: Code,
     sentence: String,
 }
 
@@ -34,6 +85,7 @@ impl Failure {
     pub(crate) fn new(exit: Exit, sentence: impl Into<String>) -> Self {
         Self {
             exit,
+            code: exit.into(),
             sentence: sentence.into(),
         }
     }
@@ -42,8 +94,17 @@ impl Failure {
         Self::new(Exit::Usage, sentence)
     }
 
+    /// The same failure under a finer code.
+    pub(crate) fn with_code(self, code: Code) -> Self {
+        Self { code, ..self }
+    }
+
     pub(crate) const fn exit(&self) -> Exit {
         self.exit
+    }
+
+    pub(crate) const fn code(&self) -> Code {
+        self.code
     }
 }
 

@@ -7,28 +7,50 @@ mod args;
 mod audit;
 mod demo;
 mod escape;
+mod explain;
 mod failure;
 mod figures;
 mod moment;
 mod result;
 mod verify;
+mod wrap;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use args::{AuditCommand, Cli, Command};
 use escape::Escaped;
-use failure::Failure;
+use failure::{Code, Exit, Failure};
 
 fn main() -> ExitCode {
-    let ended = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
+    let ended = match cli.command {
         Command::Demo(args) => demo::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Audit(AuditCommand::Query(args)) => audit::query(&args),
     };
     ended.unwrap_or_else(|failure| report(&failure))
+}
+
+/// Help and version go to standard output and are no failure; all else is one, with its code in front.
+fn misused(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    let text = error.render().ansi().to_string();
+    let text = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => text,
+        _ => text.replacen("error:", &format!("error[{}]:", Code::Usage.as_str()), 1),
+    };
+    let _unheard = write!(anstream::stderr(), "{text}");
+    Exit::Usage.into()
 }
 
 fn report(failure: &Failure) -> ExitCode {
@@ -36,7 +58,8 @@ fn report(failure: &Failure) -> ExitCode {
     // Nobody is left to tell when standard error is gone as well.
     let _unheard = writeln!(
         anstream::stderr(),
-        "{style}error:{style:#} {}",
+        "{style}error[{}]:{style:#} {}",
+        failure.code().as_str(),
         Escaped(&failure.to_string())
     );
     failure.exit().into()

@@ -15,7 +15,7 @@ use counterfoil::{Clock, SystemClock};
 
 use crate::args::{Output, VerifyArgs};
 use crate::escape::Escaped;
-use crate::failure::{Exit, Failure, chain};
+use crate::failure::{Code, Exit, Failure, chain};
 use crate::result;
 
 /// Bytes that an anchor may have.
@@ -60,6 +60,7 @@ fn require_log(log: &Path) -> Result<(), Failure> {
             Exit::Unreadable,
             format!("cannot read {}: {why}", log.display()),
         )
+        .with_code(Code::Log)
     };
     let metadata = fs::metadata(log)
         .map_err(|error| refused(&format!("{error}; give a log directory or a .jsonl file")))?;
@@ -82,6 +83,7 @@ fn given_head(path: &Path) -> Result<GivenHead, Failure> {
                 path.display()
             ),
         )
+        .with_code(Code::Anchor)
     };
     let text = bounded(path).map_err(|error| refused(&error.to_string()))?;
     let anchor = Anchor::from_json(&text).map_err(|error| refused(&chain(&error)))?;
@@ -116,6 +118,7 @@ fn keyring(vkeys: &[String]) -> Result<Keyring, Failure> {
                 Exit::Unreadable,
                 format!("cannot take --key: {}", chain(error)),
             )
+            .with_code(Code::Key)
         };
         // In two steps, so that the chain of causes does not say the same thing twice. The key is not repeated: what was
         // pasted here by mistake may be a secret.

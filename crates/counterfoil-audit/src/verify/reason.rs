@@ -76,6 +76,55 @@ impl Reason {
         }
     }
 
+    /// Every reason, in the order of audit specification §12.
+    pub const ALL: [Self; 19] = [
+        Self::Grammar,
+        Self::Hash,
+        Self::Id,
+        Self::Seq,
+        Self::Link,
+        Self::Time,
+        Self::Mode,
+        Self::Signature,
+        Self::Replay,
+        Self::Head,
+        Self::Root,
+        Self::Key,
+        Self::Policy,
+        Self::Unreadable,
+        Self::NoHead,
+        Self::Absent,
+        Self::Gap,
+        Self::Tail,
+        Self::Empty,
+    ];
+
+    /// Its stable code, which reports print and documents refer to: `CF-V-` and the word in capitals.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Grammar => "CF-V-GRAMMAR",
+            Self::Hash => "CF-V-HASH",
+            Self::Link => "CF-V-LINK",
+            Self::Seq => "CF-V-SEQ",
+            Self::Time => "CF-V-TIME",
+            Self::Id => "CF-V-ID",
+            Self::Head => "CF-V-HEAD",
+            Self::Root => "CF-V-ROOT",
+            Self::Signature => "CF-V-SIGNATURE",
+            Self::Mode => "CF-V-MODE",
+            Self::Replay => "CF-V-REPLAY",
+            Self::Key => "CF-V-KEY",
+            Self::Policy => "CF-V-POLICY",
+            Self::Unreadable => "CF-V-UNREADABLE",
+            Self::NoHead => "CF-V-NO-HEAD",
+            Self::Absent => "CF-V-ABSENT",
+            Self::Gap => "CF-V-GAP",
+            Self::Tail => "CF-V-TAIL",
+            Self::Empty => "CF-V-EMPTY",
+        }
+    }
+
     /// The verdict that it makes.
     #[must_use]
     pub const fn verdict(self) -> Verdict {

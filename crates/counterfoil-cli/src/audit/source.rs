@@ -7,7 +7,7 @@ use std::vec;
 
 use counterfoil::audit::{AuditRecord, MAX_LINE};
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Code, Exit, Failure};
 
 /// Reads one line at a time.
 #[derive(Debug)]
@@ -99,6 +99,7 @@ fn segments(log: &Path) -> Result<Vec<PathBuf>, Failure> {
                 folder.display()
             ),
         )
+        .with_code(Code::Log)
     };
     let mut segments = Vec::new();
     for entry in fs::read_dir(&folder).map_err(cannot_list)? {
@@ -123,4 +124,5 @@ fn cannot(path: &Path, error: &io::Error) -> Failure {
             path.display()
         ),
     )
+    .with_code(Code::Log)
 }
