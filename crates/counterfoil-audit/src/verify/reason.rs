@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What is wrong.
+/// What is wrong, in the order in which failures of one line are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(
     clippy::exhaustive_enums,
@@ -13,24 +13,24 @@ pub enum Reason {
     Grammar,
     /// The stated hash is not that of the body.
     Hash,
-    /// The predecessor's hash is not what the record names.
-    Link,
-    /// The number does not continue.
-    Seq,
-    /// The time of sealing decreases.
-    Time,
     /// The chain's id differs.
     Id,
+    /// The number does not continue.
+    Seq,
+    /// The predecessor's hash is not what the record names.
+    Link,
+    /// The time of sealing decreases.
+    Time,
+    /// A line contradicts the signing mode, or a policy changed unannounced.
+    Mode,
+    /// A signature fails.
+    Signature,
+    /// A number of a lane is accounted for twice, or lies above the final one.
+    Replay,
     /// The record at the head is another one, or parts of a head disagree.
     Head,
     /// The root at the head is another one.
     Root,
-    /// A signature fails.
-    Signature,
-    /// A line contradicts the signing mode, or a policy changed unannounced.
-    Mode,
-    /// A number of a lane is accounted for twice, or lies above the final one.
-    Replay,
     /// A given key did not sign what it should have signed.
     Key,
     /// A policy given to the verifier is not met.

@@ -14,5 +14,6 @@ mod log_recovery;
 mod log_segments;
 mod log_support;
 mod specification;
+mod tamper;
 mod verification;
 mod verify_trust;

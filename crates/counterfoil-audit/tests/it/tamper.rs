@@ -1,0 +1,7 @@
+//! The tamper matrix: every class of damage at every place, with the exit code and the record that a verification has to name
+//! (audit specification §10 to §13).
+
+mod bits;
+mod lines;
+mod subject;
+mod truncation;
