@@ -173,7 +173,20 @@ impl<'a> BatchReader<'a> {
             line.hash = hashes.next().unwrap_or_default();
             let mut digits = [0; 64];
             hex_into(line.hash.as_bytes(), &mut digits);
-            line.hash_holds = line.stated(batch) == Some(&digits);
+            let stated = line.stated(batch);
+            line.hash_holds = stated == Some(&digits);
+            // Digits of a hash that holds are digits.
+            if !line.hash_holds
+                && line.form.is_ok()
+                && let Some(stated) = stated
+                && let Some(at) = stated.iter().position(|digit| !is_hex(*digit))
+            {
+                let hash_at = 8 + usize::from(line.body.unwrap_or(0)) + 9;
+                line.form = Err(Bad {
+                    at: hash_at + at,
+                    expected: "a lower-case hexadecimal digit",
+                });
+            }
         }
         batch.lines = lines;
     }
@@ -264,4 +277,8 @@ impl<'a> BatchReader<'a> {
         self.last_index = index;
         index
     }
+}
+
+const fn is_hex(digit: u8) -> bool {
+    matches!(digit, b'0'..=b'9' | b'a'..=b'f')
 }

@@ -2,6 +2,11 @@
 //! (audit specification §10 to §13).
 
 mod bits;
+mod cloudtrail;
+mod directory;
+mod encodings;
+mod forgery;
+mod histories;
 mod lines;
 mod subject;
 mod truncation;

@@ -36,6 +36,8 @@ impl Judge<'_> {
                     self.absent(form.seq, place);
                 }
                 self.well_formed(batch, line, form, place);
+                self.hash(line, stated, place);
+                self.before.hash = stated.copied();
             }
             Err(bad) => {
                 self.malformed_lines += 1;
@@ -49,32 +51,36 @@ impl Judge<'_> {
                         bad.at, bad.expected
                     ),
                 );
+                // It is not judged further, and nothing is compared with it.
+                self.tree.lose();
+                self.before.hash = None;
                 self.expected += 1;
             }
         }
-        match (line.hash(), line.hash_holds) {
-            (Some(hash), false) => {
-                let found = stated.map_or_else(String::new, |digits| {
-                    String::from_utf8_lossy(digits).into_owned()
-                });
-                self.findings.add(
-                    Reason::Hash,
-                    Some(self.position),
-                    place,
-                    format!("the body's hash is {hash}, and the line states {found}"),
-                );
-            }
-            (Some(_), true) => {}
-            (None, _) => self.tree.lose(),
-        }
-        if let Some(hash) = line.hash() {
-            self.tree.push(hash);
-        }
-        self.before.hash = stated.copied();
         while let Some(mark) = self.marks.pop_if(|mark| mark.seq < self.expected) {
             self.at_mark(&mark, line, stated, place);
         }
         self.position += 1;
+    }
+
+    /// Whether a well-formed line states the hash of its body. The tree takes the body's own.
+    fn hash(&mut self, line: &Line, stated: Option<&[u8; 64]>, place: &Place<'_>) {
+        // A well-formed line has a body, so this never takes the way out.
+        let Some(hash) = line.hash() else {
+            return;
+        };
+        if !line.hash_holds {
+            let found = stated.map_or_else(String::new, |digits| {
+                String::from_utf8_lossy(digits).into_owned()
+            });
+            self.findings.add(
+                Reason::Hash,
+                Some(self.position),
+                place,
+                format!("the body's hash is {hash}, and the line states {found}"),
+            );
+        }
+        self.tree.push(hash);
     }
 
     fn well_formed(&mut self, batch: &Batch, line: &Line, form: &Form, place: &Place<'_>) {
