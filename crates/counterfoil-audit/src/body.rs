@@ -3,6 +3,7 @@
 pub(crate) mod encode;
 pub(crate) mod fast;
 pub(crate) mod json;
+pub(crate) mod pointer;
 pub(crate) mod scan;
 pub(crate) mod text;
 pub(crate) mod tree;

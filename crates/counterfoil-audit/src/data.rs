@@ -16,6 +16,7 @@ pub use lifecycle::{
     BundleAdmissionDecided, EdgeRewritten, LeaseAllocated, LeaseExpired, LeasePreempted,
     LeaseReleased, LeaseRenewed, OperationFailed, RevokeStateTransition,
 };
+pub(crate) use log_records::is_pointer;
 pub use log_records::{
     Access, ChainRestarted, ClockStepped, ConfigChanged, EpochStarted, Erased, ErasedItem,
     KeyRotated, LanePositions, LogClosed, LogOpened, MAX_LANES, ProducerClosed, ProducerOpened,

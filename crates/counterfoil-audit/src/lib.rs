@@ -41,6 +41,7 @@
 mod body;
 mod chain;
 mod data;
+mod erasure;
 mod error;
 mod hash;
 mod input;
@@ -68,6 +69,7 @@ pub use data::{
     RecordsLost, RecoveryReason, Retention, RetentionApplied, RetentionReason,
     RevokeStateTransition, SigningMode, SloReceipt, TailRecovered, Unclean,
 };
+pub use erasure::{Forgettable, MAX_FORGETTABLE};
 pub use error::{Error, ErrorKind};
 pub use input::{AuditInput, Keys, Src, Who};
 pub use kind::{AuditEventKind, Outcome};
@@ -75,9 +77,9 @@ pub use kind::{AuditEventKind, Outcome};
 pub use counterfoil_core::ExtensionKind;
 pub use line::MAX_LINE;
 pub use log::{
-    AuditLog, AuditLogBuilder, CloseReport, Figures, FiguresReader, FileSystem, LaneWriter,
-    LogFile, Offer, OnConflict, OnFailure, Opened, OwnedTicket, Settled, StdFiles, Ticket,
-    WhenFull,
+    AuditLog, AuditLogBuilder, CloseReport, Erasure, Figures, FiguresReader, FileSystem,
+    LaneWriter, LogFile, Offer, OnConflict, OnFailure, Opened, OwnedTicket, Settled, StdFiles,
+    Ticket, WhenFull, reveal,
 };
 pub use metadata::Metadata;
 pub use record::{AuditRecord, Prior, assemble_record};

@@ -66,6 +66,14 @@ impl Metadata {
         self.slots[slot].as_ref()
     }
 
+    /// The members, to be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Text)> {
+        ALLOWED
+            .iter()
+            .zip(&mut self.slots)
+            .filter_map(|(key, slot)| Some((*key, slot.as_mut()?)))
+    }
+
     /// Whether there is no member.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -62,7 +62,7 @@ impl LogFile {
     /// Opens the file. What a directory holds has to be a regular file; what the caller named may be a pipe.
     pub(crate) fn open(&self) -> io::Result<File> {
         if self.first_seq.is_some() {
-            open(&self.path)
+            open_regular(&self.path)
         } else {
             File::open(&self.path)
         }
@@ -71,7 +71,7 @@ impl LogFile {
 
 /// Opens a file of a log directory. Only a regular file will do: a pipe would wait for a writer, a device might never end. What it is
 /// is asked before opening, which must not wait, and once more of what was opened.
-fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     require_regular(&fs::metadata(path)?)?;
     let file = File::open(path)?;
     require_regular(&file.metadata()?)?;
@@ -91,7 +91,9 @@ fn require_regular(metadata: &fs::Metadata) -> io::Result<()> {
 /// The whole of a file of text that may have at most `limit` bytes.
 pub(crate) fn read_text(path: &Path, limit: u64) -> io::Result<String> {
     let mut text = String::new();
-    open(path)?.take(limit + 1).read_to_string(&mut text)?;
+    open_regular(path)?
+        .take(limit + 1)
+        .read_to_string(&mut text)?;
     if text.len() as u64 > limit {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,

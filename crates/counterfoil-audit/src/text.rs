@@ -2,6 +2,8 @@
 
 use counterfoil_core::{Digest, Name};
 
+use crate::Forgettable;
+
 /// Longest text that is sealed whole, in bytes of UTF-8; a longer one goes by length and digest.
 pub const MAX_TEXT: usize = 1_024;
 
@@ -19,8 +21,11 @@ pub enum Text {
     Plain(String),
     /// A text that was too long.
     Truncated(Truncated),
-    /// A text that can be forgotten: the digest of its opening (§9).
+    /// A commitment to a value that can be forgotten (§9).
     Erasable(Digest),
+    /// A value to be sealed as [`Erasable`](Self::Erasable); no record that was read holds one. Made by
+    /// [`erasable`](Self::erasable).
+    Forgettable(Forgettable),
 }
 
 /// Length and digest of what was too long to be sealed.
@@ -49,7 +54,7 @@ impl Text {
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::Plain(text) => Some(text),
-            Self::Truncated(_) | Self::Erasable(_) => None,
+            Self::Truncated(_) | Self::Erasable(_) | Self::Forgettable(_) => None,
         }
     }
 }

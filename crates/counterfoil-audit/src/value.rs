@@ -39,7 +39,30 @@ impl Value {
             Self::Text(Text::Plain(_)) | Self::Integer(_) | Self::Bool(_) => 0,
             // {"$truncated":{…}} nests two objects, {"$erasable":"…"} is one.
             Self::Text(Text::Truncated(_)) => 2,
-            Self::Text(Text::Erasable(_)) => 1,
+            Self::Text(Text::Erasable(_) | Text::Forgettable(_)) => 1,
+        }
+    }
+
+    /// Whether this value, by itself in a record, would be within bounds.
+    pub(crate) fn check_bounds(&self) -> Result<(), String> {
+        self.check()?;
+        if self.depth() >= MAX_DATA_DEPTH {
+            return Err(format!(
+                "the value nests {} levels, and a record has room for {}",
+                self.depth(),
+                MAX_DATA_DEPTH - 1
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether a part of it is erasable.
+    pub(crate) fn holds_erasable(&self) -> bool {
+        match self {
+            Self::Text(text) => matches!(text, Text::Erasable(_) | Text::Forgettable(_)),
+            Self::Array(items) => items.iter().any(Self::holds_erasable),
+            Self::Object(object) => object.0.values().any(Self::holds_erasable),
+            Self::Integer(_) | Self::Bool(_) => false,
         }
     }
 
@@ -126,14 +149,7 @@ impl Object {
                 "a key is 1 to 128 printable ASCII characters without \" and \\, and does not begin with $".into(),
             ));
         }
-        value.check().map_err(refuse)?;
-        if value.depth() >= MAX_DATA_DEPTH {
-            return Err(refuse(format!(
-                "the value nests {} levels, and a record has room for {}",
-                value.depth(),
-                MAX_DATA_DEPTH - 1
-            )));
-        }
+        value.check_bounds().map_err(refuse)?;
         self.0.insert(key.to_owned(), value);
         Ok(())
     }
@@ -153,6 +169,11 @@ impl Object {
     /// The members in the order in which they are written.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// The members, to be changed within the bounds that they were checked for.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = (&str, &mut Value)> {
+        self.0.iter_mut().map(|(key, value)| (key.as_str(), value))
     }
 
     /// Members that the body parser has checked.

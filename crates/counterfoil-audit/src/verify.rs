@@ -11,6 +11,7 @@
 //! ```
 
 mod batch;
+mod erasure;
 mod findings;
 mod heads;
 mod judge;
@@ -30,7 +31,7 @@ use counterfoil_signer::Keyring;
 
 pub use heads::{GivenHead, KeyReader};
 pub use reason::{Reason, Verdict};
-pub use report::{Completeness, Failure, LaneReport, Report, Tail};
+pub use report::{Completeness, Erasables, Failure, LaneReport, Report, Tail};
 
 /// How a log is verified.
 #[derive(Clone, Debug)]

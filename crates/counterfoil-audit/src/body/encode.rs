@@ -36,7 +36,7 @@ pub(crate) fn body_into(
     scratch.clear();
     input.data.write(scratch)?;
     let start = out.len();
-    write_body(out, place, input, scratch);
+    write_body(out, place, input, scratch)?;
     if out.len() - start <= MAX_BODY {
         return Ok(());
     }
@@ -53,11 +53,15 @@ pub(crate) fn body_into(
     let truncated = AuditEventData::Truncated(kind, Truncated::of(scratch));
     scratch.clear();
     truncated.write(scratch)?;
-    write_body(out, place, input, scratch);
-    Ok(())
+    write_body(out, place, input, scratch)
 }
 
-fn write_body(out: &mut Vec<u8>, place: &Place<'_>, input: &AuditInput, data: &[u8]) {
+fn write_body(
+    out: &mut Vec<u8>,
+    place: &Place<'_>,
+    input: &AuditInput,
+    data: &[u8],
+) -> Result<(), Error> {
     let mut json = JsonOut::new(out);
     json.raw(b"{\"chain\":{\"id\":\"");
     json.raw(place.chain.as_bytes());
@@ -84,6 +88,8 @@ fn write_body(out: &mut Vec<u8>, place: &Place<'_>, input: &AuditInput, data: &[
     json.raw(b"\"},\"v\":1,\"who\":");
     who(&mut json, &input.who);
     json.close();
+    json.finish()
+        .map_err(|why| Error::invalid("seal a record", why))
 }
 
 fn keys(json: &mut JsonOut<'_>, keys: &Keys) {

@@ -100,6 +100,10 @@ impl<'a> JsonOut<'a> {
                 self.hex(digest.as_bytes());
                 self.close();
             }
+            Text::Forgettable(_) => self.refuse(
+                "an erasable value",
+                "kept by a chain without a log; append it to an AuditLog, which keeps its opening",
+            ),
         }
     }
 

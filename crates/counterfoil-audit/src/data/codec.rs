@@ -7,6 +7,7 @@ use counterfoil_core::{ChainId, Digest, Timestamp, TraceContext};
 use super::closed::{ClosedSet, PayloadDigest};
 use super::log_records::{LanePositions, MAX_LANES};
 use crate::body::json::JsonOut;
+use crate::erasure::Texts;
 use crate::value::MAX_INTEGER;
 use crate::{Instance, Lane, Metadata, Object, SrcId, Text, Value};
 
@@ -26,6 +27,9 @@ pub(crate) trait Codec<T> {
     /// Reads the value; `None` when the type refuses it.
     fn read(value: &Value) -> Option<T>;
 
+    /// Shows the texts of the value, in place.
+    fn texts(_value: &mut T, _texts: &mut Texts<'_>) {}
+
     /// What an absent member stands for; `None` where it must be there.
     fn absent() -> Option<T> {
         None
@@ -40,6 +44,7 @@ pub(crate) struct Mismatch(pub(crate) String);
 pub(crate) trait Members: Sized {
     fn write(&self, out: &mut JsonOut<'_>);
     fn read(object: &Object) -> Result<Self, Mismatch>;
+    fn texts(&mut self, texts: &mut Texts<'_>);
 }
 
 /// Declares a data struct. The members stand in the order of their keys; the codec of each says how it is written.
@@ -83,6 +88,15 @@ macro_rules! data_struct {
                 $($check(&read).map_err(|rule| Mismatch(format!("it is not {rule}")))?;)?
                 Ok(read)
             }
+
+            fn texts(&mut self, texts: &mut crate::erasure::Texts<'_>) {
+                use crate::data::codec::Codec;
+                $(if <$codec as Codec<$type>>::is_present(&self.$member) {
+                    texts.within(stringify!($member), |texts| {
+                        <$codec as Codec<$type>>::texts(&mut self.$member, texts);
+                    });
+                })+
+            }
         }
     };
 }
@@ -104,6 +118,10 @@ impl<T, C: Codec<T>> Codec<Option<T>> for Opt<C> {
 
     fn read(value: &Value) -> Option<Option<T>> {
         C::read(value).map(Some)
+    }
+
+    fn texts(value: &mut Option<T>, texts: &mut Texts<'_>) {
+        value.iter_mut().for_each(|value| C::texts(value, texts));
     }
 
     fn absent() -> Option<Option<T>> {
@@ -262,6 +280,10 @@ impl Codec<Text> for FreeText {
             _ => None,
         }
     }
+
+    fn texts(value: &mut Text, texts: &mut Texts<'_>) {
+        texts.text(value);
+    }
 }
 
 /// Metadata; absent when empty.
@@ -293,6 +315,12 @@ impl Codec<Metadata> for Meta {
             metadata.insert(key, FreeText::read(value)?).ok()?;
         }
         (!metadata.is_empty()).then_some(metadata)
+    }
+
+    fn texts(value: &mut Metadata, texts: &mut Texts<'_>) {
+        for (key, text) in value.iter_mut() {
+            texts.within(key, |texts| texts.text(text));
+        }
     }
 
     fn absent() -> Option<Metadata> {
@@ -449,6 +477,10 @@ impl<T: Members> Codec<T> for Nested {
             Value::Object(object) => T::read(object).ok(),
             _ => None,
         }
+    }
+
+    fn texts(value: &mut T, texts: &mut Texts<'_>) {
+        value.texts(texts);
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     TailRecovered,
 };
 use crate::body::json::JsonOut;
+use crate::erasure::Texts;
 use crate::{AuditEventKind, Error, Object, Truncated};
 use counterfoil_core::ExtensionKind;
 
@@ -47,6 +48,15 @@ macro_rules! event_data {
                 json.finish().map_err(|why| {
                     Error::invalid("seal a record", format!("{}: {why}", self.kind()))
                 })
+            }
+
+            /// Shows every member of type text, and every text of an extension's data, in place.
+            pub(crate) fn texts(&mut self, texts: &mut Texts<'_>) {
+                match self {
+                    $(Self::$variant(data) => Members::texts(data, texts),)+
+                    Self::Extension(_, object) => texts.object(object),
+                    Self::Truncated(..) => {}
+                }
             }
 
             /// Types the data of a record of `kind`.

@@ -401,6 +401,11 @@ impl Grammar for SettingName {
 /// A JSON Pointer whose tokens are made of the characters of keys.
 pub(crate) struct JsonPointer;
 
+/// Whether `text` is a JSON pointer that an `erased` record can name.
+pub(crate) fn is_pointer(text: &str) -> bool {
+    JsonPointer::accepts(text.as_bytes())
+}
+
 impl Grammar for JsonPointer {
     const WHAT: &'static str = "a JSON Pointer";
 

@@ -1,9 +1,9 @@
 //! The log as its users see it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use counterfoil_core::{ChainId, Clock, Context, EventWords, FabricEvent, Head, T
 
 use crate::log::builder::AuditLogBuilder;
 use crate::log::figures::{Figures, FiguresReader};
+use crate::log::files::FileSystem;
 use crate::log::lane::{Claim, Offer};
 use crate::log::local;
 use crate::log::opening::{Opened, Running};
@@ -52,6 +53,9 @@ pub struct AuditLog {
     dir: PathBuf,
     drop_deadline: Duration,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    files: Arc<dyn FileSystem>,
+    /// Held while a value is erased.
+    turn: Mutex<()>,
 }
 
 /// A thread's own lane: the fastest way to append, without looking anything up.
@@ -93,6 +97,7 @@ impl AuditLog {
         instance: Instance,
         dir: PathBuf,
         drop_deadline: Duration,
+        files: Arc<dyn FileSystem>,
     ) -> Self {
         Self {
             shared: running.shared,
@@ -102,6 +107,8 @@ impl AuditLog {
             dir,
             drop_deadline,
             threads: Mutex::new(running.threads),
+            files,
+            turn: Mutex::default(),
         }
     }
 
@@ -149,6 +156,23 @@ impl AuditLog {
     #[must_use]
     pub const fn ticket(&self, offer: Offer) -> Ticket<'_> {
         Ticket::new(&self.shared, offer)
+    }
+
+    pub(crate) const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn files(&self) -> &dyn FileSystem {
+        &*self.files
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Work on the directory that must not overlap with its like.
+    pub(crate) fn take_turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The chain.

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use counterfoil_signer::{NullSigner, Signer};
 use crate::log::audit_log::AuditLog;
 use crate::log::files::{FileSystem, StdFiles};
 use crate::log::opening::{Plan, open};
+use crate::log::openings::Random;
 use crate::log::options::{OnConflict, OnFailure, Settings, WhenFull};
 use crate::log::signing::SignerFor;
 use crate::{Error, ErrorKind, Instance};
@@ -30,6 +32,7 @@ pub struct AuditLogBuilder {
     anchors: Option<Arc<dyn AnchorStore>>,
     redactor: Option<Arc<dyn Redact>>,
     files: Arc<dyn FileSystem>,
+    random: Random,
 }
 
 /// What a closure that makes signers may answer.
@@ -48,6 +51,7 @@ impl AuditLogBuilder {
             anchors: None,
             redactor: None,
             files: Arc::new(StdFiles),
+            random: Box::new(|bytes| getrandom::fill(bytes).map_err(io::Error::other)),
         }
     }
 
@@ -93,6 +97,16 @@ impl AuditLogBuilder {
     /// The files; the operating system's by default.
     pub fn file_system(mut self, files: Arc<dyn FileSystem>) -> Self {
         self.files = files;
+        self
+    }
+
+    /// Where the salts of erasable values come from; the operating system's random numbers by default. Whoever can guess them
+    /// can confirm a value after it was erased.
+    pub fn random(
+        mut self,
+        fill: impl FnMut(&mut [u8]) -> io::Result<()> + Send + 'static,
+    ) -> Self {
+        self.random = Box::new(fill);
         self
     }
 
@@ -223,6 +237,7 @@ impl AuditLogBuilder {
         };
         let drop_deadline = self.settings.drop_deadline;
         let dir = self.dir.clone();
+        let files = Arc::clone(&self.files);
         let plan = Plan {
             dir: self.dir,
             base: self.base,
@@ -236,9 +251,16 @@ impl AuditLogBuilder {
                 .unwrap_or_else(|| Arc::new(MemoryAnchorStore::new())),
             redactor: self.redactor,
             files: self.files,
+            random: self.random,
             or_restart,
         };
-        Ok(AuditLog::new(open(plan)?, instance, dir, drop_deadline))
+        Ok(AuditLog::new(
+            open(plan)?,
+            instance,
+            dir,
+            drop_deadline,
+            files,
+        ))
     }
 
     fn check(&self) -> Result<(), Error> {

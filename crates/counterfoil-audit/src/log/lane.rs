@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use crate::AuditInput;
-use crate::log::admission;
+use crate::log::admission::{self, Admitted};
 use crate::log::gate::{Gate, State};
 use crate::log::options::{OnFailure, WhenFull};
 use crate::log::queue::{Producer, Queue};
@@ -18,6 +18,8 @@ use crate::log::sync::Alone;
 pub(crate) const TAG_EVENT: u64 = 0;
 /// Tag of an entry whose input waits in the side queue; its one word is the stamp.
 pub(crate) const TAG_SIDE: u64 = 1;
+/// As [`TAG_SIDE`], of an input that holds erasable values.
+pub(crate) const TAG_ERASABLE: u64 = 3;
 /// Tag of an entry that stands for an input which cannot be sealed; its one word is the stamp.
 pub(crate) const TAG_UNFIT: u64 = 2;
 
@@ -196,9 +198,11 @@ impl LaneQueue {
     ) -> Offer {
         let n = self.take_n(at);
         input.src.n = n;
-        if let Some(refusal) = admission::refusal(&input) {
-            return self.offer_unfit(gate, at, n, ticks, refusal);
-        }
+        let tag = match admission::admit(&mut input) {
+            Ok(Admitted::Plain) => TAG_SIDE,
+            Ok(Admitted::Erasable) => TAG_ERASABLE,
+            Err(refusal) => return self.offer_unfit(gate, at, n, ticks, refusal),
+        };
         let mut input = Some(Box::new(input));
         self.insist(gate, at, n, |lane, at| {
             let mut side = lane.side.lock().unwrap_or_else(PoisonError::into_inner);
@@ -207,7 +211,7 @@ impl LaneQueue {
             }
             // The input first: whoever sees the marker finds it.
             side.extend(input.take());
-            lane.queue.push(&mut at.producer, TAG_SIDE, n, &[ticks])
+            lane.queue.push(&mut at.producer, tag, n, &[ticks])
         })
     }
 

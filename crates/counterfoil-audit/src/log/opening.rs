@@ -17,9 +17,10 @@ use crate::log::first_records::first_records;
 use crate::log::gate::Gate;
 use crate::log::lane::{Intake, Lanes};
 use crate::log::marks::{Marks, Refusal};
+use crate::log::openings::{FOLDER as OPENINGS, Openings, OpeningsWriter, Random};
 use crate::log::options::Settings;
 use crate::log::recovery::{Found, cut_tail, scan, undeclared};
-use crate::log::sealer::{Sealer, Stopped};
+use crate::log::sealer::{Sealer, Stopped, Storage};
 use crate::log::segment::{Segment, SegmentDir, SyncedNote, put_atomically};
 use crate::log::shared::Shared;
 use crate::log::signing::{SignerFor, Signing};
@@ -43,6 +44,7 @@ pub(crate) struct Plan {
     pub(crate) anchors: Arc<dyn AnchorStore>,
     pub(crate) redactor: Option<Arc<dyn Redact>>,
     pub(crate) files: Arc<dyn FileSystem>,
+    pub(crate) random: Random,
     pub(crate) or_restart: bool,
 }
 
@@ -121,6 +123,9 @@ pub(crate) fn open(plan: Plan) -> Result<Running, Error> {
         Some(refusal) => return Err(refusal.error),
     }
     .map_err(|error| at(&plan.dir, error))?;
+    Openings::of(&*plan.files, &plan.dir)
+        .recover(start.found.seq)
+        .map_err(|error| at(&plan.dir, error))?;
     run(plan, place, start, &marks)
 }
 
@@ -312,7 +317,7 @@ impl Place {
         let aside = quarantine.join(name);
         self.files.create_dir(&aside)?;
         let handle = self.files.open_dir(&aside)?;
-        for name in ["segments", "checkpoint", "chain.json"] {
+        for name in ["segments", "checkpoint", "chain.json", OPENINGS] {
             let moved = self.files.rename(&self.path.join(name), &aside.join(name));
             optional(moved)?;
         }
@@ -405,8 +410,11 @@ fn run(plan: Plan, place: Place, start: Start, marks: &Marks) -> Result<Running,
         chain,
         plan.instance,
         plan.redactor.clone(),
-        place.segments,
-        start.segment,
+        Storage {
+            dir: place.segments,
+            segment: start.segment,
+            openings: OpeningsWriter::new(Arc::clone(&plan.files), &plan.dir, plan.random),
+        },
     );
     for data in records {
         sealer.seal_own(data).map_err(|why| stopped(&why))?;

@@ -4,7 +4,7 @@
 
 use counterfoil_core::Redact;
 
-use crate::{AuditEventData, AuditInput, Metadata, Object, Text, Value};
+use crate::{AuditEventData, AuditInput, Forgettable, Metadata, Object, Text, Value};
 
 /// Replaces what `redact` finds in the free text of `input`.
 pub(crate) fn redact_input(redact: &dyn Redact, input: &mut AuditInput) {
@@ -40,10 +40,21 @@ pub(crate) fn redact_input(redact: &dyn Redact, input: &mut AuditInput) {
 }
 
 fn redact_text(redact: &dyn Redact, text: &mut Text) {
-    if let Text::Plain(plain) = text
-        && let Some(clean) = redact.redact(plain)
-    {
-        *plain = clean;
+    match text {
+        Text::Plain(plain) => {
+            if let Some(clean) = redact.redact(plain) {
+                *plain = clean;
+            }
+        }
+        Text::Forgettable(value) => {
+            let mut clean = value.to_value();
+            redact_value(redact, &mut clean);
+            // A value that grew beyond the bound stays as it is: it can still be forgotten.
+            if let Ok(clean) = Forgettable::value(&clean) {
+                *value = clean;
+            }
+        }
+        Text::Truncated(_) | Text::Erasable(_) => {}
     }
 }
 

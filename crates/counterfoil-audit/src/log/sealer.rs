@@ -17,8 +17,9 @@ use crate::log::commit::{Batch, PoisonedTail};
 use crate::log::files::write_all;
 use crate::log::gate::State;
 use crate::log::kind_counts::KindIndex;
-use crate::log::lane::{TAG_EVENT, TAG_SIDE, TAG_UNFIT};
+use crate::log::lane::{TAG_ERASABLE, TAG_EVENT, TAG_SIDE, TAG_UNFIT};
 use crate::log::lane_source::{Front, LaneSource};
+use crate::log::openings::OpeningsWriter;
 use crate::log::options::{Settings, WhenFull};
 use crate::log::queue::MAX_WORDS;
 use crate::log::redaction::redact_input;
@@ -44,6 +45,14 @@ const BUSY: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Stopped(pub(crate) String);
 
+/// Where a sealer writes.
+pub(crate) struct Storage {
+    pub(crate) dir: SegmentDir,
+    /// The segment to go on in, and its length.
+    pub(crate) segment: (Segment, u64),
+    pub(crate) openings: OpeningsWriter,
+}
+
 pub(crate) struct Sealer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) settings: Settings,
@@ -53,6 +62,7 @@ pub(crate) struct Sealer {
     pub(crate) dir: SegmentDir,
     pub(crate) segment: Arc<Segment>,
     pub(crate) segment_len: u64,
+    openings: OpeningsWriter,
     segment_since: Ticks,
     timeline: Timeline,
     lanes: Vec<LaneSource>,
@@ -75,9 +85,13 @@ impl Sealer {
         chain: AuditChain,
         instance: Instance,
         redactor: Option<Arc<dyn Redact>>,
-        dir: SegmentDir,
-        (segment, segment_len): (Segment, u64),
+        storage: Storage,
     ) -> Self {
+        let Storage {
+            dir,
+            segment: (segment, segment_len),
+            openings,
+        } = storage;
         let timeline = Timeline::read(&*shared.clock);
         let anchored_seq = chain.seq();
         Self {
@@ -89,6 +103,7 @@ impl Sealer {
             dir,
             segment: Arc::new(segment),
             segment_len,
+            openings,
             segment_since: timeline.ticks(),
             timeline,
             lanes: Vec::new(),
@@ -121,6 +136,9 @@ impl Sealer {
             let sealed = self.round(closing)?;
             if closing && sealed == 0 {
                 return self.close();
+            }
+            if !closing {
+                self.serve_orders()?;
             }
             self.flush(false)?;
             if sealed < BUSY && !closing {
@@ -265,6 +283,7 @@ impl Sealer {
         let outcome = match front.header.tag {
             TAG_EVENT => self.seal_event(index, n, &EventWords::from_slice(used)),
             TAG_SIDE => self.seal_input(index, n, Ticks(words[0])),
+            TAG_ERASABLE => self.seal_erasable(index, n, Ticks(words[0])),
             tag => Err(Error::invalid(
                 "seal a record",
                 format!("a queue entry has the unknown tag {tag}"),
@@ -318,6 +337,33 @@ impl Sealer {
         n: u64,
         ticks: Ticks,
     ) -> Result<(Sealed, KindIndex), Error> {
+        let input = self.take_input(index, n, ticks)?;
+        let sealed = self
+            .chain
+            .seal(&mut self.buffer, &input, self.timeline.utc())?;
+        Ok((sealed, KindIndex::of(&input.data.kind())))
+    }
+
+    /// Seals an input with erasable values: only here is it known which record it will be, and commitments are bound to that.
+    fn seal_erasable(
+        &mut self,
+        index: usize,
+        n: u64,
+        ticks: Ticks,
+    ) -> Result<(Sealed, KindIndex), Error> {
+        let mut input = self.take_input(index, n, ticks)?;
+        let (id, seq) = (self.chain.id().as_str(), self.chain.seq() + 1);
+        let openings = self.openings.commit(id, seq, &mut input)?;
+        let start = self.buffer.len();
+        let sealed = self
+            .chain
+            .seal(&mut self.buffer, &input, self.timeline.utc())?;
+        self.openings.keep(openings, &self.buffer[start..]);
+        Ok((sealed, KindIndex::of(&input.data.kind())))
+    }
+
+    /// The input that belongs to the marker just taken, redacted.
+    fn take_input(&self, index: usize, n: u64, ticks: Ticks) -> Result<Box<AuditInput>, Error> {
         let source = &self.lanes[index];
         let Some(mut input) = source.lane.take_side() else {
             return Err(Error::invalid("seal a record", "its input is not there"));
@@ -330,10 +376,7 @@ impl Sealer {
         if let Some(redactor) = &self.redactor {
             redact_input(&**redactor, &mut input);
         }
-        let sealed = self
-            .chain
-            .seal(&mut self.buffer, &input, self.timeline.utc())?;
-        Ok((sealed, KindIndex::of(&input.data.kind())))
+        Ok(input)
     }
 
     /// Declares that numbers of a lane will never be sealed.
@@ -384,6 +427,15 @@ impl Sealer {
         self.sealed(sealed, kind)
     }
 
+    /// Seals what others than this thread want said about the log.
+    fn serve_orders(&mut self) -> Result<(), Stopped> {
+        for order in self.shared.orders.take() {
+            self.seal_own(order.data.clone())?;
+            order.sealed(self.chain.seq());
+        }
+        Ok(())
+    }
+
     /// Bookkeeping after every record.
     fn sealed(&mut self, sealed: Sealed, kind: KindIndex) -> Result<(), Stopped> {
         self.shared.progress.kinds.count(kind);
@@ -408,6 +460,7 @@ impl Sealer {
             Ok(segment) => {
                 self.segment = Arc::new(segment);
                 self.segment_len = 0;
+                self.openings.next_file();
                 self.segment_since = self.timeline.ticks();
             }
             Err(error) => self
@@ -429,6 +482,12 @@ impl Sealer {
             self.anchored_seq = self.chain.seq();
             self.anchored_at = self.timeline.ticks();
         }
+        self.openings.flush().map_err(|error| {
+            Stopped(format!(
+                "the openings of erasable values could not be written ({error}), and no record may come before its \
+                 openings. Everything acknowledged is kept; free or repair the disk and open the log again"
+            ))
+        })?;
         let written = write_all(&*self.segment.file, &self.buffer);
         let failure = written.err().map(|error| {
             format!(

@@ -10,6 +10,7 @@ use counterfoil_core::{Clock, Head, names};
 use crate::log::commit::CommitQueue;
 use crate::log::kind_counts::KindCounts;
 use crate::log::lane::Intake;
+use crate::log::orders::Orders;
 use crate::log::waiters::{Stage, Waiters};
 
 /// Ranges of numbers that are remembered as lost after they were queued.
@@ -21,6 +22,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) waiters: Waiters,
     pub(crate) commit: CommitQueue,
+    pub(crate) orders: Orders,
     pub(crate) progress: Progress,
     lost: Mutex<LostRanges>,
     any_lost: AtomicBool,
@@ -106,6 +108,7 @@ impl Shared {
             clock,
             waiters: Waiters::default(),
             commit,
+            orders: Orders::default(),
             progress: Progress::default(),
             lost: Mutex::default(),
             any_lost: AtomicBool::new(false),

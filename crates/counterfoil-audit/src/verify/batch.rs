@@ -7,6 +7,7 @@ use counterfoil_core::Digest;
 use counterfoil_merkle::{leaf_hashes, note::Judgement};
 use counterfoil_signer::{Keyring, RecordSignature};
 
+use crate::body::pointer::{Commitment, commitments, may_hold_commitment};
 use crate::body::scan::Bad;
 use crate::body::text::hex_into;
 use crate::body::view::BodyReader;
@@ -54,11 +55,13 @@ pub(crate) struct Form {
     pub(crate) special: Option<Box<Special>>,
 }
 
-/// A signature, or what the log says about itself.
+/// A signature, what the log says about itself, or commitments.
 #[derive(Debug, Default)]
 pub(crate) struct Special {
     pub(crate) signature: Option<Signature>,
     pub(crate) log_data: Option<AuditEventData>,
+    /// Commitments to erasable values.
+    pub(crate) commitments: Vec<Commitment>,
 }
 
 impl Line {
@@ -121,6 +124,8 @@ pub(crate) struct BatchReader<'a> {
     reader: BodyReader,
     /// Index of a source in the batch at hand.
     sources: HashMap<Vec<u8>, u32>,
+    /// Whether a line of the batch at hand may hold a commitment.
+    erasable: bool,
     last_source: Vec<u8>,
     last_index: u32,
 }
@@ -132,6 +137,7 @@ impl<'a> BatchReader<'a> {
             hash_only,
             reader: BodyReader::default(),
             sources: HashMap::new(),
+            erasable: false,
             last_source: Vec::new(),
             last_index: 0,
         }
@@ -144,6 +150,7 @@ impl<'a> BatchReader<'a> {
         self.sources.clear();
         self.last_source.clear();
         let bytes = std::mem::take(&mut batch.bytes);
+        self.erasable = !self.hash_only && may_hold_commitment(&bytes);
         // One check of the whole is faster than one per line, and nearly always all it takes.
         let all_utf8 = std::str::from_utf8(&bytes).is_ok();
         let mut bodies: Vec<&[u8]> = Vec::with_capacity(bytes.len() / 400);
@@ -226,13 +233,20 @@ impl<'a> BatchReader<'a> {
             (body.chain, self.source(body.src_id, sources), body.n)
         };
         let log_data = self.reader.take_log_data();
-        let special = (log_data.is_some() || view.signature.is_some()).then(|| {
-            let signature = view.signature.and_then(|view| view.to_signature());
-            Box::new(Special {
-                signature: signature.map(|signature| self.judge(signature, view.hash)),
-                log_data,
-            })
-        });
+        let commitments = if self.erasable && may_hold_commitment(view.body) {
+            commitments(view.body)
+        } else {
+            Vec::new()
+        };
+        let special = (log_data.is_some() || view.signature.is_some() || !commitments.is_empty())
+            .then(|| {
+                let signature = view.signature.and_then(|view| view.to_signature());
+                Box::new(Special {
+                    signature: signature.map(|signature| self.judge(signature, view.hash)),
+                    log_data,
+                    commitments,
+                })
+            });
         Ok(Form {
             seq: chain.seq,
             n,

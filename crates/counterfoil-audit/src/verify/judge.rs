@@ -4,16 +4,20 @@
 
 mod about_the_log;
 mod completeness;
+mod erasure;
 mod heads;
 mod keys;
 mod line;
 mod tail;
 mod tree;
 
+use std::path::Path;
+
 use counterfoil_core::{ChainId, Digest, Head};
 
 use super::VerifyOptions;
 use super::batch::Batch;
+use super::erasure::Erasure;
 use super::findings::{Findings, Place};
 use super::heads::Mark;
 use super::lanes::Lanes;
@@ -48,6 +52,7 @@ pub(crate) struct Judge<'a> {
     tail: Tail,
     oldest_tail: Option<[u8; 30]>,
     began: bool,
+    erasure: Erasure,
 }
 
 /// What the next line is compared with.
@@ -82,9 +87,17 @@ impl<'a> Judge<'a> {
             tail: Tail::default(),
             oldest_tail: None,
             began: false,
+            erasure: Erasure::default(),
         };
         judge.read_heads();
         judge
+    }
+
+    /// The folder of the log holds more than its records.
+    pub(crate) fn log_folder(&mut self, log: &Path) {
+        if !self.options.hash_only {
+            self.erasure.look_into(log);
+        }
     }
 
     /// A file begins.
@@ -143,6 +156,7 @@ impl<'a> Judge<'a> {
         let unread = missing > 0 || self.malformed_lines > 0;
         let completeness = self.judge_lanes(unread);
         self.judge_tail();
+        let erasables = self.judge_erasure();
         let end = self.end();
         let verdict = self.findings.verdict();
         let (failures, failures_total) = self.findings.finish();
@@ -157,6 +171,7 @@ impl<'a> Judge<'a> {
             tail: self.tail,
             completeness,
             lanes,
+            erasables,
             hash_only: self.options.hash_only,
             signatures_verified: self.policy.signatures_verified,
             signatures_not_checked: self.policy.signatures_not_checked,

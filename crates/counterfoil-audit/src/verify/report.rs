@@ -104,6 +104,23 @@ pub struct Tail {
     pub unfinished_bytes: u64,
 }
 
+/// What was found of the erasable values of a log (audit specification §9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Erasables {
+    /// Commitments in the records.
+    pub commitments: u64,
+    /// Whether the log's folder `openings/` was there. It never is with a copy, and then openings are not judged: the figures
+    /// below are 0.
+    pub openings_present: bool,
+    /// Openings that make the commitment in their record.
+    pub opened: u64,
+    /// Commitments whose opening was destroyed, as an `erased` record says.
+    pub erased: u64,
+    /// Commitments whose opening is absent although no record says why.
+    pub missing: u64,
+}
+
 /// What a verification found: two verdicts, and everything that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -126,6 +143,8 @@ pub struct Report {
     pub completeness: Option<Completeness>,
     /// Every lane, in the order of their names.
     pub lanes: Vec<LaneReport>,
+    /// What was found of erasable values. `None` when there are none, and when only hashes were judged.
+    pub erasables: Option<Erasables>,
     /// Whether the grammar of bodies was left out.
     pub hash_only: bool,
     /// Signatures of records that a given key verified.
@@ -148,6 +167,21 @@ impl Report {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         self.verdict.exit_code()
+    }
+}
+
+impl fmt::Display for Erasables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "erasable values: {} commitments, ", self.commitments)?;
+        if self.openings_present {
+            write!(
+                f,
+                "{} opened, {} erased, {} openings missing",
+                self.opened, self.erased, self.missing
+            )
+        } else {
+            f.write_str("openings not checked: there is no folder openings/")
+        }
     }
 }
 
@@ -193,6 +227,9 @@ impl fmt::Display for Report {
                 self.tail.unfinished_bytes
             )?;
         }
+        if let Some(erasables) = &self.erasables {
+            writeln!(f, "{erasables}")?;
+        }
         if !self.signed_by.is_empty() {
             writeln!(f, "head signed by {}", self.signed_by.join(", "))?;
         }
@@ -228,6 +265,7 @@ impl Report {
             json.plain(completeness.as_str().as_bytes());
         }
         head(&mut json, "end", self.end.as_ref());
+        erasables(&mut json, self.erasables.as_ref());
         json.key("exit_code");
         json.number(self.exit_code().into());
         json.key("failures");
@@ -313,6 +351,29 @@ fn failure(json: &mut JsonOut<'_>, failure: &Failure) {
     }
     json.key("reason");
     json.plain(failure.reason.as_str().as_bytes());
+    json.close();
+}
+
+fn erasables(json: &mut JsonOut<'_>, erasables: Option<&Erasables>) {
+    let Some(erasables) = erasables else {
+        return;
+    };
+    json.key("erasables");
+    json.open();
+    json.key("commitments");
+    json.number(erasables.commitments);
+    json.key("erased");
+    json.number(erasables.erased);
+    json.key("missing");
+    json.number(erasables.missing);
+    json.key("opened");
+    json.number(erasables.opened);
+    json.key("openings_present");
+    json.raw(if erasables.openings_present {
+        b"true"
+    } else {
+        b"false"
+    });
     json.close();
 }
 

@@ -27,7 +27,13 @@ pub(crate) fn path(path: &Path, options: &VerifyOptions<'_>) -> Report {
     match files_of(path) {
         Ok(files) => {
             let sources = files.iter().map(|file| (file.clone(), file.open()));
-            run(sources, stored, path.display().to_string(), options)
+            run(
+                sources,
+                stored,
+                Some(path),
+                path.display().to_string(),
+                options,
+            )
         }
         Err(error) => unreadable(path, options, error.to_string()),
     }
@@ -40,7 +46,7 @@ pub(crate) fn reader(reader: impl Read, name: &str, options: &VerifyOptions<'_>)
         first_seq: None,
     };
     let sources = std::iter::once((file, Ok(reader)));
-    run(sources, None, name.to_owned(), options)
+    run(sources, None, None, name.to_owned(), options)
 }
 
 /// The checkpoint stored with a log. One that is there and cannot be read is no absent one: who can hide a checkpoint must
@@ -71,10 +77,14 @@ type Sources<R> = (LogFile, std::io::Result<R>);
 fn run<R: Read>(
     sources: impl Iterator<Item = Sources<R>>,
     stored: Option<String>,
+    folder: Option<&Path>,
     log: String,
     options: &VerifyOptions<'_>,
 ) -> Report {
     let mut judge = Judge::new(options, stored);
+    if let Some(folder) = folder {
+        judge.log_folder(folder);
+    }
     let bytes = std::thread::scope(|scope| {
         let mut pool = Pool::new(scope, options);
         let mut bytes = 0;

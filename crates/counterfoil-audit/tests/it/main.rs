@@ -9,6 +9,7 @@ mod encoding;
 mod log_append;
 mod log_cosigning;
 mod log_crash;
+mod log_erasure;
 mod log_faults;
 mod log_recovery;
 mod log_segments;

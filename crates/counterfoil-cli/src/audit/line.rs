@@ -63,6 +63,8 @@ fn text(text: &Text) -> String {
             format!("<{} bytes, sha256 {}>", truncated.bytes, truncated.sha256)
         }
         Text::Erasable(digest) => format!("<erasable {digest}>"),
+        // No record that was read holds one.
+        Text::Forgettable(_) => counterfoil::REDACTED.to_owned(),
     }
 }
 

@@ -23,6 +23,7 @@ impl Judge<'_> {
         self.tree.lose();
         self.before.hash = None;
         self.expected = next;
+        self.erasure.skip_to(next);
     }
 
     pub(super) fn line(&mut self, batch: &Batch, line: &Line, place: &Place<'_>) {
@@ -55,6 +56,7 @@ impl Judge<'_> {
                 self.tree.lose();
                 self.before.hash = None;
                 self.expected += 1;
+                self.erasure.skip_to(self.expected);
             }
         }
         while let Some(mark) = self.marks.pop_if(|mark| mark.seq < self.expected) {
@@ -141,6 +143,9 @@ impl Judge<'_> {
         if form.special.is_some() || !self.policy.is_quiet() {
             self.about_the_log(line, form, place);
         }
+        if let Some(special) = &form.special {
+            self.erasable(special, form, place);
+        }
     }
 
     fn id_changed(&mut self, id: &[u8], place: &Place<'_>) {
@@ -183,6 +188,7 @@ impl Judge<'_> {
         self.before.hash = None;
         self.position += 1;
         self.expected += 1;
+        self.erasure.skip_to(self.expected);
     }
 }
 
