@@ -74,14 +74,11 @@ impl Checkpoint {
                 "the size {size:?} is no decimal number below 2^64 without leading zeros"
             ))
         })?;
-        let root = base64_text::decode(root)
-            .and_then(|bytes| <[u8; Digest::LEN]>::try_from(bytes).ok())
-            .map(Digest::from_bytes)
-            .ok_or_else(|| {
-                refuse(format!(
-                    "the root {root:?} is not 32 bytes of padded base64"
-                ))
-            })?;
+        let root = base64_text::decode_digest(root).ok_or_else(|| {
+            refuse(format!(
+                "the root {root:?} is not 32 bytes of padded base64"
+            ))
+        })?;
         check_empty(PARSE, size, root)?;
         let mut extensions = Vec::new();
         for line in lines {
@@ -152,7 +149,7 @@ fn check_line(operation: &'static str, what: &str, line: &str) -> Result<(), Err
 
 fn check_empty(operation: &'static str, size: u64, root: Digest) -> Result<(), Error> {
     if size == 0 && root != EMPTY_ROOT {
-        return Err(Error::invalid(
+        return Err(Error::contradictory(
             operation,
             format!("a tree of size 0 has the root {EMPTY_ROOT}, not {root}"),
         ));

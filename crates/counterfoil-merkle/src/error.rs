@@ -10,6 +10,9 @@ pub enum ErrorKind {
     Invalid,
     /// The form is right, but one of the format's limits is exceeded.
     TooLarge,
+    /// The form is right, but what it states is true of no tree: a root for size 0 that is not the empty root. A witness
+    /// answers it with 422 where it answers what is malformed with 400.
+    Contradictory,
 }
 
 /// A value was refused. `Display` says what was read, what is wrong with it and what a valid one looks like.
@@ -34,6 +37,14 @@ impl Error {
     pub(crate) fn too_large(operation: &'static str, context: impl Into<String>) -> Self {
         Self {
             kind: ErrorKind::TooLarge,
+            operation,
+            context: context.into(),
+        }
+    }
+
+    pub(crate) fn contradictory(operation: &'static str, context: impl Into<String>) -> Self {
+        Self {
+            kind: ErrorKind::Contradictory,
             operation,
             context: context.into(),
         }

@@ -26,13 +26,18 @@
 mod base64_text;
 pub mod checkpoint;
 mod compact_range;
+pub mod cosignature;
 mod decimal;
 mod error;
 mod hash;
+mod hash_lines;
 mod hash_many;
 pub mod note;
+pub mod policy;
 pub mod proof;
 pub mod tile;
+pub mod tlog_proof;
+pub mod witness;
 
 pub use compact_range::CompactRange;
 pub use error::{Error, ErrorKind};

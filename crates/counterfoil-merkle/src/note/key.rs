@@ -63,8 +63,10 @@ impl fmt::Debug for KeyId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyType {
-    /// 0x01: Ed25519 over the text itself.
+    /// 0x01: Ed25519 over the text itself. What logs sign with.
     Ed25519,
+    /// 0x04: Ed25519 over a time and the text of a checkpoint ([`cosignature`](crate::cosignature)). What witnesses sign with.
+    Ed25519Cosignature,
 }
 
 impl KeyType {
@@ -73,14 +75,17 @@ impl KeyType {
     pub const fn byte(self) -> u8 {
         match self {
             Self::Ed25519 => 0x01,
+            Self::Ed25519Cosignature => 0x04,
         }
     }
 
-    /// The name that the audit format uses: as `alg` of a record signature and as the signing mode in `log_opened`.
+    /// A short name. Of Ed25519 it is the one that the audit format uses, as `alg` of a record signature and as the signing
+    /// mode in `log_opened`; keys of another type have no place in that format.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ed25519 => "ed25519",
+            Self::Ed25519Cosignature => "cosignature/v1",
         }
     }
 
@@ -88,12 +93,14 @@ impl KeyType {
     #[must_use]
     pub const fn public_key_len(self) -> usize {
         match self {
-            Self::Ed25519 => 32,
+            Self::Ed25519 | Self::Ed25519Cosignature => 32,
         }
     }
 
     fn from_byte(byte: u8) -> Option<Self> {
-        (byte == Self::Ed25519.byte()).then_some(Self::Ed25519)
+        [Self::Ed25519, Self::Ed25519Cosignature]
+            .into_iter()
+            .find(|key_type| key_type.byte() == byte)
     }
 }
 
@@ -198,6 +205,18 @@ impl VerifierKey {
         self.key_type
     }
 
+    /// The same name and public key as those of a witness: of type 0x04, with the id that follows.
+    #[must_use]
+    pub fn as_cosigner(&self) -> Self {
+        let key_type = KeyType::Ed25519Cosignature;
+        Self {
+            name: self.name.clone(),
+            id: KeyId::of(&self.name, key_type, &self.public_key),
+            key_type,
+            public_key: self.public_key.clone(),
+        }
+    }
+
     /// The public key, without the type byte.
     #[must_use]
     pub fn public_key(&self) -> &[u8] {
@@ -239,7 +258,7 @@ impl FromStr for VerifierKey {
         };
         let key_type = KeyType::from_byte(type_byte).ok_or_else(|| {
             refuse(format!(
-                "is of type 0x{type_byte:02x}; this version knows 0x01, Ed25519"
+                "is of type 0x{type_byte:02x}; this version knows 0x01 (Ed25519) and 0x04 (Ed25519 cosignature)"
             ))
         })?;
         let parsed = Self::new(name, key_type, public_key)?;

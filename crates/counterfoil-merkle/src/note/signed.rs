@@ -1,6 +1,7 @@
 //! A note and its signature lines.
 
 use std::fmt;
+use std::str::FromStr;
 
 use super::key::check_foreign_name;
 use super::{KeyId, MAX_NOTE_LEN, MAX_SIGNATURES, check_key_name, check_text};
@@ -56,8 +57,13 @@ impl NoteSignature {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+}
 
-    fn parse(line: &str) -> Result<Self, Error> {
+impl FromStr for NoteSignature {
+    type Err = Error;
+
+    /// Parses one line, without its line feed. The name may be any that the specification allows.
+    fn from_str(line: &str) -> Result<Self, Error> {
         let refuse = |why: &str| {
             Error::invalid(
                 PARSE,
@@ -260,7 +266,7 @@ impl SignedNote {
             text: text.to_owned(),
             signatures: lines
                 .split('\n')
-                .map(NoteSignature::parse)
+                .map(str::parse)
                 .collect::<Result<_, _>>()?,
         })
     }

@@ -8,6 +8,7 @@
 mod definition;
 mod notes;
 mod proofs;
+mod receipts;
 mod tiles;
 mod tree;
 mod vectors;
