@@ -1,8 +1,10 @@
-//! The tree under an audit chain: RFC 6962 hashes, C2SP signed notes and checkpoints.
+//! The tree under an audit chain: RFC 6962 hashes and proofs, and the C2SP formats in which roots are handed around.
 //!
 //! **What it is.** [`leaf_hash`] and [`node_hash`], the [`CompactRange`] that keeps a growing tree's root in at most 64
-//! hashes, and the two text formats in which the transparency field hands roots around: the signed [`note`] and the
-//! [`checkpoint`]. Everything is a pure function of bytes.
+//! hashes, [`proof`]s of inclusion and consistency, and [`tile`]s, out of which they are made. Then the texts of the
+//! transparency field, written and strictly read: the signed [`note`], the [`checkpoint`], the [`cosignature`] of a witness
+//! and the bodies of the [`witness`] protocol, the trust [`policy`], and the [`tlog_proof`], a receipt that verifies with
+//! nothing else than keys. Everything is a pure function of bytes; what comes from outside is bounded.
 //!
 //! **Who should depend on it.** Whoever seals, verifies, signs or witnesses a chain. A service that only records events needs
 //! the facade `counterfoil`; a signer or a verifier of signatures is in `counterfoil-signer`.

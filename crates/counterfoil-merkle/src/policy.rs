@@ -17,7 +17,6 @@
 //!
 //! let policy = Policy::parse(
 //!     b"log example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k\n\
-//!       # Nobody else needs to have seen it.\n\
 //!       quorum none\n",
 //! )?;
 //! assert_eq!(policy.logs()[0].key().name(), "example.com/foo");

@@ -1,8 +1,14 @@
 //! The keys that a verifier trusts.
 
 use counterfoil_core::Digest;
-use counterfoil_merkle::note::{Judgement, KeyId, NoteRejected, SignedNote, VerifierKey};
+use counterfoil_merkle::note::{
+    Judgement, KeyId, NoteRejected, NoteSignature, SignedNote, VerifierKey,
+};
+#[cfg(feature = "ed25519")]
+use counterfoil_merkle::policy::Policy;
 
+#[cfg(feature = "ed25519")]
+use crate::{CosignatureVerifier, Ed25519Verifier};
 use crate::{Error, ErrorKind, RecordSignature, Verifier, record_message};
 
 /// A set of trusted keys, found by name and id.
@@ -19,6 +25,23 @@ impl Keyring {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A keyring of the logs and witnesses of a policy, for [`Policy::verify_note`] and
+    /// [`TlogProof::verify`](counterfoil_merkle::tlog_proof::TlogProof::verify).
+    ///
+    /// # Errors
+    /// When a key of the policy is no point that a strict verifier accepts.
+    #[cfg(feature = "ed25519")]
+    pub fn of_policy(policy: &Policy) -> Result<Self, Error> {
+        let mut keys = Self::new();
+        for log in policy.logs() {
+            keys.trust(Ed25519Verifier::new(log.key().clone())?)?;
+        }
+        for witness in policy.witnesses() {
+            keys.trust(CosignatureVerifier::new(witness.key().clone())?)?;
+        }
+        Ok(keys)
     }
 
     /// Trusts a key.
@@ -58,16 +81,7 @@ impl Keyring {
     /// # Errors
     /// When a signature that claims a trusted key is bad, or no trusted key signed.
     pub fn verify_note(&self, note: &SignedNote) -> Result<Vec<&VerifierKey>, NoteRejected> {
-        let valid =
-            note.verify(
-                |text, signature| match self.find(signature.name(), signature.id()) {
-                    None => Judgement::Unknown,
-                    Some(verifier) if verifier.verify(text.as_bytes(), signature.bytes()) => {
-                        Judgement::Valid
-                    }
-                    Some(_) => Judgement::Invalid,
-                },
-            )?;
+        let valid = note.verify(|text, signature| self.judge(text, signature))?;
         let mut keys: Vec<&VerifierKey> = Vec::with_capacity(valid.len());
         for signature in valid {
             if let Some(verifier) = self.find(signature.name(), signature.id())
@@ -77,6 +91,18 @@ impl Keyring {
             }
         }
         Ok(keys)
+    }
+
+    /// Judges one signature line under a text, for whoever verifies a note by further rules.
+    #[must_use]
+    pub fn judge(&self, text: &str, signature: &NoteSignature) -> Judgement {
+        match self.find(signature.name(), signature.id()) {
+            None => Judgement::Unknown,
+            Some(verifier) if verifier.verify(text.as_bytes(), signature.bytes()) => {
+                Judgement::Valid
+            }
+            Some(_) => Judgement::Invalid,
+        }
     }
 
     /// Judges a record's signature. The key id is a hint, so every trusted key with that id is tried.

@@ -2,7 +2,8 @@
 //!
 //! **What it is.** A signer holds one private key, or says that there is none ([`NullSigner`]). What it signs are the
 //! checkpoints of an audit chain ([`sign_checkpoint`]) and, where a log asks for it, single records ([`sign_record`]). With
-//! the feature `ed25519` the crate brings `Ed25519Signer` and `Ed25519Verifier`.
+//! the feature `ed25519` the crate brings `Ed25519Signer`, `Ed25519Verifier` and, for the cosignatures of witnesses,
+//! `CosignatureVerifier`.
 //!
 //! **Who should depend on it.** Whoever runs an audit log, verifies one, or writes a signer for a key service or a hardware
 //! module.
@@ -33,10 +34,12 @@ mod message;
 mod signer;
 
 #[cfg(feature = "ed25519")]
-pub use ed25519::{Ed25519Signer, Ed25519Verifier};
+pub use ed25519::{CosignatureVerifier, Ed25519Signer, Ed25519Verifier};
 pub use error::{Error, ErrorKind, SignError};
 pub use keyring::Keyring;
-pub use message::{RecordSignature, record_message, sign_checkpoint, sign_note_text, sign_record};
+pub use message::{
+    RecordSignature, cosign, record_message, sign_checkpoint, sign_note_text, sign_record,
+};
 pub use signer::{NullSigner, Signer, Verifier};
 
 pub use counterfoil_merkle::note::{Judgement, VerifierKey};

@@ -1,7 +1,8 @@
-//! What is signed: checkpoints, and single records.
+//! What is signed: checkpoints, by logs and by witnesses, and single records.
 
 use counterfoil_core::Digest;
 use counterfoil_merkle::checkpoint::Checkpoint;
+use counterfoil_merkle::cosignature::{self, Cosignature};
 use counterfoil_merkle::note::{KeyId, KeyType, NoteSignature, SignedNote};
 
 use crate::{SignError, Signer};
@@ -90,6 +91,35 @@ pub fn sign_note_text(signer: &dyn Signer, text: &str) -> Result<Option<NoteSign
     };
     let bytes = signer.sign(text.as_bytes())?.ok_or_else(SignError::new)?;
     NoteSignature::new(key.name(), key.id(), bytes)
+        .map(Some)
+        .map_err(SignError::from_source)
+}
+
+/// The signature line of a witness under a checkpoint that it saw at `time`, in seconds of the Unix epoch; `None` when the
+/// signer signs nothing.
+///
+/// The line is by the signer's key in its role as a witness, [`VerifierKey::as_cosigner`](crate::VerifierKey::as_cosigner). A
+/// witness has persisted the checkpoint before it calls this.
+///
+/// # Errors
+/// When the signer does, when it breaks its contract and has a key but signs nothing or other than 64 bytes, or when the time
+/// is none that a cosignature can state.
+pub fn cosign(
+    signer: &dyn Signer,
+    checkpoint: &Checkpoint,
+    time: u64,
+) -> Result<Option<NoteSignature>, SignError> {
+    let Some(key) = signer.verifier_key() else {
+        return Ok(None);
+    };
+    let message = cosignature::message(&checkpoint.to_text(), time);
+    let signature = signer.sign(message.as_bytes())?;
+    let signature = signature
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(SignError::new)?;
+    let cosignature = Cosignature::new(time, signature).map_err(SignError::from_source)?;
+    let key = key.as_cosigner();
+    NoteSignature::new(key.name(), key.id(), cosignature.to_bytes().to_vec())
         .map(Some)
         .map_err(SignError::from_source)
 }

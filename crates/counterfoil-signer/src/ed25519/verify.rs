@@ -33,34 +33,7 @@ impl Ed25519Verifier {
     /// When the key is of another type, or its bytes are no point of the curve, or one that is not fully reduced or of small
     /// order.
     pub fn new(key: VerifierKey) -> Result<Self, Error> {
-        let invalid = |why: &str| {
-            Error::new(
-                ErrorKind::InvalidKey,
-                OPERATION,
-                format!("{}+{} {why}", key.name(), key.id()),
-            )
-        };
-        if key.key_type() != KeyType::Ed25519 {
-            return Err(invalid("is a key of another type"));
-        }
-        let bytes = key
-            .public_key()
-            .try_into()
-            .map_err(|_| invalid("has not 32 bytes"))?;
-        let point = VerifyingKey::from_bytes(bytes).map_err(|_| {
-            invalid("is no point of the curve; copy it again from where it was published")
-        })?;
-        // Decoding takes y modulo p, so that some points have a second spelling, which other verifiers refuse.
-        if point.to_edwards().compress().as_bytes() != bytes {
-            return Err(invalid(
-                "is not fully reduced, so that another verifier may refuse it; it was not made by an honest generator",
-            ));
-        }
-        if point.is_weak() {
-            return Err(invalid(
-                "is of small order, so that anyone can sign for it; it was not made by an honest generator",
-            ));
-        }
+        let point = point_of(&key, KeyType::Ed25519)?;
         Ok(Self { key, point })
     }
 }
@@ -86,4 +59,44 @@ impl Verifier for Ed25519Verifier {
         Signature::from_slice(signature)
             .is_ok_and(|signature| self.point.verify_strict(message, &signature).is_ok())
     }
+}
+
+/// The point that a key of this type stands for.
+///
+/// # Errors
+/// As [`Ed25519Verifier::new`].
+pub(super) fn point_of(key: &VerifierKey, key_type: KeyType) -> Result<VerifyingKey, Error> {
+    let invalid = |why: &str| {
+        Error::new(
+            ErrorKind::InvalidKey,
+            OPERATION,
+            format!("{}+{} {why}", key.name(), key.id()),
+        )
+    };
+    if key.key_type() != key_type {
+        return Err(invalid(&format!(
+            "is of type 0x{:02x}; a key of type 0x{:02x} belongs here",
+            key.key_type().byte(),
+            key_type.byte()
+        )));
+    }
+    let bytes = key
+        .public_key()
+        .try_into()
+        .map_err(|_| invalid("has not 32 bytes"))?;
+    let point = VerifyingKey::from_bytes(bytes).map_err(|_| {
+        invalid("is no point of the curve; copy it again from where it was published")
+    })?;
+    // Decoding takes y modulo p, so that some points have a second spelling, which other verifiers refuse.
+    if point.to_edwards().compress().as_bytes() != bytes {
+        return Err(invalid(
+            "is not fully reduced, so that another verifier may refuse it; it was not made by an honest generator",
+        ));
+    }
+    if point.is_weak() {
+        return Err(invalid(
+            "is of small order, so that anyone can sign for it; it was not made by an honest generator",
+        ));
+    }
+    Ok(point)
 }

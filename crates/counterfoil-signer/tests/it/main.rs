@@ -13,3 +13,5 @@ mod keyring;
 mod null_signer;
 #[cfg(feature = "ed25519")]
 mod vectors;
+#[cfg(feature = "ed25519")]
+mod witnesses;
