@@ -6,6 +6,7 @@
 )]
 
 mod definition;
+mod known_answers;
 mod notes;
 mod proofs;
 mod receipts;

@@ -17,21 +17,21 @@ fn load(file: &str) -> Option<Value> {
     vectors::read(file).map(|text| serde_json::from_str(&text).unwrap())
 }
 
-fn list<'a>(value: &'a Value, member: &str) -> &'a [Value] {
+pub(crate) fn list<'a>(value: &'a Value, member: &str) -> &'a [Value] {
     let list = value[member].as_array().unwrap();
     assert!(!list.is_empty(), "{member} is empty");
     list
 }
 
-fn text<'a>(value: &'a Value, member: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, member: &str) -> &'a str {
     value[member].as_str().unwrap()
 }
 
-fn digest(value: &Value) -> Digest {
+pub(crate) fn digest(value: &Value) -> Digest {
     value.as_str().unwrap().parse().unwrap()
 }
 
-fn bytes(hex: &str) -> Vec<u8> {
+pub(crate) fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len())
         .step_by(2)
         .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())

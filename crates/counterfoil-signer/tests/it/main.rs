@@ -10,6 +10,8 @@ mod ed25519;
 #[cfg(feature = "ed25519")]
 mod key_files;
 mod keyring;
+#[cfg(feature = "ed25519")]
+mod known_answers;
 mod null_signer;
 #[cfg(feature = "ed25519")]
 mod vectors;
