@@ -265,6 +265,13 @@ impl FileSystem for MemFiles {
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.change(|disk| disk.remove(path))
     }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        if !self.list(path)?.is_empty() {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        self.change(|disk| disk.remove(path))
+    }
 }
 
 impl MemFiles {

@@ -1,10 +1,11 @@
-//! Making heads visible: sign, persist the anchor, publish, in this order (audit specification §5, visibility).
+//! Making heads visible: tiles, signature, anchor, publication, in this order (audit specification §6, visibility).
 
 use std::future::Future;
+use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
@@ -13,63 +14,20 @@ use counterfoil_core::Head;
 use counterfoil_merkle::checkpoint::Checkpoint;
 use counterfoil_signer::{Signer, sign_checkpoint};
 
+use crate::log::desk::AnchorDesk;
 use crate::log::files::{FileSystem, LogFile};
 use crate::log::options::OnConflict;
 use crate::log::segment::put_atomically;
 use crate::log::shared::Shared;
+use crate::log::tiles::TileWriter;
 use crate::log::waiters::Unpark;
 
-/// Where the committer leaves durable heads; only the newest counts.
-#[derive(Debug, Default)]
-pub(crate) struct AnchorDesk {
-    inner: Mutex<Desk>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Desk {
-    head: Option<Head>,
-    finished: bool,
-}
-
-impl AnchorDesk {
-    pub(crate) fn submit(&self, head: Head) {
-        self.lock().head = Some(head);
-        self.changed.notify_one();
-    }
-
-    /// No head will come any more.
-    pub(crate) fn finish(&self) {
-        self.lock().finished = true;
-        self.changed.notify_one();
-    }
-
-    /// The next head to anchor; `None` at the end.
-    fn take(&self) -> Option<Head> {
-        let mut desk = self.lock();
-        loop {
-            if let Some(head) = desk.head.take() {
-                return Some(head);
-            }
-            if desk.finished {
-                return None;
-            }
-            desk = self
-                .changed
-                .wait(desk)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Desk> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The thread that anchors. It is one of its own because a store may take seconds, and commits must not wait for it.
+/// The thread that writes tiles and anchors. It is one of its own because a store may take seconds, and commits must not wait for
+/// it.
 pub(crate) struct Anchorer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) desk: Arc<AnchorDesk>,
+    pub(crate) tiles: TileWriter,
     pub(crate) store: Arc<dyn AnchorStore>,
     pub(crate) signer: Arc<dyn Signer>,
     /// What the store holds, as far as this log knows.
@@ -97,20 +55,34 @@ impl Failed {
 }
 
 impl Anchorer {
-    /// Anchors heads until the desk is finished.
+    /// Writes tiles and anchors heads until the desk is finished.
     pub(crate) fn run(&mut self) {
-        while let Some(head) = self.desk.take() {
+        while let Some(work) = self.desk.take() {
             if self.shared.progress.forked.load(Ordering::Relaxed) {
                 continue;
             }
-            match self.anchor(&head) {
+            let last = work
+                .head
+                .as_ref()
+                .map_or(work.leaves.last(), |head| head.seq);
+            if work.head.is_none() && self.tiles.size() < work.leaves.after {
+                // Something is missing in between. The next head brings it up; until then nothing depends on it.
+                continue;
+            }
+            let grown = self.tiles.grow(&work.leaves, last);
+            self.shared
+                .progress
+                .tiles
+                .store(self.tiles.written(), Ordering::Relaxed);
+            let Some(head) = work.head else { continue };
+            match self.anchor(&head, grown) {
                 Ok(()) => self.shared.set_anchored(head),
                 Err(failed) => self.report(failed),
             }
         }
     }
 
-    fn anchor(&mut self, head: &Head) -> Result<(), Failed> {
+    fn anchor(&mut self, head: &Head, grown: io::Result<()>) -> Result<(), Failed> {
         if self
             .known
             .as_ref()
@@ -119,8 +91,15 @@ impl Anchorer {
             return Ok(());
         }
         let mut anchor = Anchor::new(head.clone()).map_err(Failed::for_now)?;
-        if let Some(note) = self.sign(head)? {
-            anchor = anchor.with_checkpoint(note).map_err(Failed::for_now)?;
+        match self.complete_tiles(head, grown) {
+            Ok(()) => {
+                if let Some(note) = self.sign(head)? {
+                    anchor = anchor.with_checkpoint(note).map_err(Failed::for_now)?;
+                }
+            }
+            // No other head will come. This one is vouched for unsigned, for nothing is signed before its tiles.
+            Err(_) if self.shared.has_failed() => {}
+            Err(why) => return Err(Failed::ForNow(why)),
         }
         let stored = self.advance(&anchor)?;
         self.known = Some(head.clone());
@@ -141,7 +120,26 @@ impl Anchorer {
             )
             .map_err(|error| Failed::ForNow(format!("checkpoint not published: {error}")))?;
         }
+        // What stays behind is removed after the next publication.
+        self.tiles.published(head.seq).ok();
         Ok(())
+    }
+
+    /// Makes the tiles of `head` durable, and sure that it is their head.
+    fn complete_tiles(&mut self, head: &Head, grown: io::Result<()>) -> Result<(), String> {
+        let root = grown
+            .and_then(|()| self.tiles.complete())
+            .and_then(|()| self.tiles.root())
+            .map_err(|error| format!("hash tiles could not be written: {error}"))?;
+        if head.root == Some(root) {
+            return Ok(());
+        }
+        // They are written again before the next head.
+        self.tiles.forget();
+        Err(format!(
+            "the hash tiles of the segments do not have the root of head {}; verify the log",
+            head.seq
+        ))
     }
 
     fn advance(&mut self, next: &Anchor) -> Result<Anchor, Failed> {

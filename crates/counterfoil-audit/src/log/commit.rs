@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use counterfoil_core::{ChainId, Digest, Head, names};
 use counterfoil_merkle::CompactRange;
 
-use crate::log::anchoring::AnchorDesk;
+use crate::log::desk::AnchorDesk;
 use crate::log::files::LogFile;
 use crate::log::segment::{Segment, SyncedNote};
 use crate::log::shared::Shared;
@@ -367,6 +367,7 @@ impl Committer {
             }
             batch.segment.grew_durable(batch.bytes.len() as u64);
             self.durable.grow(batch);
+            self.anchors.leave(&batch.hashes);
             if batch.records > 0 {
                 note = Some(SyncedNote {
                     seq: batch.last_seq,

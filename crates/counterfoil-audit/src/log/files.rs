@@ -93,6 +93,12 @@ pub trait FileSystem: Debug + Send + Sync + 'static {
     /// # Errors
     /// See the trait.
     fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
 }
 
 /// An open file or directory. Writes append.
@@ -247,6 +253,10 @@ impl FileSystem for StdFiles {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir(path)
     }
 }
 

@@ -73,6 +73,21 @@ impl Marks {
             .max(self.synced.map_or(0, |note| note.seq))
     }
 
+    /// How far hash tiles of `chain` are known to be durable and published: a head over them was anchored, and its checkpoint
+    /// published where it is signed.
+    pub(crate) fn tiled(&self, chain: &ChainId) -> u64 {
+        let anchor = self.anchor.as_ref().filter(|head| head.chain == *chain);
+        let checkpoint = self
+            .checkpoint
+            .as_ref()
+            .filter(|mark| mark.origin == chain.as_str());
+        match (anchor, checkpoint) {
+            (Some(head), Some(mark)) => head.seq.min(mark.size),
+            (Some(head), None) => head.seq,
+            (None, _) => 0,
+        }
+    }
+
     /// The last record that anything vouches for, to be named when the chain is restarted.
     pub(crate) fn vouched(&self) -> Option<Head> {
         self.anchor.clone()

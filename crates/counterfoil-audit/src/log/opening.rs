@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use counterfoil_anchor::AnchorStore;
 use counterfoil_core::{ChainId, Clock, Digest, Head, Redact};
 
-use crate::log::anchoring::{AnchorDesk, Anchorer, block_on};
+use crate::log::anchoring::{Anchorer, block_on};
 use crate::log::commit::{CommitQueue, Committer, Durable};
+use crate::log::desk::AnchorDesk;
 use crate::log::files::{FileSystem, LogFile};
 use crate::log::first_records::first_records;
 use crate::log::gate::Gate;
@@ -24,6 +25,7 @@ use crate::log::sealer::{Sealer, Stopped, Storage};
 use crate::log::segment::{Segment, SegmentDir, SyncedNote, put_atomically};
 use crate::log::shared::Shared;
 use crate::log::signing::{SignerFor, Signing};
+use crate::log::tiles::TileWriter;
 use crate::{
     AuditChain, ChainRestartReason, ChainRestarted, Error, ErrorKind, Instance, TailRecovered,
 };
@@ -110,6 +112,7 @@ pub(crate) fn open(plan: Plan) -> Result<Running, Error> {
     let marks = Marks::collect(anchor.as_ref(), checkpoint.as_deref(), note.as_deref());
     let found = scan(
         &*plan.files,
+        &plan.dir,
         &place.segments,
         &place.firsts,
         &marks.wanted(),
@@ -317,7 +320,7 @@ impl Place {
         let aside = quarantine.join(name);
         self.files.create_dir(&aside)?;
         let handle = self.files.open_dir(&aside)?;
-        for name in ["segments", "checkpoint", "chain.json", OPENINGS] {
+        for name in ["segments", "tile", "checkpoint", "chain.json", OPENINGS] {
             let moved = self.files.rename(&self.path.join(name), &aside.join(name));
             optional(moved)?;
         }
@@ -394,6 +397,13 @@ fn run(plan: Plan, place: Place, start: Start, marks: &Marks) -> Result<Running,
         restarted: start.restarted.clone(),
     };
     let records = first_records(&plan, &signing, found, &opened);
+    let tiles = TileWriter::resume(
+        Arc::clone(&plan.files),
+        plan.dir.clone(),
+        start.found.tiled.clone(),
+        marks.tiled(&id),
+    )
+    .map_err(|error| at(&plan.dir, error))?;
     let mut chain = start.chain;
     let durable = Durable {
         chain: id.clone(),
@@ -421,11 +431,12 @@ fn run(plan: Plan, place: Place, start: Start, marks: &Marks) -> Result<Running,
     }
     sealer.flush(false).map_err(|why| stopped(&why))?;
     let first_seq = sealer.chain.seq();
-    let desk = Arc::new(AnchorDesk::default());
+    let desk = Arc::new(AnchorDesk::new(opened.resumed_seq));
     let committer = Committer::new(Arc::clone(&shared), Arc::clone(&desk), place.lock, durable);
     let anchorer = Anchorer {
         shared: Arc::clone(&shared),
         desk,
+        tiles,
         store: plan.anchors,
         signer: signing.log,
         known: marks.anchor.clone(),

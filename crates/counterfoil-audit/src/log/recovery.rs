@@ -4,12 +4,14 @@ use std::io;
 use std::path::Path;
 
 use counterfoil_core::{ChainId, Digest, Head, Timestamp};
+use counterfoil_merkle::tile::TileBuilder;
 use counterfoil_merkle::{CompactRange, leaf_hash};
 
 use crate::body::view::{BodyReader, BodyView, typed};
 use crate::line::LineView;
 use crate::log::files::{FileSystem, LogFile};
 use crate::log::segment::{SegmentDir, put_atomically};
+use crate::log::tiles::TileCheck;
 use crate::{
     AuditEventData, AuditEventKind, Instance, Lane, LanePositions, LogOpened, PayloadDigest,
     RecoveryReason, SrcId, TailRecovered,
@@ -24,6 +26,8 @@ pub(crate) struct Found {
     pub(crate) hash: Digest,
     pub(crate) time: Timestamp,
     pub(crate) tree: CompactRange,
+    /// The tree up to where every hash tile is as it should be.
+    pub(crate) tiled: TileBuilder,
     /// The last segment before the first bad line, and what of it is whole.
     pub(crate) last: Option<(u64, Vec<u8>)>,
     pub(crate) bad: Option<BadLine>,
@@ -59,6 +63,7 @@ impl Found {
             hash: Digest::ZERO,
             time: Timestamp::default(),
             tree: CompactRange::new(),
+            tiled: TileBuilder::new(),
             last: None,
             bad: None,
             at: Vec::new(),
@@ -77,14 +82,16 @@ impl BadLine {
     }
 }
 
-/// Walks over the segments in `dir`. Hash and root are noted at each number in `wanted`.
+/// Walks over the segments in `dir`, and compares the hash tiles of `log` with them. Hash and root are noted at each number in
+/// `wanted`.
 pub(crate) fn scan(
     files: &dyn FileSystem,
+    log: &Path,
     dir: &SegmentDir,
     firsts: &[u64],
     wanted: &[u64],
 ) -> io::Result<Found> {
-    let mut scan = Scan::new(wanted);
+    let mut scan = Scan::new(wanted, TileCheck::new(files, log));
     for first in firsts {
         let mut bytes = files.read(&dir.path_of(*first))?;
         let begins_right = *first == scan.found.seq + 1;
@@ -98,6 +105,7 @@ pub(crate) fn scan(
         }
     }
     scan.settle();
+    scan.found.tiled = scan.tiles.into_builder();
     Ok(scan.found)
 }
 
@@ -106,15 +114,17 @@ struct Scan<'a> {
     wanted: &'a [u64],
     reader: BodyReader,
     pending: Vec<Digest>,
+    tiles: TileCheck<'a>,
 }
 
 impl<'a> Scan<'a> {
-    fn new(wanted: &'a [u64]) -> Self {
+    fn new(wanted: &'a [u64], tiles: TileCheck<'a>) -> Self {
         Self {
             found: Found::nothing(),
             wanted,
             reader: BodyReader::default(),
             pending: Vec::new(),
+            tiles,
         }
     }
 
@@ -231,6 +241,7 @@ impl<'a> Scan<'a> {
 
     fn settle(&mut self) {
         self.found.tree.extend(&self.pending);
+        self.tiles.grow(&self.pending);
         self.pending.clear();
     }
 

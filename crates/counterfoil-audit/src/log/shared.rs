@@ -87,6 +87,8 @@ pub(crate) struct Progress {
     /// When the last anchor was persisted, in ticks; 0 before.
     pub(crate) anchored_at: AtomicU64,
     pub(crate) anchor_failures: AtomicU64,
+    /// Hash tiles written, partial ones included.
+    pub(crate) tiles: AtomicU64,
     pub(crate) syncs: AtomicU64,
     pub(crate) sync_nanos: AtomicU64,
     pub(crate) longest_sync_nanos: AtomicU64,

@@ -103,6 +103,10 @@ impl FileSystem for TwoFaults {
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.files.remove(path)
     }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.files.remove_dir(path)
+    }
 }
 
 #[derive(Debug)]

@@ -14,6 +14,7 @@ mod log_faults;
 mod log_recovery;
 mod log_segments;
 mod log_support;
+mod log_tiles;
 mod specification;
 mod tamper;
 mod verification;

@@ -1,0 +1,175 @@
+//! Where the committer leaves what has become durable, for the thread that writes tiles and anchors.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use counterfoil_core::{Digest, Head};
+
+use crate::log::leaves::Leaves;
+
+/// So many hashes are worth writing tiles for although no head is due: 64 tiles.
+const WORTH_IT: usize = 64 * 256;
+/// Most hashes that are kept: 8 MiB. Beyond it, because a store or the disk takes long, they are read from the segments later.
+const MOST: usize = 1 << 18;
+
+/// Leaves in their order, and durable heads, of which only the newest counts.
+#[derive(Debug)]
+pub(crate) struct AnchorDesk {
+    inner: Mutex<Desk>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Desk {
+    leaves: Leaves,
+    head: Option<Head>,
+    finished: bool,
+}
+
+/// What is taken from the desk.
+#[derive(Debug)]
+pub(crate) struct Work {
+    /// Up to the head, when there is one. They need not follow what was taken before.
+    pub(crate) leaves: Leaves,
+    /// To be anchored.
+    pub(crate) head: Option<Head>,
+}
+
+impl AnchorDesk {
+    /// A desk for the records after `seq`.
+    pub(crate) fn new(seq: u64) -> Self {
+        Self {
+            inner: Mutex::new(Desk {
+                leaves: Leaves {
+                    after: seq,
+                    hashes: Vec::new(),
+                },
+                head: None,
+                finished: false,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Leaves the hashes of the records that follow those left before.
+    pub(crate) fn leave(&self, hashes: &[Digest]) {
+        let mut desk = self.lock();
+        if desk.leaves.hashes.len() + hashes.len() > MOST {
+            desk.leaves.after = desk.leaves.last() + hashes.len() as u64;
+            desk.leaves.hashes.clear();
+            return;
+        }
+        desk.leaves.hashes.extend_from_slice(hashes);
+        let enough = desk.leaves.hashes.len() >= WORTH_IT;
+        drop(desk);
+        if enough {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Leaves a head whose records were left before.
+    pub(crate) fn submit(&self, head: Head) {
+        self.lock().head = Some(head);
+        self.changed.notify_one();
+    }
+
+    /// Nothing will come any more.
+    pub(crate) fn finish(&self) {
+        self.lock().finished = true;
+        self.changed.notify_one();
+    }
+
+    /// The next work; `None` at the end.
+    pub(crate) fn take(&self) -> Option<Work> {
+        let mut desk = self.lock();
+        loop {
+            if let Some(head) = desk.head.take() {
+                return Some(Work {
+                    leaves: desk.take_leaves(head.seq),
+                    head: Some(head),
+                });
+            }
+            if desk.leaves.hashes.len() >= WORTH_IT {
+                return Some(Work {
+                    leaves: desk.take_leaves(u64::MAX),
+                    head: None,
+                });
+            }
+            if desk.finished {
+                return None;
+            }
+            desk = self
+                .changed
+                .wait(desk)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Desk> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Desk {
+    /// The leaves up to record `last`; later ones stay.
+    fn take_leaves(&mut self, last: u64) -> Leaves {
+        let after = self.leaves.after;
+        let taken = last
+            .saturating_sub(after)
+            .min(self.leaves.hashes.len() as u64);
+        let later = self.leaves.hashes.split_off(taken as usize);
+        let hashes = std::mem::replace(&mut self.leaves.hashes, later);
+        self.leaves.after += taken;
+        Leaves { after, hashes }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use counterfoil_core::ChainId;
+
+    fn head(seq: u64) -> Head {
+        Head {
+            chain: ChainId::first("audit.example.com/leases").unwrap(),
+            seq,
+            hash: Digest::ZERO,
+            root: None,
+        }
+    }
+
+    #[test]
+    fn a_head_comes_with_the_leaves_up_to_it_and_later_ones_stay() {
+        let desk = AnchorDesk::new(10);
+        desk.leave(&[Digest::ZERO; 5]);
+        desk.submit(head(13));
+        desk.submit(head(15));
+        desk.leave(&[Digest::ZERO; 3]);
+        let work = desk.take().unwrap();
+        assert_eq!(work.head, Some(head(15)));
+        assert_eq!((work.leaves.after, work.leaves.last()), (10, 15));
+        desk.submit(head(18));
+        let work = desk.take().unwrap();
+        assert_eq!((work.leaves.after, work.leaves.last()), (15, 18));
+    }
+
+    #[test]
+    fn what_is_too_much_is_forgotten_and_the_next_leaves_say_where_they_begin() {
+        let desk = AnchorDesk::new(0);
+        desk.leave(&vec![Digest::ZERO; MOST]);
+        desk.leave(&[Digest::ZERO]);
+        desk.submit(head(MOST as u64 + 1));
+        let work = desk.take().unwrap();
+        assert_eq!(work.leaves.after, MOST as u64 + 1);
+        assert!(work.leaves.hashes.is_empty());
+    }
+
+    #[test]
+    fn what_was_left_before_the_end_is_still_taken() {
+        let desk = AnchorDesk::new(0);
+        desk.leave(&[Digest::ZERO; 3]);
+        desk.submit(head(3));
+        desk.finish();
+        assert!(desk.take().is_some());
+        assert!(desk.take().is_none());
+    }
+}
