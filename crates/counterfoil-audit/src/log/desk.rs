@@ -129,8 +129,10 @@ mod tests {
     use counterfoil_core::ChainId;
 
     fn head(seq: u64) -> Head {
+        #[allow(clippy::unwrap_used, reason = "it is a chain's name")]
+        let chain = ChainId::first("audit.example.com/leases").unwrap();
         Head {
-            chain: ChainId::first("audit.example.com/leases").unwrap(),
+            chain,
             seq,
             hash: Digest::ZERO,
             root: None,

@@ -75,7 +75,7 @@ fn tiles(size: u64) -> Vec<(u32, u64, u64)> {
             break;
         }
         tiles.extend((0..hashes / TILE).map(|index| (level, index, TILE)));
-        if hashes % TILE > 0 {
+        if !hashes.is_multiple_of(TILE) {
             tiles.push((level, hashes / TILE, hashes % TILE));
         }
         hashes /= TILE;
@@ -161,7 +161,8 @@ fn a_log_whose_tiles_are_missing_torn_or_wrong_writes_them_again_when_it_is_open
     let log = builder(&mut machine).open().unwrap();
     append(&log, 3 * TILE);
     assert!(log.close(LONG).finished);
-    let damages: [&dyn Fn(&Machine, &Path); 3] = [
+    type Damage<'a> = &'a dyn Fn(&Machine, &Path);
+    let damages: [Damage<'_>; 3] = [
         &|machine, tile| machine.files.delete(tile),
         &|machine, tile| machine.files.tamper(tile, |bytes| bytes.truncate(100)),
         &|machine, tile| machine.files.tamper(tile, |bytes| bytes[40] ^= 1),
@@ -177,10 +178,15 @@ fn a_log_whose_tiles_are_missing_torn_or_wrong_writes_them_again_when_it_is_open
     }
 }
 
-fn delete_below(machine: &Machine, dir: &Path) {
-    for name in machine.files.list(dir).unwrap() {
-        delete_below(machine, &dir.join(&name));
-        machine.files.delete(&dir.join(&name));
+/// Deletes every file in a directory and those below it.
+fn delete_files(machine: &Machine, dir: &Path) {
+    for name in machine.files.list(dir).unwrap_or_default() {
+        let path = dir.join(name);
+        if machine.files.read(&path).is_ok() {
+            machine.files.delete(&path);
+        } else {
+            delete_files(machine, &path);
+        }
     }
 }
 
@@ -190,30 +196,28 @@ fn a_log_without_tiles_gets_them_all_at_its_next_head() {
     let log = builder(&mut machine).open().unwrap();
     append(&log, 2 * TILE + 9);
     assert!(log.close(LONG).finished);
-    delete_below(&machine, &machine.dir.join("tile"));
+    delete_files(&machine, &machine.dir.join("tile"));
     let log = builder(&mut machine).open().unwrap();
     assert!(log.close(LONG).finished);
     let size = published(&machine).unwrap().size();
     assert_eq!(wrong_tiles(&machine, &leaves(&machine), size), none());
 }
 
-/// Two openings with heads below, at and above the end of a tile.
+/// Heads below, at and above the end of a tile.
 fn life(machine: &mut Machine) {
-    for _ in 0..2 {
-        let Ok(log) = builder(machine).open() else {
-            return;
-        };
-        for count in [3, TILE - 20, 40] {
-            append(&log, count);
-            // On a machine that is gone no anchor comes, however long it is waited for.
-            while log.anchor_now(SHORT).is_err() {
-                if log.figures().alarm.is_some() {
-                    return;
-                }
+    let Ok(log) = builder(machine).open() else {
+        return;
+    };
+    for count in [3, TILE - 20, 40] {
+        append(&log, count);
+        // On a machine that is gone no anchor comes, however long it is waited for.
+        while log.anchor_now(SHORT).is_err() {
+            if log.figures().alarm.is_some() {
+                return;
             }
         }
-        log.close(LONG);
     }
+    log.close(LONG);
 }
 
 #[test]
@@ -253,5 +257,5 @@ fn at_every_operation_a_power_failure_leaves_the_tiles_of_each_head_and_a_log_th
             assert_eq!(wrong, none(), "opened again after operation {last}");
         }
     }
-    assert!(heads.len() >= 6, "the life had fewer heads: {heads:?}");
+    assert_eq!(heads.len(), 4, "the life had fewer heads: {heads:?}");
 }
