@@ -4,7 +4,7 @@ use counterfoil_core::Digest;
 
 use crate::hash::EMPTY_ROOT;
 use crate::proof::{NodeId, complete_subtrees};
-use crate::{hash_many, node_hash};
+use crate::{Subtrees, hash_many, node_hash};
 
 /// An RFC 6962 tree over leaves 0 to `size`, kept as the roots of its complete subtrees.
 ///
@@ -130,6 +130,26 @@ impl CompactRange {
         self.size += leaves.len() as u64;
     }
 
+    /// Appends a run of leaves whose nodes were hashed apart. Hashes one node for each subtree that the two complete together.
+    ///
+    /// Answers `false`, and changes nothing, when the run does not begin where the tree ends.
+    pub fn join(&mut self, run: &Subtrees) -> bool {
+        if run.start() != self.size {
+            return false;
+        }
+        for (level, root) in run.iter() {
+            let mut node = root;
+            for _ in 0..(self.size >> level).trailing_ones() {
+                if let Some(left) = self.hashes.pop() {
+                    node = node_hash(&left, &node);
+                }
+            }
+            self.hashes.push(node);
+            self.size += 1 << level;
+        }
+        true
+    }
+
     /// The tree's root, as RFC 6962 §2.1 defines it; [`EMPTY_ROOT`] without leaves. Hashes one node per subtree but one.
     #[must_use]
     pub fn root(&self) -> Digest {
@@ -155,6 +175,36 @@ mod tests {
 
     fn leaves(count: u64) -> Vec<Digest> {
         (0..count).map(|i| leaf_hash(&i.to_be_bytes())).collect()
+    }
+
+    #[test]
+    fn joining_runs_equals_appending_wherever_they_meet() {
+        let all = leaves(700);
+        for first in (0..70).chain([127, 128, 129, 255, 256, 257]) {
+            for second in (0..70).chain([127, 128, 255, 256, 300]) {
+                let mut appended = CompactRange::new();
+                all[..first + second]
+                    .iter()
+                    .for_each(|leaf| appended.append(*leaf));
+                let mut joined = CompactRange::new();
+                assert!(joined.join(&Subtrees::of(0, &all[..first])));
+                let run = Subtrees::of(first as u64, &all[first..first + second]);
+                assert!(joined.join(&run));
+                assert_eq!(joined, appended, "{second} leaves behind {first}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_that_begins_elsewhere_is_not_joined() {
+        let all = leaves(9);
+        let mut tree = CompactRange::new();
+        tree.extend(&all[..4]);
+        let before = tree.clone();
+        for start in [0, 3, 5, 8] {
+            assert!(!tree.join(&Subtrees::of(start, &all[4..])));
+        }
+        assert_eq!(tree, before);
     }
 
     #[test]
