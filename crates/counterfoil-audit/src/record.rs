@@ -158,6 +158,7 @@ impl AuditRecord {
             expected: "a body",
         };
         let str = |bytes| std::str::from_utf8(bytes).ok();
+        let who = view.who();
         let record = || {
             Some(Self {
                 line: Vec::new(),
@@ -183,11 +184,11 @@ impl AuditRecord {
                     time: Timestamp::from_text(view.src_time)?,
                 },
                 who: Who {
-                    from: view.who.from.map(tree::text),
-                    principal: view.who.principal.map(tree::text),
-                    tag: view.who.tag.map(tree::text),
-                    tenant: view.who.tenant.map(tree::text),
-                    workload: view.who.workload.map(tree::text),
+                    from: who.from.map(tree::text),
+                    principal: who.principal.map(tree::text),
+                    tag: who.tag.map(tree::text),
+                    tenant: who.tenant.map(tree::text),
+                    workload: who.workload.map(tree::text),
                 },
                 signature: None,
             })

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use counterfoil_core::Digest;
-use counterfoil_merkle::{leaf_hashes, note::Judgement};
+use counterfoil_merkle::{Subtrees, leaf_hashes, note::Judgement};
 use counterfoil_signer::{Keyring, RecordSignature};
 
 use crate::body::pointer::{Commitment, commitments, may_hold_commitment};
@@ -24,6 +24,8 @@ pub(crate) struct Batch {
     pub(crate) lines: Vec<Line>,
     /// The sources that the lines name; a line has the index of its own.
     pub(crate) sources: Vec<SrcId>,
+    /// The nodes over all lines, in the place that the numbers of the lines claim; `None` where a line is malformed.
+    pub(crate) subtrees: Option<Subtrees>,
 }
 
 /// One line. Kept small: there is one per record, and it moves.
@@ -174,10 +176,10 @@ impl<'a> BatchReader<'a> {
         }
         let hashes = leaf_hashes(&bodies);
         batch.bytes = bytes;
-        let mut hashes = hashes.into_iter();
+        let mut in_order = hashes.iter().copied();
         let mut lines = std::mem::take(&mut batch.lines);
         for line in lines.iter_mut().filter(|line| line.body.is_some()) {
-            line.hash = hashes.next().unwrap_or_default();
+            line.hash = in_order.next().unwrap_or_default();
             let mut digits = [0; 64];
             hex_into(line.hash.as_bytes(), &mut digits);
             let stated = line.stated(batch);
@@ -196,6 +198,7 @@ impl<'a> BatchReader<'a> {
             }
         }
         batch.lines = lines;
+        batch.subtrees = subtrees(&batch.lines, &hashes);
     }
 
     /// The length of a line's body, and what the line says.
@@ -295,4 +298,11 @@ impl<'a> BatchReader<'a> {
 
 const fn is_hex(digit: u8) -> bool {
     matches!(digit, b'0'..=b'9' | b'a'..=b'f')
+}
+
+/// The nodes over the lines, which stand where the first line says. Whether that is true is seen when they are joined.
+fn subtrees(lines: &[Line], hashes: &[Digest]) -> Option<Subtrees> {
+    let well_formed = lines.iter().all(|line| line.form.is_ok());
+    let first = lines.first()?.form.as_ref().ok()?;
+    (well_formed && lines.len() == hashes.len()).then(|| Subtrees::of(first.seq - 1, hashes))
 }

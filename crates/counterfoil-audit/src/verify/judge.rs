@@ -14,6 +14,7 @@ mod tree;
 use std::path::Path;
 
 use counterfoil_core::{ChainId, Digest, Head};
+use counterfoil_merkle::Subtrees;
 
 use super::VerifyOptions;
 use super::batch::Batch;
@@ -131,10 +132,17 @@ impl<'a> Judge<'a> {
         for source in &batch.sources {
             self.indexes.push(self.lanes.index(*source));
         }
+        let joined = batch.subtrees.as_ref().is_some_and(|run| self.join(run));
         for line in &batch.lines {
             let place = Place::new(&file.path, batch.offset + line.at() as u64);
-            self.line(batch, line, &place);
+            self.line(batch, line, &place, joined);
         }
+    }
+
+    /// Takes a batch's nodes into the tree, unless a root is asked for in the middle of it.
+    fn join(&mut self, run: &Subtrees) -> bool {
+        let within = |mark: &Mark| (run.start() + 1..run.end()).contains(&mark.seq);
+        !self.marks.iter().any(within) && self.tree.join(run)
     }
 
     /// The end of the log.

@@ -26,7 +26,8 @@ impl Judge<'_> {
         self.erasure.skip_to(next);
     }
 
-    pub(super) fn line(&mut self, batch: &Batch, line: &Line, place: &Place<'_>) {
+    /// Judges a line; whether its leaf is in the tree already is known to `joined`.
+    pub(super) fn line(&mut self, batch: &Batch, line: &Line, place: &Place<'_>, joined: bool) {
         let first = !self.began;
         self.began = true;
         self.records += 1;
@@ -37,7 +38,7 @@ impl Judge<'_> {
                     self.absent(form.seq, place);
                 }
                 self.well_formed(batch, line, form, place);
-                self.hash(line, stated, place);
+                self.hash(line, stated, place, joined);
                 self.before.hash = stated.copied();
             }
             Err(bad) => {
@@ -66,7 +67,7 @@ impl Judge<'_> {
     }
 
     /// Whether a well-formed line states the hash of its body. The tree takes the body's own.
-    fn hash(&mut self, line: &Line, stated: Option<&[u8; 64]>, place: &Place<'_>) {
+    fn hash(&mut self, line: &Line, stated: Option<&[u8; 64]>, place: &Place<'_>, joined: bool) {
         // A well-formed line has a body, so this never takes the way out.
         let Some(hash) = line.hash() else {
             return;
@@ -82,7 +83,9 @@ impl Judge<'_> {
                 format!("the body's hash is {hash}, and the line states {found}"),
             );
         }
-        self.tree.push(hash);
+        if !joined {
+            self.tree.push(hash);
+        }
     }
 
     fn well_formed(&mut self, batch: &Batch, line: &Line, form: &Form, place: &Place<'_>) {

@@ -1,7 +1,7 @@
 //! The tree over the records read so far.
 
 use counterfoil_core::Digest;
-use counterfoil_merkle::CompactRange;
+use counterfoil_merkle::{CompactRange, Subtrees};
 
 /// Leaves that wait until there are enough to be hashed side by side.
 const WAITING: usize = 4_096;
@@ -29,6 +29,12 @@ impl Tree {
         if self.leaves.len() == WAITING {
             self.grow();
         }
+    }
+
+    /// Appends records whose nodes are hashed already. `false` when they do not follow, and then nothing was appended.
+    pub(super) fn join(&mut self, subtrees: &Subtrees) -> bool {
+        self.grow();
+        self.holds && self.range.join(subtrees)
     }
 
     /// A record is absent or cannot be hashed: from here on there is no root.
