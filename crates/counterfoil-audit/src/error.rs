@@ -13,6 +13,8 @@ pub enum ErrorKind {
     Corrupt,
     /// Records that somebody vouches for are not there.
     Missing,
+    /// A value was erased, or its opening is not there.
+    Gone,
     /// Another writer holds the log, or moved its head.
     Conflict,
     /// The queue has no room and the policy is to fail.

@@ -78,8 +78,8 @@ pub use counterfoil_core::ExtensionKind;
 pub use line::MAX_LINE;
 pub use log::{
     AuditLog, AuditLogBuilder, CloseReport, Erasure, Figures, FiguresReader, FileSystem,
-    LaneWriter, LogFile, Offer, OnConflict, OnFailure, Opened, OwnedTicket, Settled, StdFiles,
-    Ticket, WhenFull, reveal,
+    LaneWriter, LastOpening, LogFile, Offer, OnConflict, OnFailure, Opened, OwnedTicket, Settled,
+    StdFiles, Ticket, WhenFull, erased_by, last_opening, reveal,
 };
 pub use metadata::Metadata;
 pub use record::{AuditRecord, Prior, assemble_record};

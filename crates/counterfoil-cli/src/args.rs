@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::audit::{EraseArgs, RevealArgs};
 use crate::explain::ExplainArgs;
 use crate::moment::{Moment, parse_age};
 
@@ -30,7 +31,7 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Say what a code of a finding or an error means, and what to do
     Explain(ExplainArgs),
-    /// Read an audit log
+    /// Read an audit log, and erase values in it
     #[command(subcommand)]
     Audit(AuditCommand),
 }
@@ -39,6 +40,10 @@ pub(crate) enum Command {
 pub(crate) enum AuditCommand {
     /// Print the records that have every key asked for
     Query(QueryArgs),
+    /// Forget a value: destroy its opening and seal that it was erased
+    Erase(EraseArgs),
+    /// Print an erasable value, checked against its commitment
+    Reveal(RevealArgs),
 }
 
 /// How a result is written to standard output: for people, or as one JSON document with a schema name and version.

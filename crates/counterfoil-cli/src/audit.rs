@@ -1,14 +1,20 @@
 //! `counterfoil audit`: reading a log.
 
+pub(crate) mod erase;
 mod filter;
 mod line;
+pub(crate) mod reveal;
 mod source;
+mod writer;
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use counterfoil::audit::AuditRecord;
 use counterfoil::{Clock, SystemClock};
+
+pub(crate) use erase::EraseArgs;
+pub(crate) use reveal::RevealArgs;
 
 use crate::args::{QueryArgs, RecordOutput};
 use crate::escape::Escaped;

@@ -3,14 +3,15 @@
 use std::fmt;
 use std::process::ExitCode;
 
-/// The exit codes, which scripts rely on (audit specification §9). `0` is success; `3`, incomplete, is a verdict of `verify`
-/// and no failure of the command.
+/// The exit codes, which scripts rely on (audit specification §9). `0` is success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Something contradicts itself: a log was tampered with, or the demo's layers disagree.
     Contradiction = 1,
     /// The command line asks for something that cannot be done.
     Usage = 2,
+    /// Less is there than was asked for.
+    Incomplete = 3,
     /// Something cannot be read or written.
     Unreadable = 4,
     /// A key or a policy is not met.
@@ -28,6 +29,7 @@ impl From<Exit> for ExitCode {
 pub(crate) enum Code {
     Contradiction,
     Usage,
+    Incomplete,
     Unreadable,
     Policy,
     Log,
@@ -38,9 +40,10 @@ pub(crate) enum Code {
 impl Code {
     /// Every code.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Contradiction,
         Self::Usage,
+        Self::Incomplete,
         Self::Unreadable,
         Self::Policy,
         Self::Log,
@@ -52,6 +55,7 @@ impl Code {
         match self {
             Self::Contradiction => "CF-C-CONTRADICTION",
             Self::Usage => "CF-C-USAGE",
+            Self::Incomplete => "CF-C-INCOMPLETE",
             Self::Unreadable => "CF-C-UNREADABLE",
             Self::Policy => "CF-C-POLICY",
             Self::Log => "CF-C-LOG",
@@ -67,6 +71,7 @@ impl From<Exit> for Code {
         match exit {
             Exit::Contradiction => Self::Contradiction,
             Exit::Usage => Self::Usage,
+            Exit::Incomplete => Self::Incomplete,
             Exit::Unreadable => Self::Unreadable,
             Exit::Policy => Self::Policy,
         }

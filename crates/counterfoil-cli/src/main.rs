@@ -35,6 +35,8 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Audit(AuditCommand::Query(args)) => audit::query(&args),
+        Command::Audit(AuditCommand::Erase(args)) => audit::erase::run(&args),
+        Command::Audit(AuditCommand::Reveal(args)) => audit::reveal::run(&args),
     };
     ended.unwrap_or_else(|failure| report(&failure))
 }

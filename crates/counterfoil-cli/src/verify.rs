@@ -54,7 +54,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Says in one sentence that there is no log, and where it is if a demo's directory was given.
-fn require_log(log: &Path) -> Result<(), Failure> {
+pub(crate) fn require_log(log: &Path) -> Result<(), Failure> {
     let refused = |why: &str| {
         Failure::new(
             Exit::Unreadable,

@@ -106,15 +106,14 @@ impl AuditLog {
 ///
 /// # Errors
 /// [`Invalid`](ErrorKind::Invalid) when there is no erasable value at this place, [`Missing`](ErrorKind::Missing) when the log has
-/// no such record or no longer the opening, [`Corrupt`](ErrorKind::Corrupt) when the opening is not that of the commitment, and
+/// no such record, [`Gone`](ErrorKind::Gone) when the opening is not there any more, [`Corrupt`](ErrorKind::Corrupt) when the opening is not that of the commitment, and
 /// [`Io`](ErrorKind::Io).
 pub fn reveal(log: &Path, seq: u64, pointer: &str) -> Result<Sensitive<String>, Error> {
     let files = &StdFiles;
     let (chain, commitment) = find_commitment(files, log, seq, pointer, REVEAL)?;
     let opening = Openings::of(files, log).find(seq, pointer);
     let Some(opening) = opening.map_err(|error| at(log, REVEAL, error))? else {
-        let erased = Segments::of(files, log).erased_by(seq, pointer);
-        let why = match erased.map_err(|error| at(log, REVEAL, error))? {
+        let why = match erased_by(log, seq, pointer)? {
             Some(by) => format!("{pointer} of record {seq} was erased, as record {by} says"),
             None => format!(
                 "the opening of {pointer} of record {seq} is not in {}, and no record says that it was erased. Openings are \
@@ -122,7 +121,7 @@ pub fn reveal(log: &Path, seq: u64, pointer: &str) -> Result<Sensitive<String>, 
                 log.join("openings").display()
             ),
         };
-        return Err(Error::new(ErrorKind::Missing, REVEAL, why));
+        return Err(Error::new(ErrorKind::Gone, REVEAL, why));
     };
     if opening.commitment(&chain) != commitment {
         return Err(Error::new(
@@ -142,6 +141,23 @@ pub fn reveal(log: &Path, seq: u64, pointer: &str) -> Result<Sensitive<String>, 
                 format!("the opening of {pointer} of record {seq} is no text"),
             )
         })
+}
+
+/// The record of the log in `log` that says that the value at `pointer` of record `seq` was erased; `None` when none does, or
+/// when its opening is there (again). Reads only, and beside a writer too.
+///
+/// # Errors
+/// As [`reveal`].
+pub fn erased_by(log: &Path, seq: u64, pointer: &str) -> Result<Option<u64>, Error> {
+    let files = &StdFiles;
+    find_commitment(files, log, seq, pointer, REVEAL)?;
+    let read = || {
+        if Openings::of(files, log).find(seq, pointer)?.is_some() {
+            return Ok(None);
+        }
+        Segments::of(files, log).erased_by(seq, pointer)
+    };
+    read().map_err(|error| at(log, REVEAL, error))
 }
 
 /// The chain and the commitment at a place.

@@ -39,10 +39,11 @@ mod waiters;
 
 pub use audit_log::{AuditLog, CloseReport, LaneWriter};
 pub use builder::AuditLogBuilder;
-pub use erase::{Erasure, reveal};
+pub use erase::{Erasure, erased_by, reveal};
 pub use figures::{Figures, FiguresReader};
 pub use files::{FileSystem, LogFile, StdFiles};
 pub use lane::Offer;
 pub use opening::Opened;
 pub use options::{OnConflict, OnFailure, WhenFull};
+pub use reading::{LastOpening, last_opening};
 pub use ticket::{OwnedTicket, Settled, Ticket};

@@ -154,7 +154,7 @@ fn an_erased_value_is_nowhere_in_the_log_and_everything_still_verifies() {
     let record = &records(&bytes_on_disk(sample.path()))[erased as usize - 1];
     assert_eq!(record.kind().as_str(), "erased");
     let gone = reveal(sample.path(), sample.seqs[0], WHO).unwrap_err();
-    assert_eq!(gone.kind(), ErrorKind::Missing);
+    assert_eq!(gone.kind(), ErrorKind::Gone);
     assert!(gone.to_string().contains("was erased"), "{gone}");
 }
 

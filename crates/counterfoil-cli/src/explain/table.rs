@@ -245,6 +245,20 @@ pub(crate) const ENTRIES: &[Entry] = &[
         next: "Keep the directory, and report it if it is the demo's.",
     },
     Entry {
+        code: "CF-C-INCOMPLETE",
+        exit: 3,
+        title: "less is there than was asked for",
+        meaning: "The command asked for something that was there once and is no longer: an erasable value whose opening was destroyed \
+            or is not in LOG/openings.",
+        causes: &[
+            "the value was erased; the sentence names the record that says so",
+            "LOG is a copy: openings are never shipped with one",
+            "the opening was removed by other means than counterfoil audit erase",
+        ],
+        next: "Look in the log's own directory. Where an opening is gone and no record says so: counterfoil audit erase LOG --seq N \
+            --field POINTER --reason TEXT, which records it.",
+    },
+    Entry {
         code: "CF-C-UNREADABLE",
         exit: 4,
         title: "something cannot be read or written",

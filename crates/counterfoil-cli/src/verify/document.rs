@@ -26,6 +26,9 @@ struct Document<'a> {
     tail: TailDocument,
     completeness: Option<&'a str>,
     lanes: Vec<LaneDocument<'a>>,
+    /// Erasable values, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erasables: Option<ErasablesDocument>,
     hash_only: bool,
     signatures_verified: u64,
     signatures_not_checked: u64,
@@ -47,6 +50,15 @@ struct TailDocument {
     records: u64,
     age_seconds: Option<f64>,
     unfinished_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct ErasablesDocument {
+    commitments: u64,
+    openings_present: bool,
+    opened: u64,
+    erased: u64,
+    missing: u64,
 }
 
 #[derive(Serialize)]
@@ -104,6 +116,13 @@ pub(super) fn of(report: &Report) -> Result<String, Failure> {
             .completeness
             .map(|completeness| completeness.as_str()),
         lanes: lanes.collect(),
+        erasables: report.erasables.map(|found| ErasablesDocument {
+            commitments: found.commitments,
+            openings_present: found.openings_present,
+            opened: found.opened,
+            erased: found.erased,
+            missing: found.missing,
+        }),
         hash_only: report.hash_only,
         signatures_verified: report.signatures_verified,
         signatures_not_checked: report.signatures_not_checked,

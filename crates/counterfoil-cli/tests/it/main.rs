@@ -10,6 +10,7 @@
 
 mod crash;
 mod demo;
+mod erasure;
 mod http;
 mod messages;
 mod prometheus;

@@ -1,0 +1,173 @@
+//! A log as its writer, for commands that add to it while no other writer is at work.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use counterfoil::anchor::FileAnchorStore;
+use counterfoil::audit::{
+    AuditLog, AuditLogBuilder, Error, ErrorKind, LastOpening, LogOpened, last_opening,
+};
+use counterfoil::signer::{Ed25519Signer, Signer};
+
+use crate::failure::{Code, Exit, Failure, chain};
+use crate::verify::require_log;
+
+/// How long the log may take to make durable and anchor what a command adds.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Args)]
+pub(crate) struct WriterArgs {
+    /// A log directory that no writer holds
+    #[arg(value_name = "LOG")]
+    pub(super) log: PathBuf,
+    /// The secret key that signs the log's checkpoints, if any does
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    /// The secret key that signs the log's records, if any does
+    #[arg(long, value_name = "FILE")]
+    record_key_file: Option<PathBuf>,
+    /// The anchor kept apart from the log: compared before and advanced after
+    #[arg(long, value_name = "FILE")]
+    anchor: Option<PathBuf>,
+}
+
+impl WriterArgs {
+    /// Prepares to open the log with the policy that it has.
+    pub(super) fn builder(&self) -> Result<(AuditLogBuilder, LastOpening), Failure> {
+        require_log(&self.log)?;
+        let last = last_opening(&self.log).map_err(|error| failure(&error))?;
+        let Some(last) = last else {
+            return Err(Failure::usage(format!(
+                "{} says nothing about its writer, so it is no log of an AuditLog, or it is empty",
+                self.log.display()
+            )));
+        };
+        let LogOpened {
+            anchor_interval_ms,
+            anchor_interval_records,
+            epoch_ms,
+            ..
+        } = last.opened;
+        if epoch_ms.is_some() {
+            return Err(Failure::new(
+                Exit::Policy,
+                "the log's keys change by epochs, and only its own writer holds the one at work; do this there, with AuditLog::erase or AuditLog::prune",
+            ));
+        }
+        let mut builder = AuditLog::builder(&self.log, last.chain.base())
+            .anchor_interval(Duration::from_millis(anchor_interval_ms))
+            .anchor_records(anchor_interval_records);
+        let id = last.chain.to_string();
+        if let Some(signer) = self.signer(&last, &id, "--key-file", self.key_file.as_ref())? {
+            builder = builder.signer(move |_| Ok(Arc::clone(&signer)));
+        }
+        let (name, file) = (format!("{id}/record"), self.record_key_file.as_ref());
+        if let Some(signer) = self.signer(&last, &name, "--record-key-file", file)? {
+            builder = builder.record_signer(move |_| Ok(Arc::clone(&signer)));
+        }
+        if let Some(anchor) = &self.anchor {
+            let store = FileAnchorStore::open(anchor).map_err(|error| {
+                Failure::new(Exit::Unreadable, chain(&error)).with_code(Code::Anchor)
+            })?;
+            builder = builder.anchor_store(Arc::new(store));
+        }
+        Ok((builder, last))
+    }
+
+    /// The signer whose key is in force under `name`; none when no such key is. What the log says of its keys must stay true.
+    fn signer(
+        &self,
+        last: &LastOpening,
+        name: &str,
+        option: &str,
+        file: Option<&PathBuf>,
+    ) -> Result<Option<Arc<dyn Signer>>, Failure> {
+        let refused = |why: String| Failure::new(Exit::Policy, why);
+        let of_name = |key: &&String| key.split('+').next() == Some(name);
+        let in_force: Vec<&String> = last.opened.keys.iter().filter(of_name).collect();
+        match (in_force.as_slice(), file) {
+            ([], None) => Ok(None),
+            ([], Some(file)) => Err(refused(format!(
+                "{} was given with {option}, and the log has no key named {name}",
+                file.display()
+            ))),
+            ([key, ..], None) => Err(refused(format!(
+                "the log is signed by {key}; give its secret key with {option}"
+            ))),
+            (keys, Some(file)) => {
+                let signer =
+                    Ed25519Signer::from_file(file).map_err(|error| refused(chain(&error)))?;
+                let given = signer.verifier_key().map(ToString::to_string);
+                if keys
+                    .iter()
+                    .any(|key| Some(key.as_str()) == given.as_deref())
+                {
+                    return Ok(Some(Arc::new(signer)));
+                }
+                Err(refused(format!(
+                    "{} holds another key than the one in force, {}; rotate keys with `counterfoil key rotate`",
+                    file.display(),
+                    keys[0]
+                )))
+            }
+        }
+    }
+
+    /// Opens the log.
+    pub(super) fn open(&self, builder: AuditLogBuilder) -> Result<AuditLog, Failure> {
+        builder.open().map_err(|error| {
+            if error.kind() == ErrorKind::Conflict {
+                return Failure::new(
+                    Exit::Unreadable,
+                    format!(
+                        "a writer holds the lock on {}; do this in its process (AuditLog::erase, AuditLog::prune), or stop it first",
+                        self.log.display()
+                    ),
+                )
+                .with_code(Code::Log);
+            }
+            failure(&error)
+        })
+    }
+}
+
+/// Closes the log; what was added must be durable and anchored.
+pub(super) fn close(log: &AuditLog) -> Result<(), Failure> {
+    let report = log.close(PATIENCE);
+    if report.finished && report.left_unanchored == 0 {
+        return Ok(());
+    }
+    let why = report.alarm.or_else(|| {
+        let records = report.left_unanchored;
+        (records > 0).then(|| {
+            format!(
+                "{records} records are not anchored; is the anchor where the log's writer keeps it?"
+            )
+        })
+    });
+    Err(Failure::new(
+        Exit::Unreadable,
+        format!(
+            "the log could not be closed in order: {}",
+            why.unwrap_or_else(|| "it took too long; look at the disk".to_owned())
+        ),
+    )
+    .with_code(Code::Log))
+}
+
+/// An error of the log, under the exit code that goes with it.
+pub(super) fn failure(error: &Error) -> Failure {
+    let exit = match error.kind() {
+        ErrorKind::Invalid | ErrorKind::Missing => Exit::Usage,
+        ErrorKind::Corrupt => Exit::Contradiction,
+        ErrorKind::Signer => Exit::Policy,
+        _ => Exit::Unreadable,
+    };
+    let failure = Failure::new(exit, chain(error));
+    match exit {
+        Exit::Unreadable => failure.with_code(Code::Log),
+        _ => failure,
+    }
+}
