@@ -54,6 +54,7 @@ mod record;
 mod source;
 mod src_id;
 mod text;
+pub mod tlog;
 mod value;
 pub mod verify;
 mod verify_chain;

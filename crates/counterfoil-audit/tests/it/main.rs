@@ -17,5 +17,6 @@ mod log_support;
 mod log_tiles;
 mod specification;
 mod tamper;
+mod tlog;
 mod verification;
 mod verify_trust;
