@@ -29,11 +29,9 @@ pub struct Error {
 }
 
 impl Error {
-    pub(crate) fn new(
-        kind: ErrorKind,
-        operation: &'static str,
-        context: impl Into<String>,
-    ) -> Self {
+    /// An `operation`, such as `read a signing key`, that failed; `context` is the rest of the sentence: which key, what is
+    /// wrong, what to do. For whoever keeps keys elsewhere; neither may hold key material.
+    pub fn new(kind: ErrorKind, operation: &'static str, context: impl Into<String>) -> Self {
         Self {
             kind,
             operation,
@@ -42,8 +40,9 @@ impl Error {
         }
     }
 
-    #[cfg(feature = "ed25519")]
-    pub(crate) fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    /// Adds the cause.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }

@@ -70,6 +70,13 @@ impl Keyring {
         self.verifiers.iter().map(|verifier| verifier.key())
     }
 
+    /// The verifier of a key that is trusted.
+    #[must_use]
+    pub fn verifier(&self, key: &VerifierKey) -> Option<&dyn Verifier> {
+        self.find(key.name(), key.id())
+            .filter(|verifier| verifier.key() == key)
+    }
+
     /// Whether nobody is trusted.
     #[must_use]
     pub fn is_empty(&self) -> bool {

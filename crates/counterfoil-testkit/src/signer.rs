@@ -1,12 +1,14 @@
-//! The conformance suite of [`Signer`] and [`Verifier`].
+//! The conformance suites of [`Signer`] and [`Verifier`], and of [`EpochKeys`].
 
 use std::sync::Arc;
 use std::thread;
 
-use counterfoil_core::Digest;
+use counterfoil_core::{ChainId, Digest};
 use counterfoil_merkle::checkpoint::Checkpoint;
 use counterfoil_merkle::note::{Judgement, SignedNote};
-use counterfoil_signer::{Keyring, Signer, Verifier, sign_checkpoint, sign_record};
+use counterfoil_signer::{
+    EpochKeys, Keyring, Signer, Verifier, epoch_key_name, sign_checkpoint, sign_record,
+};
 
 /// Checks that a signer that has a key keeps the contract of [`Signer`], and its verifier that of [`Verifier`].
 ///
@@ -37,6 +39,74 @@ pub fn signs_nothing(signer: &dyn Signer) {
     }
     assert!(matches!(sign_record(signer, &Digest::ZERO), Ok(None)));
     assert!(matches!(sign_checkpoint(signer, &checkpoint()), Ok(None)));
+}
+
+/// Checks that an empty store of epoch keys keeps the contract of [`EpochKeys`]; it is empty again afterwards. `reopen` gives
+/// what another process would find.
+///
+/// # Panics
+/// When it does not.
+pub fn epoch_keys<K: EpochKeys>(reopen: impl Fn() -> K) {
+    let keys = reopen();
+    let chains = [
+        chain("audit.example.com/leases/1"),
+        chain("audit.example.com/leases/11"),
+    ];
+    let [one, other] = &chains;
+    let mut made = Vec::new();
+    for epoch in [1, 2, 10] {
+        assert!(
+            keys.load(one, epoch).is_err(),
+            "a key is there before it was made"
+        );
+        let signer = ok(keys.create(one, epoch));
+        let key = signer.verifier_key().cloned();
+        let name = key.as_ref().map(|key| key.name().to_owned());
+        assert_eq!(name, Some(epoch_key_name(one.as_str(), epoch)));
+        assert!(!made.contains(&key), "two epochs have the same key");
+        assert!(
+            keys.create(one, epoch).is_err(),
+            "a key was made in the place of another"
+        );
+        made.push(key);
+    }
+    assert_eq!(ok(keys.list(one)), [1, 2, 10], "in ascending order");
+    assert_eq!(
+        ok(keys.list(other)),
+        [0; 0],
+        "the keys of another chain are listed"
+    );
+    assert_eq!(ok(reopen().list(one)), [1, 2, 10], "keys do not survive");
+    let read_back = ok(reopen().load(one, 2));
+    assert_eq!(
+        read_back.verifier_key().cloned(),
+        made[1],
+        "another key came back"
+    );
+    assert!(matches!(read_back.sign(b"message"), Ok(Some(_))));
+
+    ok(keys.destroy(other, 2));
+    ok(keys.destroy(one, 2));
+    ok(keys.destroy(one, 2));
+    assert_eq!(
+        ok(reopen().list(one)),
+        [1, 10],
+        "a destroyed key is listed, or another one went"
+    );
+    assert!(
+        reopen().load(one, 2).is_err(),
+        "a destroyed key can be read"
+    );
+    let again = ok(keys.create(one, 2));
+    assert_ne!(
+        again.verifier_key().cloned(),
+        made[1],
+        "a destroyed key came back"
+    );
+    for epoch in [1, 2, 10] {
+        ok(keys.destroy(one, epoch));
+    }
+    assert_eq!(ok(reopen().list(one)), [0; 0]);
 }
 
 fn the_key_is_the_verifiers_and_stays_the_same(signer: &dyn Signer, verifier: &dyn Verifier) {
@@ -154,4 +224,17 @@ fn sign(signer: &dyn Signer, message: &[u8]) -> Vec<u8> {
 fn checkpoint() -> Checkpoint {
     Checkpoint::new("audit.example.com/leases/1", 1, Digest::from_bytes([1; 32]))
         .expect("a checkpoint")
+}
+
+#[expect(clippy::panic, reason = "a conformance suite reports by panicking")]
+fn ok<T>(outcome: Result<T, counterfoil_signer::Error>) -> T {
+    match outcome {
+        Ok(value) => value,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[expect(clippy::expect_used, reason = "the suite's own chains are valid")]
+fn chain(id: &str) -> ChainId {
+    id.parse().expect("a chain id")
 }

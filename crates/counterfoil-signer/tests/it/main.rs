@@ -8,6 +8,8 @@
 #[cfg(feature = "ed25519")]
 mod ed25519;
 #[cfg(feature = "ed25519")]
+mod epoch_keys;
+#[cfg(feature = "ed25519")]
 mod key_files;
 mod keyring;
 #[cfg(feature = "ed25519")]
