@@ -11,11 +11,13 @@
 //! ```
 
 mod batch;
+mod epochs;
 mod erasure;
 mod findings;
 mod heads;
 mod judge;
 mod lanes;
+mod log_keys;
 mod policy;
 mod reason;
 mod report;
@@ -30,6 +32,7 @@ use counterfoil_core::Timestamp;
 use counterfoil_signer::Keyring;
 
 pub use heads::{GivenHead, KeyReader};
+use log_keys::Checker;
 pub use reason::{Reason, Verdict};
 pub use report::{Completeness, Erasables, Failure, LaneReport, Report, Tail};
 
@@ -39,10 +42,12 @@ pub use report::{Completeness, Erasables, Failure, LaneReport, Report, Tail};
 pub struct VerifyOptions<'a> {
     /// The head that is trusted; without one the verdict is at best INCOMPLETE.
     pub head: Option<GivenHead>,
-    /// The keys that are trusted: the log's key by the chain's id, its record key by the id with `/record` behind it.
+    /// The keys that are trusted: the log's key by the chain's id, its record key by the id with `/record` behind it, the key
+    /// of epoch `n` by the id with `/epoch/<n>`. Keys that rotations lead to from these are trusted as well.
     pub keys: &'a Keyring,
-    /// Reads keys that the log names, so that a signature that fails under one is found although the key was not given.
-    /// Without it such signatures are counted as not checked.
+    /// Reads keys that the log names, so that a signature that fails under one is found although the key was not given, and
+    /// rotations and epochs can be followed. Without it such signatures are counted as not checked, and a log in epochs does
+    /// not satisfy a given log key.
     pub key_reader: Option<KeyReader>,
     /// Whether records beyond the head make the log incomplete.
     pub require_anchored_tail: bool,
@@ -74,6 +79,16 @@ impl VerifyOptions<'_> {
             hash_only: false,
             jobs: 1,
             max_failures: 100,
+        }
+    }
+}
+
+impl VerifyOptions<'_> {
+    /// What checks signatures of keys that the log names.
+    pub(crate) const fn checker(&self) -> Checker<'_> {
+        Checker {
+            keys: self.keys,
+            reader: self.key_reader,
         }
     }
 }

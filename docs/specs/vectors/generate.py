@@ -69,8 +69,11 @@ class Key:
         self.id = sha(name.encode() + b"\n\x01" + self.public)[:4]
         self.vkey = "+".join((name, self.id.hex(), b64(b"\x01" + self.public)))
 
-    def note(self, text):
-        return f"{text}\n\u2014 {self.name} {b64(self.id + sign(self.seed, text.encode()))}\n"
+    def note_line(self, text):
+        return f"\u2014 {self.name} {b64(self.id + sign(self.seed, text.encode()))}\n"
+
+    def note(self, text, *others):
+        return text + "\n" + "".join(key.note_line(text) for key in (self, *others))
 
     def told(self):
         return {"key_id": self.id.hex(), "public": self.public.hex(), "seed_test_only": self.seed.hex(), "vkey": self.vkey}
@@ -184,9 +187,9 @@ class Chain:
         size = size or len(self.lines)
         return {"chain": self.id, "hash": self.hashes[size - 1].hex(), "root": root(self.hashes[:size]).hex(), "seq": size, "v": 1}
 
-    def checkpoint(self, key, size=None):
+    def checkpoint(self, key, size=None, *others):
         size = size or len(self.lines)
-        return key.note(f"{self.id}\n{size}\n{b64(root(self.hashes[:size]))}\n")
+        return key.note(f"{self.id}\n{size}\n{b64(root(self.hashes[:size]))}\n", *others)
 
     def text(self):
         return b"".join(self.lines)
@@ -274,7 +277,7 @@ def every_kind():
     c.add("producer_closed", {"instance": B, "lanes": {"sealer": c.lane[sb] + 2, "shared": 0, "t0": 1}}, sb)
     c.add("log_closed", {"reason": "shutdown", "records": 11}, sb)
     assert len(c.bodies[258:]) == 11 and c.lane[sb] == c.bodies[-2]["event"]["data"]["lanes"]["sealer"]
-    told = {"anchor": {**c.head(), "checkpoint": c.checkpoint(NEXT_KEY)},
+    told = {"anchor": {**c.head(), "checkpoint": c.checkpoint(NEXT_KEY, None, EPOCH_KEY)},
             "completeness": {"lanes": {s: ("UNKNOWN" if s.startswith(A) else "COMPLETE") for s in sorted(c.lane)} | {B + "/shared": "COMPLETE"},
                              "log": "UNKNOWN"},
             "epoch_message": message.decode(), "keys": {"epoch_1": EPOCH_KEY.told(), "log": LOG_KEY.told(), "log_rotated": NEXT_KEY.told()},
@@ -685,11 +688,178 @@ def checkpoint():
             "warning": "The seeds are published in RFC 8032 section 7.1. They are for tests only."}
 
 
+# --- keys that take over (§6) ---------------------------------------------------------------------------------------
+def test_key(name, which=""):
+    return Key(name, sha(f"counterfoil test key {name} {which}".encode()).hex())
+
+
+EPOCH_KEYS = [test_key(f"{ID}/epoch/{n}") for n in range(1, 4)]
+THIRD_KEY = test_key(ID, "third")
+SEALER = A + "/sealer"
+
+
+def begin_epoch(c, number, by, key=None, signed=True, **changes):
+    size, key = len(c.lines), key or EPOCH_KEYS[number - 1]
+    data = {"epoch": number, "key": key.vkey, "root": root(c.hashes).hex(), "size": size, **changes}
+    message = "\n".join(("counterfoil.dev/epoch/v1", ID, str(data["epoch"]), str(data["size"]), data["root"], data["key"])).encode()
+    signature = sign(by.seed, message)
+    c.add("epoch_started", {**data, "signature": b64(signature if signed else bytes([signature[0] ^ 1]) + signature[1:])}, SEALER)
+    return message.decode()
+
+
+def put_records(c, count=2):
+    for _ in range(count):
+        c.add("vault.object_put", {"key": "a/b"})
+
+
+def in_epochs(upto=3, last=None, **policy):
+    """Epoch 1 begins at size 1 and epoch 2 at size 4; epoch 2 has no record of its own; epoch 3 begins at size 5."""
+    c = Chain(ID)
+    c.add("log_opened", opened(mode="checkpoint", keys=[LOG_KEY.vkey], epoch_ms=900_000, **policy), SEALER)
+    by = LOG_KEY
+    for number in range(1, upto + 1):
+        if number == upto and last:
+            last(c, by)
+        else:
+            begin_epoch(c, number, by)
+        by = EPOCH_KEYS[number - 1]
+        put_records(c, 0 if number == 2 else 2)
+    return c
+
+
+def rotate(c, old, new, by=None, text=None):
+    """Without `by` there is no handover."""
+    c.add("key_rotated", {"new_key": new.vkey, "old_key": old.vkey, "role": "log"}, SEALER)
+    if by or text:
+        c.add("config_changed", {"key": "keys.handover", "new_value": text or c.checkpoint(by)}, SEALER)
+    put_records(c)
+
+
+def rotated(by=LOG_KEY, text=None):
+    """key_rotated is record 4."""
+    c = Chain(ID)
+    c.add("log_opened", opened(mode="checkpoint", keys=[LOG_KEY.vkey]), SEALER)
+    put_records(c)
+    rotate(c, LOG_KEY, NEXT_KEY, by, text and text(c))
+    return c
+
+
+def keys():
+    out = []
+
+    def put(name, c, checkpoint, given, code, position=None, reason=None, size=None):
+        first = reason and {"position": position, "reason": reason}
+        out.append({"anchor": {**c.head(size), "checkpoint": checkpoint}, "exit": code, "first_failure": first,
+                    "keys": [k.vkey for k in given], "name": name, "text": c.text().decode()})
+
+    log, (e1, e2, e3) = [LOG_KEY], EPOCH_KEYS
+    c = in_epochs()
+    end, whole = len(c.lines), c.checkpoint(LOG_KEY, None, e3)
+    put("three epochs, one without records", c, whole, log, 0)
+    put("with the key of the first epoch given", c, whole, [LOG_KEY, e1], 0)
+    put("with the key of the last epoch given", c, whole, [LOG_KEY, e3], 0)
+    put("another key of the first epoch given", c, whole, [LOG_KEY, test_key(ID + "/epoch/1", "other")], 5, 1, "key")
+    put("the key of an epoch that never began given", c, whole, [LOG_KEY, test_key(ID + "/epoch/4")], 5, 1, "key")
+    put("checkpoint without the line of its epoch", c, c.checkpoint(LOG_KEY), log, 5, end, "key")
+    put("the same, and no key is given", c, c.checkpoint(LOG_KEY), [], 0)
+    put("checkpoint with the line of an epoch that is over", c, c.checkpoint(LOG_KEY, None, e1), log, 1, end, "signature")
+    put("older entries sealed by a newer key", c, c.checkpoint(LOG_KEY, 3, e3), log, 1, 3, "signature", size=3)
+    put("older entries sealed by a newer key beside their own", c, c.checkpoint(LOG_KEY, 3, e1, e3), log, 1, 3, "signature", size=3)
+    put("last size of an epoch", c, c.checkpoint(LOG_KEY, 4, e1), log, 0, size=4)
+    put("last size of an epoch, by the next key", c, c.checkpoint(LOG_KEY, 4, e2), log, 1, 4, "signature", size=4)
+    put("first size of an epoch", c, c.checkpoint(LOG_KEY, 5, e2), log, 0, size=5)
+    put("first size of an epoch, by the key before", c, c.checkpoint(LOG_KEY, 5, e1), log, 1, 5, "signature", size=5)
+    put("size before the first epoch, where epoch_ms is set", c, c.checkpoint(LOG_KEY, 1), log, 5, 1, "key", size=1)
+    put("an unknown key under the name of the epoch's", c, c.checkpoint(LOG_KEY, None, test_key(ID + "/epoch/3", "other")), log, 5, end, "key")
+    text = whole.rsplit(" ", 1)
+    bad = base64.b64decode(text[1])
+    put("broken line of the epoch's key", c, text[0] + " " + b64(bad[:9] + bytes([bad[9] ^ 1]) + bad[10:]) + "\n", log, 1, end, "signature")
+    put("line of the epoch's key alone", c, e3.note(whole.split("\n\n")[0] + "\n"), log, 5, end, "key")
+    last = lambda **more: lambda c, by: begin_epoch(c, 3, by, **more)
+    for name, of, code, reason in (("epoch 2 left out", last(epoch=4, key=test_key(ID + "/epoch/4")), 1, "mode"),
+                                   ("start of an epoch of another size", last(size=4), 1, "mode"),
+                                   ("key named for another epoch", last(key=e2), 1, "mode"),
+                                   ("start of an epoch with another root", last(root="33" * 32), 1, "root"),
+                                   ("start of an epoch signed by the log key", lambda c, by: begin_epoch(c, 3, LOG_KEY), 1, "signature"),
+                                   ("start of an epoch signed by the epoch before the last", lambda c, by: begin_epoch(c, 3, e1), 1, "signature"),
+                                   ("start of an epoch with a broken signature", last(signed=False), 1, "signature")):
+        c = in_epochs(last=of)
+        put(name, c, c.checkpoint(LOG_KEY), log, code, 6, reason)
+    c = in_epochs(1, last=lambda c, by: begin_epoch(c, 1, NEXT_KEY))
+    put("first epoch signed by a key that is not in force", c, c.checkpoint(LOG_KEY, None, e1), log, 1, 2, "signature")
+    c = in_epochs(0)
+    put_records(c)
+    put("epoch_ms set and no epoch begun", c, c.checkpoint(LOG_KEY), log, 5, 3, "key")
+    cut = in_epochs(1)
+    begin_epoch(cut, 3, e3)
+    put("cut off over an empty epoch, and gone on with the newest key", cut, cut.checkpoint(LOG_KEY, None, e3), log, 1, 5, "mode")
+    c = in_epochs()
+    c.add("config_changed", {"key": "epoch_ms", "old_value": "900000"}, SEALER)
+    c.add("log_opened", opened(mode="checkpoint", keys=[LOG_KEY.vkey], resumed_seq=8), SEALER)
+    put("epochs left out later are not rid of", c, c.checkpoint(LOG_KEY), log, 5, len(c.lines), "key")
+    put("the last epoch goes on instead", c, c.checkpoint(LOG_KEY, None, e3), log, 0)
+
+    c = rotated()
+    end = len(c.lines)
+    put("rotation followed from the old key", c, c.checkpoint(NEXT_KEY), log, 0)
+    put("rotation with the new key given", c, c.checkpoint(NEXT_KEY), [NEXT_KEY], 0)
+    put("last head of the old key", c, c.checkpoint(LOG_KEY, 4), log, 0, size=4)
+    put("last head of the old key, by the new one", c, c.checkpoint(NEXT_KEY, 4), [NEXT_KEY], 5, 4, "key", size=4)
+    put("head after the rotation by the old key", c, c.checkpoint(LOG_KEY), log, 5, end, "key")
+    put("head by a key that nobody rotated to", c, c.checkpoint(THIRD_KEY), log, 5, end, "key")
+    c = rotated(None)
+    put("rotation without handover", c, c.checkpoint(NEXT_KEY), log, 5, len(c.lines), "key")
+    put("rotation without handover, with the new key given", c, c.checkpoint(NEXT_KEY), [NEXT_KEY], 0)
+    for name, text, code, position, reason in (
+            ("handover with another root", lambda c: LOG_KEY.note(f"{ID}\n4\n{b64(bytes(32))}\n"), 1, 5, "root"),
+            ("handover of a smaller size", lambda c: c.checkpoint(LOG_KEY, 3), 5, 7, "key"),
+            ("handover of another chain", lambda c: LOG_KEY.note(f"{ID}1\n4\n{b64(bytes(32))}\n"), 5, 7, "key"),
+            ("handover that is no note", lambda c: "see the ticket", 5, 7, "key")):
+        c = Chain(ID)
+        c.add("log_opened", opened(mode="checkpoint", keys=[LOG_KEY.vkey]), SEALER)
+        put_records(c)
+        c.add("key_rotated", {"new_key": NEXT_KEY.vkey, "old_key": LOG_KEY.vkey, "role": "log"}, SEALER)
+        c.add("config_changed", {"key": "keys.handover", "new_value": text(c)}, SEALER)
+        put_records(c)
+        put(name, c, c.checkpoint(NEXT_KEY), log, code, position, reason)
+    c = rotated(NEXT_KEY)
+    put("handover by the new key", c, c.checkpoint(NEXT_KEY), log, 5, len(c.lines), "key")
+    forged = Key(ID, SEEDS[1])
+    forged.id = LOG_KEY.id
+    c = rotated(forged)
+    put("handover with a forged signature", c, c.checkpoint(NEXT_KEY), log, 1, 5, "signature")
+    for by, code in ((NEXT_KEY, 0), (None, 5)):
+        c = rotated()
+        rotate(c, NEXT_KEY, THIRD_KEY, by)
+        put(f"two rotations, the second {'followed' if by else 'without handover'}", c, c.checkpoint(THIRD_KEY), log, code, *((len(c.lines), "key") if code else ()))
+    c = in_epochs()
+    rotate(c, LOG_KEY, NEXT_KEY, LOG_KEY)
+    put("rotation within an epoch", c, c.checkpoint(NEXT_KEY, None, e3), log, 0)
+    put("rotation within an epoch, and its line is missing", c, c.checkpoint(NEXT_KEY), log, 5, len(c.lines), "key")
+
+    new_record = test_key(ID + "/record", "next")
+    for name, signer, code, first in (("record key rotated", RECORD_KEY, 0, ()), ("key_rotated signed by the new record key", new_record, 1, (3, "mode"))):
+        c = Chain(ID, RECORD_KEY)
+        c.add("log_opened", opened(mode="record", keys=[LOG_KEY.vkey, RECORD_KEY.vkey]), SEALER)
+        put_records(c, 1)
+        c.key = signer
+        c.add("key_rotated", {"new_key": new_record.vkey, "old_key": RECORD_KEY.vkey, "role": "record"}, SEALER)
+        c.key = new_record
+        put_records(c)
+        put(name, c, c.checkpoint(LOG_KEY), [LOG_KEY, RECORD_KEY], code, *first)
+    assert len({x["name"] for x in out}) == len(out)
+    c = in_epochs(1)
+    message = begin_epoch(c, 2, e1)
+    return {"comment": "Each log is verified with its anchor, `keys` given, and a reader for the keys that the log names.",
+            "epoch_keys": [k.told() for k in EPOCH_KEYS], "epoch_message": message, "epoch_signature": sign(e1.seed, message.encode()).hex(),
+            "logs": out}
+
+
 def main():
     assert sign(bytes.fromhex(SEEDS[0]), b"").hex().startswith("e5564300c360ac729086e2cc806e828a")  # RFC 8032 §7.1 test 1
     c, told = every_kind()
     (HERE / "lines.jsonl").write_bytes(c.text())
-    for name, value in (("lines", told), ("encoding", encodings()), ("invalid", invalid()), ("chains", chains()), ("checkpoint", checkpoint())):
+    for name, value in (("lines", told), ("encoding", encodings()), ("invalid", invalid()), ("chains", chains()), ("checkpoint", checkpoint()), ("keys", keys())):
         (HERE / f"{name}.json").write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 

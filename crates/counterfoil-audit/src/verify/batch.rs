@@ -24,7 +24,8 @@ pub(crate) struct Batch {
     pub(crate) lines: Vec<Line>,
     /// The sources that the lines name; a line has the index of its own.
     pub(crate) sources: Vec<SrcId>,
-    /// The nodes over all lines, in the place that the numbers of the lines claim; `None` where a line is malformed.
+    /// The nodes over all lines, in the place that the numbers of the lines claim; `None` where a line is malformed
+    /// or asks for the root up to itself.
     pub(crate) subtrees: Option<Subtrees>,
 }
 
@@ -95,6 +96,15 @@ impl Line {
 }
 
 impl Form {
+    /// Whether the record is about the root over those before it, or over itself and them.
+    fn asks_for_root(&self) -> bool {
+        let data = self.special.as_ref().and_then(|it| it.log_data.as_ref());
+        matches!(
+            data,
+            Some(AuditEventData::EpochStarted(_) | AuditEventData::KeyRotated(_))
+        )
+    }
+
     /// `chain.id`, `chain.prev` and `chain.time` of a line. The header's members stand in a fixed order, so their places follow
     /// from the lengths: `{"chain":{"id":"` ID `","prev":"` PREV `","seq":` SEQ `,"time":"` TIME.
     pub(crate) fn chain<'a>(
@@ -302,7 +312,8 @@ const fn is_hex(digit: u8) -> bool {
 
 /// The nodes over the lines, which stand where the first line says. Whether that is true is seen when they are joined.
 fn subtrees(lines: &[Line], hashes: &[Digest]) -> Option<Subtrees> {
-    let well_formed = lines.iter().all(|line| line.form.is_ok());
+    let fit = |line: &Line| line.form.as_ref().is_ok_and(|form| !form.asks_for_root());
+    let all_fit = lines.iter().all(fit);
     let first = lines.first()?.form.as_ref().ok()?;
-    (well_formed && lines.len() == hashes.len()).then(|| Subtrees::of(first.seq - 1, hashes))
+    (all_fit && lines.len() == hashes.len()).then(|| Subtrees::of(first.seq - 1, hashes))
 }

@@ -3,9 +3,10 @@
 use counterfoil_anchor::Anchor;
 use counterfoil_core::{ChainId, Digest, Head};
 use counterfoil_merkle::checkpoint::Checkpoint;
-use counterfoil_merkle::note::{NoteRejected, SignedNote, VerifierKey};
+use counterfoil_merkle::note::{NoteRejected, NoteSignature, SignedNote, VerifierKey};
 use counterfoil_signer::{Keyring, Verifier};
 
+use super::log_keys::Checker;
 use super::policy::Fault;
 use super::reason::Reason;
 
@@ -46,10 +47,12 @@ impl From<&Anchor> for GivenHead {
 pub(crate) enum Role {
     Log,
     Record,
+    Epoch,
     Other,
 }
 
 impl Role {
+    /// Where the chain is not known. Not for epoch keys: their names may be those of log keys of other chains.
     pub(crate) fn by_name(name: &str) -> Self {
         if ChainId::new(name).is_ok() {
             Self::Log
@@ -70,10 +73,21 @@ impl Role {
             Self::Log
         } else if name.strip_suffix("/record") == Some(chain) {
             Self::Record
+        } else if epoch_of(name) == Some(chain) {
+            Self::Epoch
         } else {
             Self::Other
         }
     }
+}
+
+/// The chain that an epoch key's name is about.
+pub(crate) fn epoch_of(name: &str) -> Option<&str> {
+    let (chain, number) = name.rsplit_once("/epoch/")?;
+    let is_number = number
+        .parse::<u64>()
+        .is_ok_and(|it| it.to_string() == number);
+    is_number.then_some(chain)
 }
 
 /// What a record must be when the log reaches it.
@@ -98,6 +112,23 @@ impl ReadCheckpoint {
         let note = SignedNote::parse(text).map_err(|error| error.to_string())?;
         let checkpoint = Checkpoint::parse(note.text()).map_err(|error| error.to_string())?;
         Ok(Self { note, checkpoint })
+    }
+
+    /// The signature lines of a key; one, or none, unless somebody added to them.
+    pub(crate) fn lines_of(&self, key: &VerifierKey) -> impl Iterator<Item = &NoteSignature> {
+        let lines = self.note.signatures().iter();
+        lines.filter(|line| line.name() == key.name() && line.id() == key.id())
+    }
+
+    /// Whether a key signed it, in each of its lines; `None` where it has none or nobody here can tell.
+    pub(crate) fn is_by(&self, key: &VerifierKey, checker: Checker<'_>) -> Option<bool> {
+        let text = self.note.text().as_bytes();
+        let mut outcome = None;
+        for line in self.lines_of(key) {
+            let valid = checker.check(key, text, line.bytes())?;
+            outcome = Some(outcome.unwrap_or(true) && valid);
+        }
+        outcome
     }
 
     /// Whether it says of `head` what `head` says.
@@ -147,7 +178,7 @@ impl ReadCheckpoint {
             let Some(verifier) = reader(key) else {
                 continue;
             };
-            let mine = |signature: &&counterfoil_merkle::note::NoteSignature| {
+            let mine = |signature: &&NoteSignature| {
                 signature.name() == key.name() && signature.id() == key.id()
             };
             for signature in self.note.signatures().iter().filter(mine) {

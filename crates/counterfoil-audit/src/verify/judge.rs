@@ -3,6 +3,7 @@
 //! The rules stand in a module each, by what they are about.
 
 mod about_the_log;
+mod candidate;
 mod completeness;
 mod erasure;
 mod heads;
@@ -26,6 +27,7 @@ use super::policy::Policy;
 use super::reason::Reason;
 use super::report::{Report, Tail};
 use crate::source::LogFile;
+use candidate::Candidate;
 use tree::Tree;
 
 /// Goes through a log line by line.
@@ -37,6 +39,7 @@ pub(crate) struct Judge<'a> {
     stored: Option<String>,
     marks: Vec<Mark>,
     trusted: Option<Head>,
+    candidate: Option<Candidate>,
     /// Position of the next line.
     position: u64,
     /// Number that the next line should state.
@@ -72,6 +75,7 @@ impl<'a> Judge<'a> {
             stored,
             marks: Vec::new(),
             trusted: None,
+            candidate: None,
             position: 1,
             expected: 1,
             before: Before {
@@ -118,7 +122,7 @@ impl<'a> Judge<'a> {
                     self.expected - 1
                 ),
             );
-            self.tree.lose();
+            self.lose_records();
             self.before.hash = None;
             self.expected = first;
         }
@@ -159,6 +163,8 @@ impl<'a> Judge<'a> {
                 .to_owned(),
             );
         }
+        self.policy.epochs.finish();
+        self.confirm_candidate();
         let missing = self.judge_heads();
         let signed_by = self.judge_keys();
         let unread = missing > 0 || self.malformed_lines > 0;
@@ -181,9 +187,11 @@ impl<'a> Judge<'a> {
             lanes,
             erasables,
             hash_only: self.options.hash_only,
-            signatures_verified: self.policy.signatures_verified,
-            signatures_not_checked: self.policy.signatures_not_checked,
+            signatures_verified: self.policy.signatures_verified(),
+            signatures_not_checked: self.policy.signatures_not_checked(),
             signed_by,
+            rotations_followed: self.policy.log_keys.followed,
+            epoch: self.policy.epochs.number(),
             failures,
             failures_total,
             verdict,

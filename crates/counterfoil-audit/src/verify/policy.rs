@@ -7,9 +7,11 @@ use counterfoil_merkle::note::{Judgement, KeyId, VerifierKey};
 use counterfoil_signer::{Keyring, record_message};
 
 use super::batch::Signature;
+use super::epochs::Epochs;
 use super::heads::{KeyReader, Role};
+use super::log_keys::LogKeys;
 use super::reason::Reason;
-use crate::{AuditEventData, LogOpened, SigningMode};
+use crate::{AuditEventData, KeyRole, KeyRotated, LogOpened, SigningMode};
 
 /// A fault and what it is about.
 pub(crate) type Fault = (Reason, String);
@@ -28,9 +30,11 @@ pub(crate) struct Policy {
     ever: HashSet<String>,
     /// Position of the first `log_opened`.
     pub(crate) opened_at: Option<u64>,
-    pub(crate) signatures_verified: u64,
-    pub(crate) signatures_not_checked: u64,
-    /// The record keys that the verifier was given, as text and by their ids.
+    signatures_verified: u64,
+    signatures_not_checked: u64,
+    pub(crate) log_keys: LogKeys,
+    pub(crate) epochs: Epochs,
+    /// The record keys that the verifier was given, and those that rotations lead to from them, as text and by their ids.
     given: Vec<(String, KeyId)>,
     /// The first position at which none of them was in force, where the log says which are.
     without_given: Option<u64>,
@@ -58,6 +62,8 @@ impl Policy {
             .map(|key| (key.to_string(), key.id()));
         Self {
             given: given.collect(),
+            log_keys: LogKeys::new(keys),
+            epochs: Epochs::new(keys),
             ..Self::default()
         }
     }
@@ -78,14 +84,10 @@ impl Policy {
         } else if position == 1 {
             self.in_force = InForce::Bare;
         }
-        self.signature(position, hash, signature, reader, &mut faults);
+        let judgement = self.signature(position, hash, signature, reader, &mut faults);
         match data {
             Some(AuditEventData::KeyRotated(rotated)) => {
-                self.keys.retain(|key| *key != rotated.old_key);
-                self.keys.push(rotated.new_key.clone());
-                self.ever.insert(rotated.new_key.clone());
-                self.rotated = true;
-                self.note_given(position + 1);
+                self.rotated(rotated, position, judgement, signature);
             }
             Some(AuditEventData::ConfigChanged(changed)) => {
                 self.announced.insert(changed.key.clone());
@@ -93,6 +95,37 @@ impl Policy {
             _ => {}
         }
         faults
+    }
+
+    fn rotated(
+        &mut self,
+        rotated: &KeyRotated,
+        position: u64,
+        judgement: Judgement,
+        signature: Option<&Signature>,
+    ) {
+        self.keys.retain(|key| *key != rotated.old_key);
+        self.keys.push(rotated.new_key.clone());
+        self.ever.insert(rotated.new_key.clone());
+        self.rotated = true;
+        let by_old = signature.is_some_and(|signed| {
+            let old = self.given.iter().find(|(key, _)| *key == rotated.old_key);
+            old.is_some_and(|(_, id)| *id == signed.signature.key)
+        });
+        match rotated.role {
+            KeyRole::Log => {
+                self.log_keys
+                    .rotated(position, &rotated.old_key, &rotated.new_key);
+            }
+            // The line itself is the old key's word for the new one.
+            KeyRole::Record if by_old && judgement == Judgement::Valid => {
+                if let Ok(key) = rotated.new_key.parse::<VerifierKey>() {
+                    self.given.push((rotated.new_key.clone(), key.id()));
+                }
+            }
+            KeyRole::Record => {}
+        }
+        self.note_given(position + 1);
     }
 
     /// Judges a signature where nothing is known about the policy.
@@ -137,6 +170,8 @@ impl Policy {
         }
         self.in_force = InForce::Mode(opened.mode);
         self.keys.clone_from(&opened.keys);
+        self.log_keys.opened(position, &opened.keys);
+        self.epochs.opened(position, opened.epoch_ms.is_some());
         self.ever.extend(opened.keys.iter().cloned());
         self.announced.clear();
         self.rotated = false;
@@ -151,7 +186,7 @@ impl Policy {
         signature: Option<&Signature>,
         reader: Option<KeyReader>,
         faults: &mut Vec<Fault>,
-    ) {
+    ) -> Judgement {
         let Some(signed) = signature else {
             if self.in_force == InForce::Mode(SigningMode::Record) {
                 faults.push((
@@ -159,7 +194,7 @@ impl Policy {
                     "it is not signed, and the mode in force is record".to_owned(),
                 ));
             }
-            return;
+            return Judgement::Unknown;
         };
         let id = signed.signature.key;
         let mut judgement = signed.judgement;
@@ -169,7 +204,7 @@ impl Policy {
                     Reason::Mode,
                     format!("it is signed, and the mode in force is {mode}"),
                 ));
-                return;
+                return Judgement::Unknown;
             }
             InForce::Mode(SigningMode::Record) => {
                 let in_force = self.record_keys().find(|key| key.id() == id);
@@ -178,14 +213,21 @@ impl Policy {
                         Reason::Mode,
                         format!("it is signed by {id}, which is no record key in force"),
                     ));
-                    return;
+                    return Judgement::Unknown;
                 };
                 if judgement == Judgement::Unknown
                     && let Some(verifier) = reader.and_then(|reader| reader(&key))
                     && let Some(hash) = hash
-                    && !verifier.verify(&record_message(&hash), &signed.signature.value)
                 {
-                    judgement = Judgement::Invalid;
+                    if !verifier.verify(&record_message(&hash), &signed.signature.value) {
+                        judgement = Judgement::Invalid;
+                    } else if self
+                        .given
+                        .iter()
+                        .any(|(given, _)| *given == key.to_string())
+                    {
+                        judgement = Judgement::Valid;
+                    }
                 }
             }
             InForce::Unknown | InForce::Bare => {}
@@ -202,8 +244,9 @@ impl Policy {
                 Reason::Signature,
                 format!("its signature is not by the key {id} that it names"),
             )),
-            _ => self.signatures_not_checked += 1,
+            Judgement::Unknown => self.signatures_not_checked += 1,
         }
+        judgement
     }
 
     /// Notes from which position on no given record key is in force. One that `keys` names is so only in the mode `record`.
@@ -236,9 +279,9 @@ impl Policy {
             .filter(|key| Role::by_name(key.name()) == Role::Record)
     }
 
-    /// Log keys in force.
-    pub(crate) fn log_keys(&self, chain: &str) -> Vec<VerifierKey> {
-        let keys = self.keys.iter().filter_map(|key| key.parse().ok());
+    /// Log keys that count for heads of so many records.
+    pub(crate) fn log_keys_at(&self, chain: &str, size: u64) -> Vec<VerifierKey> {
+        let keys = self.log_keys.at(size).filter_map(|key| key.parse().ok());
         keys.filter(|key: &VerifierKey| key.name() == chain)
             .collect()
     }
@@ -251,12 +294,22 @@ impl Policy {
         }
     }
 
-    /// Whether a log key is in force now.
-    pub(crate) fn is_in_force(&self, key: &VerifierKey) -> bool {
+    /// Whether a log key counts for heads of so many records; where the log does not say, any does.
+    pub(crate) fn counts_at(&self, key: &VerifierKey, size: u64) -> bool {
         match self.in_force {
-            InForce::Mode(_) => self.keys.contains(&key.to_string()),
+            InForce::Mode(_) => self.log_keys.counts(key, size),
             InForce::Unknown | InForce::Bare => true,
         }
+    }
+
+    /// Signatures in records that hold.
+    pub(crate) const fn signatures_verified(&self) -> u64 {
+        self.signatures_verified + self.epochs.signatures_verified
+    }
+
+    /// Signatures in records that nobody here could check.
+    pub(crate) const fn signatures_not_checked(&self) -> u64 {
+        self.signatures_not_checked + self.epochs.signatures_not_checked
     }
 
     pub(crate) const fn is_bare(&self) -> bool {

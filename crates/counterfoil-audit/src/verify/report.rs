@@ -153,6 +153,10 @@ pub struct Report {
     pub signatures_not_checked: u64,
     /// The names of the given keys that signed the trusted head.
     pub signed_by: Vec<String>,
+    /// Rotations of the log key that lead from a given key to the one that counts now.
+    pub rotations_followed: u64,
+    /// The key epoch that the log ends in; `None` where there are no epochs or nobody knows.
+    pub epoch: Option<u64>,
     /// What is wrong: first what decides the verdict, each in the order of positions; at most as many as asked for, and a few
     /// more that concern the log as a whole.
     pub failures: Vec<Failure>,
@@ -233,6 +237,16 @@ impl fmt::Display for Report {
         if !self.signed_by.is_empty() {
             writeln!(f, "head signed by {}", self.signed_by.join(", "))?;
         }
+        if self.rotations_followed > 0 {
+            writeln!(
+                f,
+                "rotations of the log key followed: {}",
+                self.rotations_followed
+            )?;
+        }
+        if let Some(epoch) = self.epoch {
+            writeln!(f, "key epoch: {epoch}")?;
+        }
         if self.signatures_verified + self.signatures_not_checked > 0 {
             writeln!(
                 f,
@@ -266,6 +280,10 @@ impl Report {
         }
         head(&mut json, "end", self.end.as_ref());
         erasables(&mut json, self.erasables.as_ref());
+        if let Some(epoch) = self.epoch {
+            json.key("epoch");
+            json.number(epoch);
+        }
         json.key("exit_code");
         json.number(self.exit_code().into());
         json.key("failures");
@@ -292,6 +310,8 @@ impl Report {
         json.number(self.missing);
         json.key("records");
         json.number(self.records);
+        json.key("rotations_followed");
+        json.number(self.rotations_followed);
         json.key("signatures_not_checked");
         json.number(self.signatures_not_checked);
         json.key("signatures_verified");

@@ -382,6 +382,26 @@ fn the_published_lanes_get_their_published_verdicts() {
 }
 
 #[test]
+fn published_rotations_and_epochs_get_their_published_verdicts() {
+    let told = vectors("keys.json");
+    let logs = told["logs"].as_array().unwrap();
+    assert!(logs.len() >= 50, "{}", logs.len());
+    for vector in logs {
+        let keys = keyring(&vector["keys"]);
+        let mut options = VerifyOptions::new();
+        options.head = given(&vector["anchor"]);
+        options.key_reader = Some(reader);
+        options.keys = &keys;
+        let text = str(vector, "text");
+        let report = verify_reader(text.as_bytes(), "log.jsonl", &options);
+        let name = str(vector, "name");
+        let exit = u64::from(report.exit_code());
+        assert_eq!(Some(exit), vector["exit"].as_u64(), "{name}: {report}");
+        check_report(vector, &report);
+    }
+}
+
+#[test]
 fn a_published_checkpoint_over_every_size_is_accepted() {
     let told = vectors("checkpoint.json");
     let log = str(&told["checkpoint"], "log");

@@ -33,6 +33,9 @@ struct Document<'a> {
     signatures_verified: u64,
     signatures_not_checked: u64,
     signed_by: &'a [String],
+    rotations_followed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
     findings: Vec<Finding<'a>>,
     findings_total: u64,
 }
@@ -127,6 +130,8 @@ pub(super) fn of(report: &Report) -> Result<String, Failure> {
         signatures_verified: report.signatures_verified,
         signatures_not_checked: report.signatures_not_checked,
         signed_by: &report.signed_by,
+        rotations_followed: report.rotations_followed,
+        epoch: report.epoch,
         findings: findings.collect(),
         findings_total: report.failures_total,
     })

@@ -1,9 +1,12 @@
 //! What a record says about the log itself, to the rules of policy and of lanes.
 
 use super::Judge;
-use crate::AuditEventData;
 use crate::verify::batch::{Form, Line};
+use crate::verify::epochs::Beginning;
 use crate::verify::findings::Place;
+use crate::verify::log_keys::HANDOVER;
+use crate::verify::policy::Fault;
+use crate::{AuditEventData, Text};
 
 impl Judge<'_> {
     pub(super) fn about_the_log(&mut self, line: &Line, form: &Form, place: &Place<'_>) {
@@ -19,6 +22,9 @@ impl Judge<'_> {
             self.options.key_reader,
         );
         for (reason, detail) in faults {
+            self.findings.add(reason, Some(position), place, detail);
+        }
+        for (reason, detail) in self.about_keys(form.seq, data) {
             self.findings.add(reason, Some(position), place, detail);
         }
         let outcome = match data {
@@ -49,6 +55,32 @@ impl Judge<'_> {
         if let Err(fault) = outcome {
             self.findings
                 .add(fault.reason, Some(fault.position), place, fault.detail);
+        }
+    }
+
+    /// Epochs and handovers, which are about the tree as well.
+    fn about_keys(&mut self, seq: u64, data: Option<&AuditEventData>) -> Vec<Fault> {
+        let chain = String::from_utf8_lossy(&self.id).into_owned();
+        match data {
+            Some(AuditEventData::EpochStarted(started)) => {
+                let beginning = Beginning {
+                    chain: &chain,
+                    seq,
+                    root: self.tree.root_at(seq - 1),
+                    log_keys: &self.policy.log_keys,
+                    checker: self.options.checker(),
+                };
+                self.policy.epochs.started(started, &beginning)
+            }
+            Some(AuditEventData::ConfigChanged(changed)) if changed.key == HANDOVER => {
+                let Some(Text::Plain(note)) = &changed.new_value else {
+                    return Vec::new();
+                };
+                let checker = self.options.checker();
+                let fault = self.policy.log_keys.handover(note, &chain, checker);
+                fault.into_iter().collect()
+            }
+            _ => Vec::new(),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The heads: what has to hold where the log reaches one, and whether it reaches them.
 
-use counterfoil_core::{ChainId, Digest, Head};
+use counterfoil_core::{Digest, Head};
 
 use super::Judge;
+use super::candidate::Candidate;
 use crate::verify::batch::Line;
 use crate::verify::findings::Place;
 use crate::verify::heads::{Mark, ReadCheckpoint};
@@ -15,36 +16,29 @@ impl Judge<'_> {
             self.mark(&given.head, "the trusted head");
             self.trusted = Some(given.head.clone());
         }
+        for (note, _) in self.notes() {
+            if let Ok(read) = note {
+                self.policy.epochs.watch(&read);
+            }
+        }
         let stored = self.stored.as_deref().map(ReadCheckpoint::parse);
         match stored {
             Some(Ok(read)) => {
-                let said = &read.checkpoint;
-                if let Ok(chain) = ChainId::new(said.origin()) {
-                    // Only a given key makes a stored checkpoint a head; who signed it is judged at the end, by the keys
-                    // that are in force then.
-                    let trusted = read
-                        .signed_by(self.options.keys, said.origin())
-                        .is_ok_and(|signers| !signers.is_empty());
-                    if trusted
-                        && self
-                            .trusted
-                            .as_ref()
-                            .is_none_or(|head| head.seq < said.size())
-                    {
-                        self.trusted = Some(Head {
-                            chain,
-                            seq: said.size(),
-                            hash: Digest::ZERO,
-                            root: Some(said.root()),
-                        });
-                    }
-                }
+                let (size, root) = (read.checkpoint.size(), read.checkpoint.root());
                 self.marks.push(Mark {
-                    seq: said.size(),
+                    seq: size,
                     hash: None,
-                    root: Some(said.root()),
+                    root: Some(root),
                     from: "the checkpoint stored with the log",
                 });
+                // Only a given key makes a stored checkpoint a head, or one that rotations lead to from there; who signed it is
+                // judged at the end, by the keys that count there.
+                let signers = read.signed_by(self.options.keys, read.checkpoint.origin());
+                let trusted = signers.is_ok_and(|signers| !signers.is_empty());
+                match Candidate::new(read, self) {
+                    Some(candidate) if trusted => self.trusted = Some(candidate.head),
+                    candidate => self.candidate = candidate,
+                }
             }
             Some(Err(why)) => self.findings.log(
                 Reason::Unreadable,
@@ -75,13 +69,14 @@ impl Judge<'_> {
         if mark.seq + 1 != self.expected || line.form.is_err() {
             return;
         }
-        if let (Some(trusted), Some(hash)) = (&mut self.trusted, stated)
-            && trusted.seq == mark.seq
-            && mark.hash.is_none()
-            && trusted.hash == Digest::ZERO
-        {
-            // A checkpoint vouches for the root only; the log itself says which record that is.
-            trusted.hash = Digest::from_hex(hash).unwrap_or_default();
+        let candidate = self.candidate.as_mut().map(|candidate| &mut candidate.head);
+        for head in [self.trusted.as_mut(), candidate].into_iter().flatten() {
+            if head.seq == mark.seq && mark.hash.is_none() && head.hash == Digest::ZERO {
+                // A checkpoint vouches for the root only; the log itself says which record that is.
+                head.hash = stated
+                    .and_then(|digits| Digest::from_hex(digits))
+                    .unwrap_or_default();
+            }
         }
         if let Some(expected) = mark.hash
             && stated.is_some_and(|stated| *stated != expected.to_hex())

@@ -1,6 +1,7 @@
 //! Whether the given keys signed what they should have signed.
 
 use counterfoil_core::Head;
+use counterfoil_merkle::note::VerifierKey;
 
 use super::Judge;
 use crate::verify::findings::Place;
@@ -17,6 +18,8 @@ impl Judge<'_> {
         };
         let head_at = self.trusted.as_ref().map(|head| head.seq);
         let mut signed_by: Vec<String> = Vec::new();
+        // Why a checkpoint that a given log key signed does not count.
+        let mut lacking = None;
         for (note, given) in self.notes() {
             let read = match note {
                 Ok(read) => read,
@@ -45,29 +48,54 @@ impl Judge<'_> {
                 self.findings.add(Reason::Id, at, &Place::none(), detail);
             }
             match read.signed_by(self.options.keys, &chain) {
-                Ok(signers) if self.is_of_head(&read) => signed_by.extend(
-                    signers
-                        .iter()
-                        .filter(|key| self.policy.is_in_force(key))
-                        .map(ToString::to_string),
-                ),
-                Ok(_) => {}
+                Ok(given) => {
+                    let signers = self.signers_of_head(&read, &chain, given);
+                    match self.policy.epochs.lacking(&read, self.options.checker()) {
+                        Some(why) if !signers.is_empty() => lacking = Some(why),
+                        _ => signed_by.extend(signers),
+                    }
+                }
                 Err((reason, detail)) => {
                     self.findings.add(reason, at, &Place::none(), detail);
                     continue;
                 }
             }
+            if let Err((reason, detail)) = self.policy.epochs.judge(&read, self.options.checker()) {
+                self.findings.add(reason, at, &Place::none(), detail);
+            }
+            let counting = self.policy.log_keys_at(&chain, read.checkpoint.size());
             if let Some(reader) = self.options.key_reader
-                && let Some((reason, detail)) =
-                    read.fails_under(&self.policy.log_keys(&chain), reader)
+                && let Some((reason, detail)) = read.fails_under(&counting, reader)
             {
                 self.findings.add(reason, at, &Place::none(), detail);
             }
         }
         signed_by.sort();
         signed_by.dedup();
-        self.require_keys(&chain, head_at, &signed_by);
+        self.require_keys(&chain);
+        self.require_signed_head(&chain, head_at, &signed_by, lacking);
         signed_by
+    }
+
+    /// The keys that are trusted and count for a checkpoint of the head, and signed it.
+    fn signers_of_head(
+        &self,
+        read: &ReadCheckpoint,
+        chain: &str,
+        given: Vec<VerifierKey>,
+    ) -> Vec<String> {
+        if !self.is_of_head(read) {
+            return Vec::new();
+        }
+        let size = read.checkpoint.size();
+        let given = given
+            .into_iter()
+            .filter(|key| self.policy.counts_at(key, size));
+        let followed = self
+            .policy
+            .log_keys
+            .signers(read, chain, self.options.checker());
+        given.chain(followed).map(|key| key.to_string()).collect()
     }
 
     /// Whether a checkpoint is one of the trusted head; an older one says nothing about the records after it.
@@ -81,7 +109,7 @@ impl Judge<'_> {
     }
 
     /// The checkpoint that came with the head, and the one stored with the log.
-    fn notes(&self) -> Vec<(Result<ReadCheckpoint, String>, Option<Head>)> {
+    pub(super) fn notes(&self) -> Vec<(Result<ReadCheckpoint, String>, Option<Head>)> {
         let mut notes = Vec::new();
         if let Some(GivenHead {
             head,
@@ -97,8 +125,7 @@ impl Judge<'_> {
         notes
     }
 
-    fn require_keys(&mut self, chain: &str, head_at: Option<u64>, signed_by: &[String]) {
-        let mut log_key_given = false;
+    fn require_keys(&mut self, chain: &str) {
         let mut record_key_given = false;
         for key in self.options.keys.keys() {
             let role = Role::of(key, chain);
@@ -107,14 +134,13 @@ impl Judge<'_> {
             } else {
                 self.policy.was_in_force(key)
             };
-            log_key_given |= role == Role::Log;
             if role == Role::Other {
                 self.findings.position(
                     Reason::Key,
                     self.policy.opened_at.unwrap_or(1),
-                    format!("the given key {key} is no key of {chain}: its name has to be {chain} or {chain}/record"),
+                    format!("the given key {key} is no key of {chain}: its name has to be {chain}, {chain}/record or {chain}/epoch/<n>"),
                 );
-            } else if known == Some(false) {
+            } else if role != Role::Epoch && known == Some(false) {
                 self.findings.position(
                     Reason::Key,
                     self.policy.opened_at.unwrap_or(1),
@@ -127,14 +153,40 @@ impl Judge<'_> {
         if record_key_given {
             self.require_record_keys();
         }
-        if log_key_given && signed_by.is_empty() {
-            self.findings.add(
+        let foreign: Vec<String> = self
+            .policy
+            .epochs
+            .foreign(chain)
+            .map(ToString::to_string)
+            .collect();
+        for key in foreign {
+            self.findings.position(
                 Reason::Key,
-                head_at,
-                &Place::none(),
-                "a log key was given, and no head comes with a checkpoint that it signed"
-                    .to_owned(),
+                self.policy.opened_at.unwrap_or(1),
+                format!("the given key {key} is not the key of its epoch in this log"),
             );
+        }
+    }
+
+    /// Whether a given log key, or one that rotations lead to from it, vouches for the head.
+    fn require_signed_head(
+        &mut self,
+        chain: &str,
+        head_at: Option<u64>,
+        signed_by: &[String],
+        lacking: Option<String>,
+    ) {
+        let mut given = self.options.keys.keys();
+        if !given.any(|key| Role::of(key, chain) == Role::Log) {
+            return;
+        }
+        if signed_by.is_empty() {
+            let detail = lacking.unwrap_or_else(|| {
+                "a log key was given, and no head comes with a checkpoint signed by it or by one that it was rotated to"
+                    .to_owned()
+            });
+            self.findings
+                .add(Reason::Key, head_at, &Place::none(), detail);
         }
     }
 

@@ -20,7 +20,7 @@ impl Judge<'_> {
             ),
         );
         self.lanes.without_beginning |= self.expected == 1;
-        self.tree.lose();
+        self.lose_records();
         self.before.hash = None;
         self.expected = next;
         self.erasure.skip_to(next);
@@ -39,6 +39,7 @@ impl Judge<'_> {
                 }
                 self.well_formed(batch, line, form, place);
                 self.hash(line, stated, place, joined);
+                self.root_for_handover();
                 self.before.hash = stated.copied();
             }
             Err(bad) => {
@@ -54,7 +55,7 @@ impl Judge<'_> {
                     ),
                 );
                 // It is not judged further, and nothing is compared with it.
-                self.tree.lose();
+                self.lose_records();
                 self.before.hash = None;
                 self.expected += 1;
                 self.erasure.skip_to(self.expected);
@@ -64,6 +65,21 @@ impl Judge<'_> {
             self.at_mark(&mark, line, stated, place);
         }
         self.position += 1;
+    }
+
+    /// Records are absent or cannot be judged: there is no root any more, and epochs may have begun.
+    pub(super) fn lose_records(&mut self) {
+        self.tree.lose();
+        self.policy.epochs.hole(self.expected);
+    }
+
+    /// Keeps the root over the records up to a `key_rotated`, which the old key vouches for.
+    fn root_for_handover(&mut self) {
+        let seq = self.expected - 1;
+        if self.policy.log_keys.wants_root(seq) {
+            let root = self.tree.root_at(seq);
+            self.policy.log_keys.root(root);
+        }
     }
 
     /// Whether a well-formed line states the hash of its body. The tree takes the body's own.
@@ -113,7 +129,7 @@ impl Judge<'_> {
         } else {
             let detail = format!("it states number {}, not {}", form.seq, self.expected);
             fail(&mut self.findings, self.position, Reason::Seq, detail);
-            self.tree.lose();
+            self.lose_records();
         }
         self.expected = form.seq + 1;
         if *time < self.before.time {
@@ -128,6 +144,9 @@ impl Judge<'_> {
         if self.trusted.as_ref().is_none_or(|head| form.seq > head.seq) {
             self.tail.records += 1;
             self.oldest_tail.get_or_insert(self.before.time);
+        }
+        if let Some(candidate) = &mut self.candidate {
+            candidate.count(form.seq, self.before.time);
         }
         if self.options.hash_only {
             let special = form.special.as_deref();
@@ -187,7 +206,7 @@ impl Judge<'_> {
         self.began = true;
         self.records += 1;
         self.malformed_lines += 1;
-        self.tree.lose();
+        self.lose_records();
         self.before.hash = None;
         self.position += 1;
         self.expected += 1;
