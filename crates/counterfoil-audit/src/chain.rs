@@ -142,6 +142,11 @@ impl AuditChain {
         self
     }
 
+    /// Signs every record from the next one on with another key.
+    pub fn set_record_signer(&mut self, signer: Arc<dyn Signer>) {
+        self.signer = Some(signer);
+    }
+
     /// The chain's id.
     #[must_use]
     pub const fn id(&self) -> &ChainId {

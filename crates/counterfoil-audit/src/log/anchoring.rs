@@ -11,11 +11,10 @@ use std::thread;
 
 use counterfoil_anchor::{Anchor, AnchorStore, ErrorKind as AnchorErrorKind};
 use counterfoil_core::Head;
-use counterfoil_merkle::checkpoint::Checkpoint;
-use counterfoil_signer::{Signer, sign_checkpoint};
 
 use crate::log::desk::AnchorDesk;
 use crate::log::files::{FileSystem, LogFile};
+use crate::log::head_signers::{HeadNote, HeadSigners};
 use crate::log::options::OnConflict;
 use crate::log::segment::put_atomically;
 use crate::log::shared::Shared;
@@ -29,7 +28,7 @@ pub(crate) struct Anchorer {
     pub(crate) desk: Arc<AnchorDesk>,
     pub(crate) tiles: TileWriter,
     pub(crate) store: Arc<dyn AnchorStore>,
-    pub(crate) signer: Arc<dyn Signer>,
+    pub(crate) signers: Arc<HeadSigners>,
     /// What the store holds, as far as this log knows.
     pub(crate) known: Option<Head>,
     /// What the store may hold: the answer to an advance never came.
@@ -46,6 +45,8 @@ enum Failed {
     ForNow(String),
     /// The store holds another writer's head.
     Forked(String),
+    /// The key that counts for this head is gone; a larger head is on its way.
+    Superseded,
 }
 
 impl Failed {
@@ -92,11 +93,15 @@ impl Anchorer {
         }
         let mut anchor = Anchor::new(head.clone()).map_err(Failed::for_now)?;
         match self.complete_tiles(head, grown) {
-            Ok(()) => {
-                if let Some(note) = self.sign(head)? {
-                    anchor = anchor.with_checkpoint(note).map_err(Failed::for_now)?;
+            Ok(()) => match self.signers.sign(head).map_err(Failed::for_now)? {
+                HeadNote::Unsigned => {}
+                HeadNote::Signed(note) => {
+                    anchor = anchor
+                        .with_checkpoint(note.to_text())
+                        .map_err(Failed::for_now)?;
                 }
-            }
+                HeadNote::Superseded => return Err(Failed::Superseded),
+            },
             // No other head will come. This one is vouched for unsigned, for nothing is signed before its tiles.
             Err(_) if self.shared.has_failed() => {}
             Err(why) => return Err(Failed::ForNow(why)),
@@ -172,20 +177,13 @@ impl Anchorer {
         }
     }
 
-    fn sign(&self, head: &Head) -> Result<Option<String>, Failed> {
-        let Some(root) = head.root else {
-            return Ok(None);
-        };
-        let checkpoint =
-            Checkpoint::new(head.chain.as_str(), head.seq, root).map_err(Failed::for_now)?;
-        let note = sign_checkpoint(&*self.signer, &checkpoint).map_err(Failed::for_now)?;
-        Ok(note.map(|note| note.to_text()))
-    }
-
     fn report(&self, failed: Failed) {
         let progress = &self.shared.progress;
-        progress.anchor_failures.fetch_add(1, Ordering::Relaxed);
+        if !matches!(failed, Failed::Superseded) {
+            progress.anchor_failures.fetch_add(1, Ordering::Relaxed);
+        }
         match failed {
+            Failed::Superseded => {}
             Failed::ForNow(why) => self.shared.set_anchor_error(why),
             Failed::Forked(why) => {
                 progress.forked.store(true, Ordering::Relaxed);

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use counterfoil_core::{ChainId, Clock, Context, EventWords, FabricEvent, Head, Ticks, Timestamp};
+use counterfoil_signer::Signer;
 
 use crate::log::builder::AuditLogBuilder;
 use crate::log::figures::{Figures, FiguresReader};
@@ -15,9 +16,12 @@ use crate::log::files::FileSystem;
 use crate::log::lane::{Claim, Offer};
 use crate::log::local;
 use crate::log::opening::{Opened, Running};
+use crate::log::rotation;
 use crate::log::shared::Shared;
 use crate::log::ticket::Ticket;
-use crate::{AuditEventData, AuditInput, Error, ErrorKind, Instance, Lane, Src, SrcId};
+use crate::{
+    AuditEventData, AuditInput, Error, ErrorKind, Instance, KeyRole, Lane, Src, SrcId, Text,
+};
 
 /// A durable, tamper-evident log in a directory: one writer, any number of appending threads (audit specification §8).
 ///
@@ -268,6 +272,39 @@ impl AuditLog {
                 },
             )),
         }
+    }
+
+    /// Replaces the key that signs checkpoints: writes `key_rotated`, has the old key vouch for it, and goes on with `next`,
+    /// whose key is named by the chain's id (audit specification §6, rotation). Returns the number of that record, which is
+    /// durable then. Entries wait for the few syncs that this takes. Witnesses know the log key: tell them the new one before.
+    ///
+    /// The next opening has to be given `next` as its signer; until it is, give both, `next` as
+    /// [`next_signer`](AuditLogBuilder::next_signer).
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) when checkpoints are not signed, or `next` has no key, one of another name, or one that
+    /// signs for this log already, and then nothing was written; [`Signer`](ErrorKind::Signer) when the old key could not sign;
+    /// [`Timeout`](ErrorKind::Timeout) after `patience`, and what made the log fail.
+    pub fn rotate_signer(
+        &self,
+        next: Arc<dyn Signer>,
+        reason: Option<Text>,
+        patience: Duration,
+    ) -> Result<u64, Error> {
+        rotation::ask(&self.shared, KeyRole::Log, next, reason, patience)
+    }
+
+    /// Replaces the key that signs records, in the same way; the old key signs the `key_rotated` itself.
+    ///
+    /// # Errors
+    /// As [`rotate_signer`](Self::rotate_signer).
+    pub fn rotate_record_signer(
+        &self,
+        next: Arc<dyn Signer>,
+        reason: Option<Text>,
+        patience: Duration,
+    ) -> Result<u64, Error> {
+        rotation::ask(&self.shared, KeyRole::Record, next, reason, patience)
     }
 
     /// Refuses further entries, seals and syncs what is queued, says farewell in the log, anchors, and ends the threads.

@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use counterfoil_anchor::{AnchorStore, MemoryAnchorStore};
 use counterfoil_core::{ChainId, Clock, Redact, SystemClock};
-use counterfoil_signer::{NullSigner, Signer};
+use counterfoil_signer::{EpochKeys, NullSigner, Signer};
 
 use crate::log::audit_log::AuditLog;
+use crate::log::epochs::EpochPlan;
 use crate::log::files::{FileSystem, StdFiles};
 use crate::log::opening::{Plan, open};
 use crate::log::openings::Random;
 use crate::log::options::{OnConflict, OnFailure, Settings, WhenFull};
-use crate::log::signing::SignerFor;
+use crate::log::signing::SignerPlan;
 use crate::{Error, ErrorKind, Instance};
 
 /// Everything about a log that can be chosen, with defaults for all of it. Made by [`AuditLog::builder`].
@@ -27,13 +28,16 @@ pub struct AuditLogBuilder {
     settings: Settings,
     clock: Option<Arc<dyn Clock>>,
     instance: Option<Instance>,
-    signer: SignerFor,
-    record_signer: Option<SignerFor>,
+    signers: SignerPlan,
+    epochs: Option<EpochPlan>,
     anchors: Option<Arc<dyn AnchorStore>>,
     redactor: Option<Arc<dyn Redact>>,
     files: Arc<dyn FileSystem>,
     random: Random,
 }
+
+/// A year: longer ones would be no epochs.
+const LONGEST_EPOCH_S: u64 = 366 * 86_400;
 
 /// What a closure that makes signers may answer.
 type Made = Result<Arc<dyn Signer>, Box<dyn StdError + Send + Sync>>;
@@ -46,8 +50,13 @@ impl AuditLogBuilder {
             settings: Settings::default(),
             clock: None,
             instance: None,
-            signer: Box::new(|_| Ok(Arc::new(NullSigner))),
-            record_signer: None,
+            signers: SignerPlan {
+                log: Box::new(|_| Ok(Arc::new(NullSigner))),
+                next_log: None,
+                record: None,
+                next_record: None,
+            },
+            epochs: None,
             anchors: None,
             redactor: None,
             files: Arc::new(StdFiles),
@@ -71,14 +80,39 @@ impl AuditLogBuilder {
     /// Who signs checkpoints; nobody by default. The closure is given the chain's id, after which its key has to be named,
     /// and which a restart changes.
     pub fn signer(mut self, signer: impl Fn(&ChainId) -> Made + 'static) -> Self {
-        self.signer = Box::new(signer);
+        self.signers.log = Box::new(signer);
         self
     }
 
     /// Who signs every single record; nobody by default, and advisable at low rates only. Its key is named by the chain's
     /// id and `/record`.
     pub fn record_signer(mut self, signer: impl Fn(&ChainId) -> Made + 'static) -> Self {
-        self.record_signer = Some(Box::new(signer));
+        self.signers.record = Some(Box::new(signer));
+        self
+    }
+
+    /// Who takes over from the [`signer`](Self::signer): the log is opened with that one and its key is replaced at once, as
+    /// [`AuditLog::rotate_signer`] does. A log that was rotated to this one already goes on with it, so that a service may be
+    /// restarted with both for as long as it likes; a rotation that a crash interrupted is completed.
+    pub fn next_signer(mut self, signer: impl Fn(&ChainId) -> Made + 'static) -> Self {
+        self.signers.next_log = Some(Box::new(signer));
+        self
+    }
+
+    /// Who takes over from the [`record_signer`](Self::record_signer), in the same way.
+    pub fn next_record_signer(mut self, signer: impl Fn(&ChainId) -> Made + 'static) -> Self {
+        self.signers.next_record = Some(Box::new(signer));
+        self
+    }
+
+    /// Forward security (audit specification §6, epochs): after every `period` a new key from `keys` takes over, sealed by the
+    /// one before, which is then destroyed. What was sealed in earlier epochs can no longer be sealed otherwise, not even with
+    /// all that is on the host. From one second; 15 minutes to an hour is usual.
+    ///
+    /// A log needs a [`signer`](Self::signer) for it, and cannot do without once it has begun: the key of its epoch signs every
+    /// checkpoint beside the log key. A period during which the log was not open counts once, when it is opened again.
+    pub fn epochs(mut self, period: Duration, keys: Arc<dyn EpochKeys>) -> Self {
+        self.epochs = Some(EpochPlan { period, keys });
         self
     }
 
@@ -244,8 +278,8 @@ impl AuditLogBuilder {
             settings: self.settings,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             instance,
-            signer: self.signer,
-            record_signer: self.record_signer,
+            signers: self.signers,
+            epochs: self.epochs,
             anchors: self
                 .anchors
                 .unwrap_or_else(|| Arc::new(MemoryAnchorStore::new())),
@@ -281,6 +315,12 @@ impl AuditLogBuilder {
             (
                 settings.segment_bytes > 0,
                 "segment_bytes has to be above 0",
+            ),
+            (
+                self.epochs
+                    .as_ref()
+                    .is_none_or(|epochs| (1..=LONGEST_EPOCH_S).contains(&epochs.period.as_secs())),
+                "an epoch has to last from one second to 366 days",
             ),
         ];
         match checks.into_iter().find(|(holds, _)| !holds) {

@@ -57,6 +57,8 @@ pub struct Figures {
     pub poisoned_segments: u64,
     /// Steps of the wall clock that were declared.
     pub clock_steps: u64,
+    /// The running key epoch; 0 when there are none.
+    pub epoch: u64,
     /// Records sealed by kind, the log's own included; extension kinds together, as `extension`. Kinds without a record are
     /// left out.
     pub sealed: Vec<(&'static str, u64)>,
@@ -103,6 +105,7 @@ impl Shared {
             syncs_by_latency: progress.syncs_by_latency.iter().map(get).collect(),
             poisoned_segments: get(&progress.poisoned),
             clock_steps: get(&progress.clock_steps),
+            epoch: get(&progress.epoch),
             sealed: progress.kinds.read(),
             alarm: self.alarm(),
             ..Figures::default()

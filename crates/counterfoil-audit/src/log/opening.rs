@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use counterfoil_anchor::AnchorStore;
@@ -13,21 +13,26 @@ use counterfoil_core::{ChainId, Clock, Digest, Head, Redact};
 use crate::log::anchoring::{Anchorer, block_on};
 use crate::log::commit::{CommitQueue, Committer, Durable};
 use crate::log::desk::AnchorDesk;
+use crate::log::epochs::{EpochPlan, Epochs, NotBegun, destroy_all, require_key};
 use crate::log::files::{FileSystem, LogFile};
-use crate::log::first_records::first_records;
+use crate::log::first_records::{first_records, late_handover};
 use crate::log::gate::Gate;
+use crate::log::head_signers::HeadSigners;
 use crate::log::lane::{Intake, Lanes};
 use crate::log::marks::{Marks, Refusal};
 use crate::log::openings::{FOLDER as OPENINGS, Openings, OpeningsWriter, Random};
 use crate::log::options::Settings;
 use crate::log::recovery::{Found, cut_tail, scan, undeclared};
+use crate::log::rotation;
 use crate::log::sealer::{Sealer, Stopped, Storage};
 use crate::log::segment::{Segment, SegmentDir, SyncedNote, put_atomically};
 use crate::log::shared::Shared;
-use crate::log::signing::{SignerFor, Signing};
+use crate::log::signing::{SignerPlan, Signing, Succession};
+use crate::log::threads::spawn;
 use crate::log::tiles::TileWriter;
 use crate::{
-    AuditChain, ChainRestartReason, ChainRestarted, Error, ErrorKind, Instance, TailRecovered,
+    AuditChain, ChainRestartReason, ChainRestarted, Error, ErrorKind, Instance, KeyRole,
+    TailRecovered,
 };
 
 pub(crate) const OPEN: &str = "open the audit log";
@@ -41,8 +46,8 @@ pub(crate) struct Plan {
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) instance: Instance,
-    pub(crate) signer: SignerFor,
-    pub(crate) record_signer: Option<SignerFor>,
+    pub(crate) signers: SignerPlan,
+    pub(crate) epochs: Option<EpochPlan>,
     pub(crate) anchors: Arc<dyn AnchorStore>,
     pub(crate) redactor: Option<Arc<dyn Redact>>,
     pub(crate) files: Arc<dyn FileSystem>,
@@ -64,6 +69,9 @@ pub struct Opened {
     pub recovered: Vec<TailRecovered>,
     /// The chain that this one follows.
     pub restarted: Option<ChainRestarted>,
+    /// The `key_rotated` of a log key that the key before never vouched for, because an opening was cut short: who trusts only
+    /// that key cannot follow. Opening with it as the signer and its successor as the next one mends it.
+    pub rotation_unfinished: Option<u64>,
 }
 
 /// A log at work.
@@ -119,7 +127,10 @@ pub(crate) fn open(plan: Plan) -> Result<Running, Error> {
     )
     .map_err(|error| at(&plan.dir, error))?;
     check_base(&found, &first, &plan.dir)?;
-    let refusal = marks.judge(&found, &plan.dir).err();
+    let mut refusal = marks.judge(&found, &plan.dir).err();
+    if refusal.is_none() {
+        refusal = judge_epoch(&plan, &found)?;
+    }
     let start = match refusal {
         None => place.start(found, &marks, &first),
         Some(refusal) if plan.or_restart => place.restart(&found, &marks, &first, &refusal),
@@ -130,6 +141,29 @@ pub(crate) fn open(plan: Plan) -> Result<Running, Error> {
         .recover(start.found.seq)
         .map_err(|error| at(&plan.dir, error))?;
     run(plan, place, start, &marks)
+}
+
+/// A log in an epoch goes on only with the key of that epoch.
+fn judge_epoch(plan: &Plan, found: &Found) -> Result<Option<Box<Refusal>>, Error> {
+    let (Some(chain), Some(epoch)) = (&found.chain, &found.keys.epoch) else {
+        return Ok(None);
+    };
+    let Some(epochs) = &plan.epochs else {
+        return Err(Error::invalid(
+            OPEN,
+            format!(
+                "{chain} is in epoch {}, whose key has to sign every checkpoint, and no epoch keys were given; open it with epochs",
+                epoch.number
+            ),
+        ));
+    };
+    let lost = require_key(epochs, chain, epoch).err();
+    Ok(lost.map(|error| {
+        Box::new(Refusal {
+            error,
+            reason: ChainRestartReason::KeyLost,
+        })
+    }))
 }
 
 fn check_base(found: &Found, first: &ChainId, dir: &Path) -> Result<(), Error> {
@@ -363,7 +397,7 @@ impl Place {
 /// Seals the first records and starts the threads.
 fn run(plan: Plan, place: Place, start: Start, marks: &Marks) -> Result<Running, Error> {
     let id = start.chain.id().clone();
-    let signing = Signing::new(&plan, &id)?;
+    let signing = Signing::new(&plan, &id, &start.found.keys.in_force)?;
     let settings = plan.settings.clone();
     let intake = Arc::new(Intake {
         gate: Gate::new(settings.when_full, settings.on_failure),
@@ -385,7 +419,7 @@ fn run(plan: Plan, place: Place, start: Start, marks: &Marks) -> Result<Running,
     )
     .map_err(|error| at(&plan.dir, error))?;
     let found = &start.found;
-    let opened = Opened {
+    let mut opened = Opened {
         resumed_seq: found.seq,
         anchored,
         unclean: found
@@ -395,8 +429,26 @@ fn run(plan: Plan, place: Place, start: Start, marks: &Marks) -> Result<Running,
             .map(|(_, before)| before.unsealed_max),
         recovered: tails,
         restarted: start.restarted.clone(),
+        rotation_unfinished: None,
     };
-    let records = first_records(&plan, &signing, found, &opened);
+    let handover = late_handover(&signing, &id, &found.keys)?;
+    if handover.is_none() {
+        opened.rotation_unfinished = found.keys.unfinished.as_ref().map(|it| it.seq);
+    }
+    let first = first_records(&plan, &signing, found, &opened);
+    let records = handover.into_iter().chain(first);
+    let signers = Arc::new(HeadSigners::new(Arc::clone(&signing.log.now)));
+    let epochs = match &plan.epochs {
+        None => None,
+        Some(epochs) => {
+            let found = found.keys.epoch.as_ref();
+            let epochs = Epochs::resume(epochs.clone(), id.clone(), found, &*plan.clock)?;
+            if let (Some(found), Some(signer)) = (found, epochs.signer()) {
+                signers.epoch_from(found.above, signer);
+            }
+            Some(epochs)
+        }
+    };
     let tiles = TileWriter::resume(
         Arc::clone(&plan.files),
         plan.dir.clone(),
@@ -411,7 +463,8 @@ fn run(plan: Plan, place: Place, start: Start, marks: &Marks) -> Result<Running,
         tree: chain.tree().clone(),
         pending: Vec::new(),
     };
-    if let Some(signer) = &signing.record {
+    let record_signer = signing.record.as_ref().map(|it| Arc::clone(&it.now));
+    if let Some(signer) = &record_signer {
         chain = chain.with_record_signer(Arc::clone(signer));
     }
     let mut sealer = Sealer::new(
@@ -425,10 +478,13 @@ fn run(plan: Plan, place: Place, start: Start, marks: &Marks) -> Result<Running,
             segment: start.segment,
             openings: OpeningsWriter::new(Arc::clone(&plan.files), &plan.dir, plan.random),
         },
+        Arc::clone(&signers),
     );
+    sealer.record_signer = record_signer;
     for data in records {
         sealer.seal_own(data).map_err(|why| stopped(&why))?;
     }
+    sealer.epochs = begin_epochs(epochs, &mut sealer)?;
     sealer.flush(false).map_err(|why| stopped(&why))?;
     let first_seq = sealer.chain.seq();
     let desk = Arc::new(AnchorDesk::new(opened.resumed_seq));
@@ -437,8 +493,8 @@ fn run(plan: Plan, place: Place, start: Start, marks: &Marks) -> Result<Running,
         shared: Arc::clone(&shared),
         desk,
         tiles,
-        store: plan.anchors,
-        signer: signing.log,
+        store: Arc::clone(&plan.anchors),
+        signers,
         known: marks.anchor.clone(),
         attempted: None,
         on_conflict: plan.settings.on_conflict,
@@ -457,6 +513,7 @@ fn run(plan: Plan, place: Place, start: Start, marks: &Marks) -> Result<Running,
         publish_chain_json(&*plan.files, &plan.dir, &running.chain)
             .map_err(|error| at(&plan.dir, error))
     });
+    let published = published.and_then(|()| settle_keys(plan.epochs.as_ref(), &signing, &running));
     match published {
         Ok(()) => Ok(running),
         Err(error) => {
@@ -471,82 +528,53 @@ fn run(plan: Plan, place: Place, start: Start, marks: &Marks) -> Result<Running,
     }
 }
 
-fn spawn(
-    shared: &Arc<Shared>,
-    mut sealer: Sealer,
-    mut committer: Committer,
-    mut anchorer: Anchorer,
-) -> Result<Vec<JoinHandle<()>>, Error> {
-    let desk = Arc::clone(&anchorer.desk);
-    let sealing = Guard::new(shared, "sealer");
-    let committing = Guard::new(shared, "committer");
-    let anchoring = Guard::new(shared, "anchorer");
-    let start = |name: &str, work: Box<dyn FnOnce() + Send>| {
-        thread::Builder::new()
-            .name(format!("audit-{name}"))
-            .spawn(work)
-            .map_err(|error| {
-                Error::new(ErrorKind::Io, OPEN, "a thread could not be started").with_source(error)
-            })
+/// Begins the first epoch of a chain, so that there is no checkpoint before it.
+fn begin_epochs(epochs: Option<Epochs>, sealer: &mut Sealer) -> Result<Option<Epochs>, Error> {
+    let Some(mut epochs) = epochs else {
+        return Ok(None);
     };
-    Ok(vec![
-        start(
-            "sealer",
-            Box::new(move || {
-                if let Err(Stopped(why)) = sealer.run() {
-                    sealer.shared.fail(why);
-                }
-                sealing.done();
-            }),
-        )?,
-        start(
-            "committer",
-            Box::new(move || {
-                committer.run();
-                desk.finish();
-                committing.done();
-            }),
-        )?,
-        start(
-            "anchorer",
-            Box::new(move || {
-                anchorer.run();
-                anchorer.shared.end();
-                anchoring.done();
-            }),
-        )?,
-    ])
+    if epochs.number() == 0 {
+        epochs.begin(sealer).map_err(|error| match error {
+            NotBegun::Yet(error) => error,
+            NotBegun::Stopped(why) => stopped(&why),
+        })?;
+    }
+    let number = epochs.number();
+    sealer
+        .shared
+        .progress
+        .epoch
+        .store(number, Ordering::Relaxed);
+    Ok(Some(epochs))
 }
 
-/// Fails the log when its thread panics: nobody may wait for a thread that is gone.
-struct Guard {
-    shared: Arc<Shared>,
-    name: &'static str,
-    done: bool,
-}
-
-impl Guard {
-    fn new(shared: &Arc<Shared>, name: &'static str) -> Self {
-        Self {
-            shared: Arc::clone(shared),
-            name,
-            done: false,
-        }
+/// What concerns keys once the opening itself is durable: signers that are to take over do, and the epoch keys of a chain that is
+/// not gone on with are destroyed.
+fn settle_keys(
+    epochs: Option<&EpochPlan>,
+    signing: &Signing,
+    running: &Running,
+) -> Result<(), Error> {
+    let shared = &*running.shared;
+    let next = |succession: &Succession| succession.next.clone();
+    if let Some(next) = next(&signing.log) {
+        rotation::ask(shared, KeyRole::Log, next, None, FIRST_COMMIT)?;
     }
-
-    fn done(mut self) {
-        self.done = true;
+    if let Some(next) = signing.record.as_ref().and_then(next) {
+        rotation::ask(shared, KeyRole::Record, next, None, FIRST_COMMIT)?;
     }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if !self.done {
-            self.shared
-                .fail(format!("its {} thread ended unexpectedly", self.name));
-            self.shared.end();
-        }
+    let before = running.opened.restarted.as_ref().map(|it| &it.old_id);
+    if let (Some(epochs), Some(before)) = (epochs, before) {
+        destroy_all(&*epochs.keys, before).map_err(|error| {
+            Error::new(
+                ErrorKind::Signer,
+                OPEN,
+                format!("the epoch keys of {before} could not be destroyed"),
+            )
+            .with_source(error)
+        })?;
     }
+    Ok(())
 }
 
 impl Running {

@@ -1,4 +1,4 @@
-//! Records of the log about itself that somebody else than the sealer asks for.
+//! What somebody else asks the sealer for: records of the log about itself, and other keys.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,9 +10,9 @@ use crate::{AuditEventData, Error, ErrorKind};
 const CLOSED: &str = "the log is closed; open it again";
 
 /// What waits for the sealer.
-#[derive(Debug, Default)]
-pub(crate) struct Orders {
-    waiting: Mutex<Vec<Order>>,
+#[derive(Debug)]
+pub(crate) struct Orders<T> {
+    waiting: Mutex<Vec<T>>,
     /// Looked at in every round, so that the lock is not.
     any: AtomicBool,
 }
@@ -31,8 +31,17 @@ impl Order {
     }
 }
 
-impl Orders {
-    fn push(&self, order: Order) {
+impl<T> Default for Orders<T> {
+    fn default() -> Self {
+        Self {
+            waiting: Mutex::default(),
+            any: AtomicBool::new(false),
+        }
+    }
+}
+
+impl<T> Orders<T> {
+    pub(crate) fn push(&self, order: T) {
         self.waiting
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -41,7 +50,7 @@ impl Orders {
     }
 
     /// What was asked for since the last call.
-    pub(crate) fn take(&self) -> Vec<Order> {
+    pub(crate) fn take(&self) -> Vec<T> {
         if !self.any.swap(false, Ordering::AcqRel) {
             return Vec::new();
         }

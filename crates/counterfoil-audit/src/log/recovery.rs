@@ -10,6 +10,7 @@ use counterfoil_merkle::{CompactRange, leaf_hash};
 use crate::body::view::{BodyReader, BodyView, typed};
 use crate::line::LineView;
 use crate::log::files::{FileSystem, LogFile};
+use crate::log::found_keys::{FoundKeys, is_about_keys};
 use crate::log::segment::{SegmentDir, put_atomically};
 use crate::log::tiles::TileCheck;
 use crate::{
@@ -39,6 +40,7 @@ pub(crate) struct Found {
     pub(crate) lanes: LanePositions,
     /// The last record is a `log_closed`.
     pub(crate) closed: bool,
+    pub(crate) keys: FoundKeys,
     /// Quarantine files that `tail_recovered` records name.
     pub(crate) declared: Vec<String>,
 }
@@ -70,6 +72,7 @@ impl Found {
             opened: None,
             lanes: LanePositions::new(),
             closed: false,
+            keys: FoundKeys::default(),
             declared: Vec::new(),
         }
     }
@@ -173,8 +176,12 @@ impl<'a> Scan<'a> {
         self.continues(&body)?;
         self.found.hash = hash;
         self.found.seq += 1;
-        self.learn(&body);
+        let root_wanted = self.learn(&body);
         self.pending.push(hash);
+        if root_wanted {
+            self.settle();
+            self.found.keys.root(self.found.tree.root());
+        }
         if self.wanted.contains(&self.found.seq) {
             self.note_head();
         } else if self.pending.len() == 4_096 {
@@ -206,10 +213,10 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    /// Takes from a record what the next opening has to know.
-    fn learn(&mut self, body: &BodyView<'_>) {
+    /// Takes from a record what the next opening has to know. Whether the root at this record is a part of it.
+    fn learn(&mut self, body: &BodyView<'_>) -> bool {
         let Some(src) = SrcId::from_text(body.src_id) else {
-            return;
+            return false;
         };
         let own = src.lane() == Lane::sealer();
         let kind = own.then(|| AuditEventKind::closed(body.kind)).flatten();
@@ -237,6 +244,12 @@ impl<'a> Scan<'a> {
             let last = self.found.lanes.entry(src.lane()).or_default();
             *last = body.n.max(*last);
         }
+        kind.filter(is_about_keys)
+            .and_then(|kind| typed(&kind, body.data).ok())
+            .is_some_and(|data| {
+                let (seq, time) = (self.found.seq, self.found.time);
+                self.found.keys.learn(&data, seq, time)
+            })
     }
 
     fn settle(&mut self) {

@@ -12,10 +12,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use counterfoil_core::{Digest, EventWords, Redact, Ticks, Timeline};
+use counterfoil_signer::Signer;
 
 use crate::log::commit::{Batch, PoisonedTail};
+use crate::log::epochs::Epochs;
 use crate::log::files::write_all;
 use crate::log::gate::State;
+use crate::log::head_signers::HeadSigners;
 use crate::log::kind_counts::KindIndex;
 use crate::log::lane::{TAG_ERASABLE, TAG_EVENT, TAG_SIDE, TAG_UNFIT};
 use crate::log::lane_source::{Front, LaneSource};
@@ -59,6 +62,9 @@ pub(crate) struct Sealer {
     pub(crate) chain: AuditChain,
     pub(crate) instance: Instance,
     pub(crate) redactor: Option<Arc<dyn Redact>>,
+    pub(crate) signers: Arc<HeadSigners>,
+    pub(crate) record_signer: Option<Arc<dyn Signer>>,
+    pub(crate) epochs: Option<Epochs>,
     pub(crate) dir: SegmentDir,
     pub(crate) segment: Arc<Segment>,
     pub(crate) segment_len: u64,
@@ -86,6 +92,7 @@ impl Sealer {
         instance: Instance,
         redactor: Option<Arc<dyn Redact>>,
         storage: Storage,
+        signers: Arc<HeadSigners>,
     ) -> Self {
         let Storage {
             dir,
@@ -100,6 +107,9 @@ impl Sealer {
             chain,
             instance,
             redactor,
+            signers,
+            record_signer: None,
+            epochs: None,
             dir,
             segment: Arc::new(segment),
             segment_len,
@@ -131,6 +141,8 @@ impl Sealer {
                 thread::park_timeout(LONG_SLEEP);
                 continue;
             }
+            self.turn_epochs(Epochs::turn)?;
+            self.serve_rotations()?;
             // In this order: what is offered after the gate closed is refused, so an empty round after it is the last.
             let closing = self.shared.intake.gate.state() == State::Closing;
             let sealed = self.round(closing)?;
@@ -208,7 +220,7 @@ impl Sealer {
     }
 
     /// Reads both clocks, and declares a step of the wall clock against the monotonic one.
-    fn read_clock(&mut self) -> Result<(), Stopped> {
+    pub(crate) fn read_clock(&mut self) -> Result<(), Stopped> {
         let timeline = Timeline::read(&*self.shared.clock);
         let (from, to) = (self.timeline.at(timeline.ticks()), timeline.utc());
         let step = from.since(to).max(to.since(from));
@@ -554,7 +566,7 @@ impl Sealer {
     }
 
     /// Replaces each poisoned segment, the oldest first.
-    fn mend_poisoned(&mut self) -> Result<(), Stopped> {
+    pub(crate) fn mend_poisoned(&mut self) -> Result<(), Stopped> {
         while self.shared.commit.is_poisoned() {
             let Some(tail) = self.shared.commit.poisoned_tail() else {
                 return Ok(());
@@ -632,6 +644,19 @@ impl Sealer {
             self.mend_poisoned()?;
             thread::park_timeout(LONG_SLEEP);
         }
-        Ok(())
+        self.turn_epochs(Epochs::settle)
+    }
+
+    /// Lets the epochs, if there are any, work on this sealer.
+    pub(crate) fn turn_epochs<E>(
+        &mut self,
+        work: impl FnOnce(&mut Epochs, &mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(mut epochs) = self.epochs.take() else {
+            return Ok(());
+        };
+        let outcome = work(&mut epochs, self);
+        self.epochs = Some(epochs);
+        outcome
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use counterfoil_core::{Clock, Head, names};
@@ -10,7 +10,8 @@ use counterfoil_core::{Clock, Head, names};
 use crate::log::commit::CommitQueue;
 use crate::log::kind_counts::KindCounts;
 use crate::log::lane::Intake;
-use crate::log::orders::Orders;
+use crate::log::orders::{Order, Orders};
+use crate::log::rotation::Rotation;
 use crate::log::waiters::{Stage, Waiters};
 
 /// Ranges of numbers that are remembered as lost after they were queued.
@@ -22,7 +23,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) waiters: Waiters,
     pub(crate) commit: CommitQueue,
-    pub(crate) orders: Orders,
+    pub(crate) orders: Orders<Order>,
+    pub(crate) rotations: Orders<Rotation>,
     pub(crate) progress: Progress,
     lost: Mutex<LostRanges>,
     any_lost: AtomicBool,
@@ -97,6 +99,8 @@ pub(crate) struct Progress {
     pub(crate) poisoned: AtomicU64,
     pub(crate) lost_declared: AtomicU64,
     pub(crate) clock_steps: AtomicU64,
+    /// The running epoch; 0 = none.
+    pub(crate) epoch: AtomicU64,
     pub(crate) kinds: KindCounts,
     pub(crate) deepest_queue: AtomicU64,
     pub(crate) ended: AtomicBool,
@@ -111,6 +115,7 @@ impl Shared {
             waiters: Waiters::default(),
             commit,
             orders: Orders::default(),
+            rotations: Orders::default(),
             progress: Progress::default(),
             lost: Mutex::default(),
             any_lost: AtomicBool::new(false),
@@ -287,7 +292,7 @@ impl Shared {
         }
     }
 
-    fn news(&self) -> std::sync::MutexGuard<'_, News> {
+    fn news(&self) -> MutexGuard<'_, News> {
         self.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

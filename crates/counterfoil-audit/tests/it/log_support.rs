@@ -60,6 +60,11 @@ impl Machine {
         self.on(self.files.after_kill())
     }
 
+    /// Another machine with this disk, whose anchors are forgotten.
+    pub(crate) fn unanchored_on(&self, files: MemFiles) -> Self {
+        Self::with(files, Arc::new(MemoryAnchorStore::new()), self.openings)
+    }
+
     /// The same machine, whose anchors are forgotten.
     pub(crate) fn unanchored(&self) -> Self {
         Self::with(

@@ -6,12 +6,15 @@
 )]
 
 mod encoding;
+mod key_support;
 mod log_append;
 mod log_cosigning;
 mod log_crash;
+mod log_epochs;
 mod log_erasure;
 mod log_faults;
 mod log_recovery;
+mod log_rotation;
 mod log_segments;
 mod log_support;
 mod log_tiles;
