@@ -43,6 +43,14 @@ enum Task {
     },
     /// Concurrency models
     Loom,
+    /// Fuzz targets, each from seeds made of the published vectors
+    Fuzz {
+        /// One target alone, such as policy
+        target: Option<String>,
+        /// How long each target runs
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
     /// Every example runs and prints what its expected-output.txt says
     Examples,
     /// One benchmark; arguments go to `counterfoil-bench`
@@ -75,6 +83,7 @@ pub(crate) fn run() -> Result<()> {
         Task::Names { bless: false } => steps::names::check(&context),
         Task::Names { bless: true } => steps::names::bless(&context),
         Task::Loom => steps::loom::run(&context),
+        Task::Fuzz { target, seconds } => steps::fuzz::run(&context, target.as_deref(), seconds),
         Task::Examples => steps::examples::run(&context),
         Task::Bench { name, arguments } => steps::bench::run(&context, &name, &arguments),
     }

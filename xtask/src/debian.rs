@@ -1,14 +1,15 @@
-//! Programs of the machine that tests run: a real Prometheus, strace, Python.
+//! Programs of the machine that tests run: a real Prometheus, strace, Python, and for fuzzing a C++ compiler.
 
 use crate::command::{Cmd, find_program};
 use crate::failure::{Failure, Result};
 
 /// Program and the Debian package that brings it.
-const NEEDED: [(&str, &str); 4] = [
+const NEEDED: [(&str, &str); 5] = [
     ("prometheus", "prometheus"),
     ("promtool", "prometheus"),
     ("strace", "strace"),
     ("python3", "python3"),
+    ("c++", "g++"),
 ];
 
 /// Installs what is missing. Where that is impossible CI fails; a developer is told which tests will skip.
@@ -80,7 +81,7 @@ mod tests {
     fn a_package_is_asked_for_once_even_if_two_programs_are_missing() {
         assert_eq!(
             missing(|program| program == "strace"),
-            ["prometheus", "python3"]
+            ["prometheus", "python3", "g++"]
         );
         assert!(missing(|_| true).is_empty());
     }

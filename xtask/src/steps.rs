@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod examples;
 pub(crate) mod features;
+pub(crate) mod fuzz;
 pub(crate) mod loom;
 pub(crate) mod names;
 mod purity;

@@ -39,6 +39,13 @@ pub(crate) const DENY: Tool = Tool {
     install: &[],
 };
 
+pub(crate) const FUZZ: Tool = Tool {
+    program: "cargo-fuzz",
+    subcommand: "fuzz",
+    version: "0.13.2",
+    install: &[],
+};
+
 impl Tool {
     /// A command that runs this tool, which is installed first if it is missing or too old.
     pub(crate) fn cmd(&self, root: &Path) -> Result<Cmd> {
@@ -130,7 +137,7 @@ mod tests {
 
     #[test]
     fn pinned_versions_are_versions() {
-        for tool in [NEXTEST, HACK, DENY] {
+        for tool in [NEXTEST, HACK, DENY, FUZZ] {
             assert!(parse_version(tool.version).is_some(), "{tool:?}");
         }
     }
