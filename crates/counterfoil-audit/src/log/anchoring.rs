@@ -130,7 +130,7 @@ impl Anchorer {
         Ok(())
     }
 
-    /// Makes the tiles of `head` durable, and sure that it is their head.
+    /// Writes the last tiles of `head`, and makes sure that it is their head.
     fn complete_tiles(&mut self, head: &Head, grown: io::Result<()>) -> Result<(), String> {
         let root = grown
             .and_then(|()| self.tiles.complete())

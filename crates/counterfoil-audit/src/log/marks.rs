@@ -73,8 +73,8 @@ impl Marks {
             .max(self.synced.map_or(0, |note| note.seq))
     }
 
-    /// How far hash tiles of `chain` are known to be durable and published: a head over them was anchored, and its checkpoint
-    /// published where it is signed.
+    /// How far hash tiles of `chain` are known to be published: a head over them was anchored, and its checkpoint published
+    /// where it is signed.
     pub(crate) fn tiled(&self, chain: &ChainId) -> u64 {
         let anchor = self.anchor.as_ref().filter(|head| head.chain == *chain);
         let checkpoint = self

@@ -142,12 +142,7 @@ pub(crate) fn put_atomically(
 }
 
 /// Writes and syncs the file `new` and renames it to `path`. What was begun does not stay behind and take up room.
-pub(crate) fn put_new(
-    files: &dyn FileSystem,
-    new: &Path,
-    path: &Path,
-    parts: &[&[u8]],
-) -> io::Result<()> {
+fn put_new(files: &dyn FileSystem, new: &Path, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     let put = || {
         let file = files.create(new)?;
         for part in parts {
