@@ -23,6 +23,11 @@ pub enum ErrorKind {
     /// The store could not be reached, read or written. The anchor may or may not have advanced; the same call may be made
     /// again.
     Unavailable,
+    /// Too few witnesses cosigned the head, so the anchor did not advance. The same call may be made again.
+    Unwitnessed,
+    /// A witness has shown another head, signed by this log, that contradicts the one that was offered: the log was rolled
+    /// back, or two writers go on from one point. Never retry.
+    SplitView,
 }
 
 /// An anchor was not loaded or not advanced. `Display` says which, why, and what to do.
@@ -116,6 +121,19 @@ impl Error {
             source: Some(source.into()),
             ..Self::new(ErrorKind::Unavailable, operation, context.into())
         }
+    }
+
+    /// Too few witnesses cosigned the next anchor; `context` says which did not, and why.
+    #[must_use]
+    pub fn unwitnessed(context: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unwitnessed, ADVANCE, context.into())
+    }
+
+    /// The log has signed two heads that contradict each other; `context` says who showed the other one, and where both are
+    /// kept.
+    #[must_use]
+    pub fn split_view(context: impl Into<String>) -> Self {
+        Self::new(ErrorKind::SplitView, ADVANCE, context.into())
     }
 
     const fn new(kind: ErrorKind, operation: &'static str, context: String) -> Self {

@@ -167,9 +167,10 @@ impl Anchorer {
             };
         }
         match error.kind() {
-            AnchorErrorKind::Conflict | AnchorErrorKind::Regression | AnchorErrorKind::WrongLog => {
-                Err(Failed::Forked(error.to_string()))
-            }
+            AnchorErrorKind::Conflict
+            | AnchorErrorKind::Regression
+            | AnchorErrorKind::WrongLog
+            | AnchorErrorKind::SplitView => Err(Failed::Forked(error.to_string())),
             _ => {
                 self.attempted = Some(next.head().clone());
                 Err(Failed::for_now(error))
@@ -190,7 +191,7 @@ impl Anchorer {
                 self.shared.set_anchor_error(why.clone());
                 if self.on_conflict == OnConflict::Fail {
                     self.shared
-                        .fail(format!("its anchor was moved by somebody else: {why}"));
+                        .fail(format!("another head of it is kept elsewhere: {why}"));
                 }
             }
         }
