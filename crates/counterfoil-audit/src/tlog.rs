@@ -38,7 +38,7 @@ use counterfoil_merkle::tlog_proof::TlogProof;
 use counterfoil_merkle::{Error as MerkleError, leaf_hash};
 
 use crate::source::{open_regular, read_text};
-use crate::{Error, ErrorKind};
+use crate::{AuditRecord, Error, ErrorKind};
 use records::Records;
 
 const READ: &str = "read the log";
@@ -177,6 +177,14 @@ impl TiledLog {
             )));
         }
         let path = self.inclusion(seq, checkpoint.size(), &checkpoint.root())?;
+        let record = AuditRecord::parse(&self.line(seq)?)?;
+        if record.chain().as_str() != checkpoint.origin() {
+            return Err(refused(&format!(
+                "record {seq} is of the chain {}, and the checkpoint of {}; verify the log",
+                record.chain(),
+                checkpoint.origin()
+            )));
+        }
         TlogProof::new(seq - 1, path, note).map_err(|error| refused(&error))
     }
 

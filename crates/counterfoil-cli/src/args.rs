@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::audit::{EraseArgs, RevealArgs};
+use crate::audit::{CheckArgs, EraseArgs, ProveArgs, RevealArgs, ServeArgs};
 use crate::explain::ExplainArgs;
 use crate::moment::{Moment, parse_age};
 
@@ -44,6 +44,12 @@ pub(crate) enum AuditCommand {
     Erase(EraseArgs),
     /// Print an erasable value, checked against its commitment
     Reveal(RevealArgs),
+    /// Write a receipt for a record, which verifies with nothing else
+    Prove(ProveArgs),
+    /// Check a receipt against its record, by a policy
+    Check(CheckArgs),
+    /// Serve the log to clients of C2SP tlog-tiles, read-only
+    Serve(ServeArgs),
 }
 
 /// How a result is written to standard output: for people, or as one JSON document with a schema name and version.
@@ -160,7 +166,7 @@ pub(crate) struct QueryArgs {
     pub(crate) output: RecordOutput,
 }
 
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| "not an address such as 127.0.0.1:9464 or [::1]:0".to_owned())
 }

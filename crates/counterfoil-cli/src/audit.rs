@@ -1,9 +1,12 @@
 //! `counterfoil audit`: reading a log.
 
+pub(crate) mod check;
 pub(crate) mod erase;
 mod filter;
 mod line;
+pub(crate) mod prove;
 pub(crate) mod reveal;
+pub(crate) mod serve;
 mod source;
 mod writer;
 
@@ -13,8 +16,11 @@ use std::process::ExitCode;
 use counterfoil::audit::AuditRecord;
 use counterfoil::{Clock, SystemClock};
 
+pub(crate) use check::CheckArgs;
 pub(crate) use erase::EraseArgs;
+pub(crate) use prove::ProveArgs;
 pub(crate) use reveal::RevealArgs;
+pub(crate) use serve::ServeArgs;
 
 use crate::args::{QueryArgs, RecordOutput};
 use crate::escape::Escaped;

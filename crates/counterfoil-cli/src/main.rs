@@ -5,6 +5,7 @@
 
 mod args;
 mod audit;
+mod bounded;
 mod demo;
 mod escape;
 mod explain;
@@ -12,6 +13,7 @@ mod failure;
 mod figures;
 mod moment;
 mod result;
+mod stop;
 mod verify;
 mod wrap;
 
@@ -37,6 +39,9 @@ fn main() -> ExitCode {
         Command::Audit(AuditCommand::Query(args)) => audit::query(&args),
         Command::Audit(AuditCommand::Erase(args)) => audit::erase::run(&args),
         Command::Audit(AuditCommand::Reveal(args)) => audit::reveal::run(&args),
+        Command::Audit(AuditCommand::Prove(args)) => audit::prove::run(&args),
+        Command::Audit(AuditCommand::Check(args)) => audit::check::run(&args),
+        Command::Audit(AuditCommand::Serve(args)) => audit::serve::run(&args),
     };
     ended.unwrap_or_else(|failure| report(&failure))
 }

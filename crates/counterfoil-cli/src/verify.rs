@@ -3,7 +3,7 @@
 mod document;
 
 use std::fs;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
@@ -14,6 +14,7 @@ use counterfoil::signer::{Ed25519Verifier, Keyring, Verifier, VerifierKey};
 use counterfoil::{Clock, SystemClock};
 
 use crate::args::{Output, VerifyArgs};
+use crate::bounded::bounded;
 use crate::escape::Escaped;
 use crate::failure::{Code, Exit, Failure, chain};
 use crate::result;
@@ -85,29 +86,9 @@ fn given_head(path: &Path) -> Result<GivenHead, Failure> {
         )
         .with_code(Code::Anchor)
     };
-    let text = bounded(path).map_err(|error| refused(&error.to_string()))?;
+    let text = bounded(path, MAX_ANCHOR).map_err(|error| refused(&error.to_string()))?;
     let anchor = Anchor::from_json(&text).map_err(|error| refused(&chain(&error)))?;
     Ok(GivenHead::from(&anchor))
-}
-
-/// The bytes of a regular file of bounded length: a pipe would be waited for, and a device might never end. What it is is
-/// asked before opening, which must not wait, and once more of what was opened.
-fn bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let require_regular = |metadata: &fs::Metadata| {
-        let regular = metadata.is_file().then_some(());
-        regular.ok_or_else(|| io::Error::other("it is no regular file"))
-    };
-    require_regular(&fs::metadata(path)?)?;
-    let file = fs::File::open(path)?;
-    require_regular(&file.metadata()?)?;
-    let mut bytes = Vec::new();
-    file.take(MAX_ANCHOR + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_ANCHOR {
-        return Err(io::Error::other(format!(
-            "it is longer than {MAX_ANCHOR} bytes"
-        )));
-    }
-    Ok(bytes)
 }
 
 fn keyring(vkeys: &[String]) -> Result<Keyring, Failure> {

@@ -18,4 +18,5 @@ mod python;
 mod query;
 mod refusals;
 mod run;
+mod tlog;
 mod verify;
