@@ -12,9 +12,12 @@ const NEEDED: [(&str, &str); 5] = [
     ("c++", "g++"),
 ];
 
+/// Packages of Python that tests need: the module, and the Debian package that brings it.
+const PYTHON: [(&str, &str); 1] = [("cryptography", "python3-cryptography")];
+
 /// Installs what is missing. Where that is impossible CI fails; a developer is told which tests will skip.
 pub(crate) fn ensure(ci: bool) -> Result<()> {
-    let packages = missing(|program| find_program(program).is_some());
+    let packages = missing(|program| find_program(program).is_some(), imports);
     if packages.is_empty() {
         return Ok(());
     }
@@ -30,14 +33,23 @@ pub(crate) fn ensure(ci: bool) -> Result<()> {
     }
 }
 
-fn missing(present: impl Fn(&str) -> bool) -> Vec<&'static str> {
-    let mut packages: Vec<_> = NEEDED
-        .iter()
-        .filter(|(program, _)| !present(program))
+fn missing(present: impl Fn(&str) -> bool, imported: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    let programs = NEEDED.iter().filter(|(program, _)| !present(program));
+    let modules = PYTHON.iter().filter(|(module, _)| !imported(module));
+    let mut packages: Vec<_> = programs
+        .chain(modules)
         .map(|(_, package)| *package)
         .collect();
     packages.dedup();
     packages
+}
+
+/// Whether the machine's Python finds a module.
+fn imports(module: &str) -> bool {
+    Cmd::new("python3")
+        .args(["-c", &format!("import {module}")])
+        .capture()
+        .is_ok_and(|ran| ran.status.success())
 }
 
 fn install(packages: &[&str]) -> Result<()> {
@@ -80,9 +92,9 @@ mod tests {
     #[test]
     fn a_package_is_asked_for_once_even_if_two_programs_are_missing() {
         assert_eq!(
-            missing(|program| program == "strace"),
-            ["prometheus", "python3", "g++"]
+            missing(|program| program == "strace", |_| false),
+            ["prometheus", "python3", "g++", "python3-cryptography"]
         );
-        assert!(missing(|_| true).is_empty());
+        assert!(missing(|_| true, |_| true).is_empty());
     }
 }

@@ -212,7 +212,7 @@ data_struct! {
 
 data_struct! {
     /// Records may be removed from here on.
-    RetentionApplied {
+    RetentionApplied where RetentionApplied::rule {
         /// Bytes of segments that are removed.
         bytes: u64 => U64Text,
         /// First record removed.
@@ -225,6 +225,16 @@ data_struct! {
         reason: RetentionReason => Closed,
         /// Root over records 1 to `last_seq`.
         root: Digest => Hash,
+    }
+}
+
+impl RetentionApplied {
+    fn rule(&self) -> Result<(), &'static str> {
+        if self.last_seq.is_multiple_of(256) {
+            Ok(())
+        } else {
+            Err("a range of whole tiles: last_seq is no multiple of 256")
+        }
     }
 }
 

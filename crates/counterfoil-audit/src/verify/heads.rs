@@ -24,6 +24,21 @@ pub struct GivenHead {
     pub checkpoint: Option<String>,
 }
 
+impl GivenHead {
+    /// The head, with the root of its checkpoint where it has none itself: whatever signs the checkpoint signs that root, and must not
+    /// seem to vouch for a log that has another.
+    pub(crate) fn with_root(&self) -> Head {
+        let mut head = self.head.clone();
+        if head.root.is_none()
+            && let Some(Ok(read)) = self.checkpoint.as_deref().map(ReadCheckpoint::parse)
+            && read.agrees(&head).is_ok()
+        {
+            head.root = Some(read.checkpoint.root());
+        }
+        head
+    }
+}
+
 impl From<Head> for GivenHead {
     fn from(head: Head) -> Self {
         Self {

@@ -32,8 +32,8 @@ struct LaneState {
     src: SrcId,
     /// Every number up to this one is accounted for, or given up.
     contiguous: u64,
-    /// Whether its first numbers are absent with the beginning of the log.
-    begins_late: bool,
+    /// Numbers up to this one are absent with the beginning of the log, and are not judged.
+    begins_behind: u64,
     /// Runs beyond it: first to last, and the position that showed them.
     islands: BTreeMap<u64, (u64, u64)>,
     /// Numbers that `records_lost` declares.
@@ -94,7 +94,7 @@ impl Lanes {
         let lane = &mut self.lanes[index];
         if without_beginning && lane.is_untouched() {
             lane.contiguous = first - 1;
-            lane.begins_late = first > 1;
+            lane.begins_behind = first - 1;
         }
         let named = lane.end.is_some() || !self.closed.contains(&lane.src.instance());
         let end = if named { lane.end } else { Some((0, 0)) };
@@ -193,7 +193,7 @@ impl Lanes {
                 ));
             }
             let closed = self.closed.contains(&lane.src.instance());
-            let whole = closed && lane.missing == 0 && !lane.begins_late;
+            let whole = closed && lane.missing == 0 && lane.begins_behind == 0;
             reports.push(LaneReport {
                 src: lane.src,
                 last_n: lane.largest(),
@@ -217,7 +217,7 @@ impl LaneState {
         Self {
             src,
             contiguous: 0,
-            begins_late: false,
+            begins_behind: 0,
             islands: BTreeMap::new(),
             declared: 0,
             end: None,
@@ -246,6 +246,10 @@ impl LaneState {
     }
 
     fn insert(&mut self, first: u64, last: u64, position: u64) -> Result<(), LaneFault> {
+        // What belongs to the absent beginning is not judged.
+        if last <= self.begins_behind {
+            return Ok(());
+        }
         let before = self.islands.range(..=last).next_back();
         let overlaps =
             first <= self.contiguous || before.is_some_and(|(_, (end, _))| *end >= first);

@@ -28,6 +28,8 @@ pub(crate) struct Policy {
     rotated: bool,
     /// Every key that was ever in force.
     ever: HashSet<String>,
+    /// Whether records before the first one present are absent: what they said of the policy is not known.
+    pub(crate) without_beginning: bool,
     /// Position of the first `log_opened`.
     pub(crate) opened_at: Option<u64>,
     signatures_verified: u64,
@@ -81,7 +83,7 @@ impl Policy {
         if let Some(AuditEventData::LogOpened(opened)) = data {
             self.opened(opened, position, &mut faults);
             self.note_given(position);
-        } else if position == 1 {
+        } else if position == 1 && !self.without_beginning {
             self.in_force = InForce::Bare;
         }
         let judgement = self.signature(position, hash, signature, reader, &mut faults);

@@ -5,6 +5,7 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+mod differential;
 mod encoding;
 mod key_support;
 mod log_append;

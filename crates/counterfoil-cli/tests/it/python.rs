@@ -1,17 +1,26 @@
-//! The independent verifier of `docs/verify`: a few lines of Python that know nothing of this code.
+//! The independent verifiers of `docs/verify`: Python that knows nothing of this code.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::run::{Ran, sample_log};
 
-fn script() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/verify/verify.py")
+/// The full verifier, and the one of twenty lines.
+const SCRIPTS: [&str; 2] = ["verify.py", "minimal.py"];
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../docs/verify")
+        .join(name)
 }
 
-/// Runs the script; `None` where there is no Python, which only a developer's machine may lack.
-fn python(args: &[&Path]) -> Option<Ran> {
-    match Command::new("python3").arg(script()).args(args).output() {
+/// Runs a script; `None` where there is no Python, which only a developer's machine may lack.
+fn python<A: AsRef<std::ffi::OsStr>>(name: &str, args: &[A]) -> Option<Ran> {
+    match Command::new("python3")
+        .arg(script(name))
+        .args(args)
+        .output()
+    {
         Ok(output) => Some(output.into()),
         Err(_) if std::env::var_os("CI").is_none() => {
             eprintln!("skipped: there is no python3");
@@ -22,41 +31,57 @@ fn python(args: &[&Path]) -> Option<Ran> {
 }
 
 #[test]
-fn a_script_of_a_few_lines_finds_the_demo_log_valid() {
+fn the_scripts_find_the_demo_log_valid() {
     let copy = sample_log().copy();
-    let Some(ran) = python(&[&copy.path("audit"), &copy.path("anchor.json")]) else {
-        return;
-    };
-    assert_eq!(ran.code, Some(0), "{ran:?}");
     let records = sample_log().totals["head"]["seq"].to_string();
-    assert!(
-        ran.stdout.starts_with(&format!("VALID: {records} records")),
-        "{ran:?}"
-    );
+    for name in SCRIPTS {
+        let Some(ran) = python(name, &[copy.path("audit"), copy.path("anchor.json")]) else {
+            return;
+        };
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let verdict = format!("VALID: {records} records");
+        assert!(ran.stdout.starts_with(&verdict), "{ran:?}");
+    }
 }
 
 #[test]
-fn the_script_and_the_command_agree_on_a_changed_and_on_a_cut_log() {
+fn the_scripts_and_the_command_agree_on_a_changed_and_on_a_cut_log() {
     let copy = sample_log().copy();
     let segment = copy.segments().pop().expect("a log has a segment");
     let whole = std::fs::read(&segment).unwrap();
-
-    let mut changed = whole.clone();
-    let middle = changed.len() / 2;
-    changed[middle] ^= 1;
-    std::fs::write(&segment, &changed).unwrap();
-    let Some(script) = python(&[&copy.path("audit"), &copy.path("anchor.json")]) else {
-        return;
-    };
-    assert_eq!((script.code, copy.verify(&[]).code), (Some(1), Some(1)));
-
     let end = whole[..whole.len() - 1]
         .iter()
         .rposition(|byte| *byte == b'\n')
         .expect("more than one record")
         + 1;
-    std::fs::write(&segment, &whole[..end]).unwrap();
-    let script = python(&[&copy.path("audit"), &copy.path("anchor.json")])
-        .expect("python3 was there a moment ago");
-    assert_eq!((script.code, copy.verify(&[]).code), (Some(3), Some(3)));
+    let mut changed = whole.clone();
+    let middle = changed.len() / 2;
+    changed[middle] ^= 1;
+    for (log, code) in [(&changed[..], 1), (&whole[..end], 3)] {
+        std::fs::write(&segment, log).unwrap();
+        assert_eq!(copy.verify(&[]).code, Some(code));
+        for name in SCRIPTS {
+            let Some(ran) = python(name, &[copy.path("audit"), copy.path("anchor.json")]) else {
+                return;
+            };
+            assert_eq!(ran.code, Some(code), "{ran:?}");
+        }
+    }
+}
+
+#[test]
+fn the_full_script_reports_what_the_command_reports() {
+    let copy = sample_log().copy();
+    let (log, anchor) = (copy.path("audit"), copy.path("anchor.json"));
+    let args = [log.as_path(), &anchor, Path::new("--json")];
+    let Some(ran) = python("verify.py", &args) else {
+        return;
+    };
+    let (theirs, ours) = (ran.json(), copy.verify(&["--output", "json"]).json());
+    for member in ["verdict", "records", "completeness", "missing"] {
+        assert_eq!(
+            theirs[member], ours[member],
+            "{member}: {theirs} and {ours}"
+        );
+    }
 }

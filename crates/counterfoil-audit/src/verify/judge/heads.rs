@@ -13,8 +13,9 @@ impl Judge<'_> {
     /// Takes up what has to hold at the heads, before the first line is read.
     pub(super) fn read_heads(&mut self) {
         if let Some(given) = &self.options.head {
-            self.mark(&given.head, "the trusted head");
-            self.trusted = Some(given.head.clone());
+            let head = given.with_root();
+            self.mark(&head, "the trusted head");
+            self.trusted = Some(head);
         }
         for (note, _) in self.notes() {
             if let Ok(read) = note {
@@ -58,15 +59,23 @@ impl Judge<'_> {
         });
     }
 
-    /// The log reached a head.
-    pub(super) fn at_mark(
+    /// Holds a line that may be the record at a head against that head.
+    pub(super) fn reach_marks(
         &mut self,
-        mark: &Mark,
         line: &Line,
         stated: Option<&[u8; 64]>,
         place: &Place<'_>,
     ) {
-        if mark.seq + 1 != self.expected || line.form.is_err() {
+        let reached = self.expected - 1;
+        while let Some(index) = self.marks.iter().position(|mark| mark.seq == reached) {
+            let mark = self.marks.remove(index);
+            self.at_mark(&mark, line, stated, place);
+        }
+    }
+
+    /// The log reached a head.
+    fn at_mark(&mut self, mark: &Mark, line: &Line, stated: Option<&[u8; 64]>, place: &Place<'_>) {
+        if line.form.is_err() {
             return;
         }
         let candidate = self.candidate.as_mut().map(|candidate| &mut candidate.head);

@@ -19,7 +19,10 @@ impl Judge<'_> {
                 next.saturating_sub(1)
             ),
         );
-        self.lanes.without_beginning |= self.expected == 1;
+        if self.expected == 1 {
+            self.lanes.without_beginning = true;
+            self.policy.without_beginning = true;
+        }
         self.lose_records();
         self.before.hash = None;
         self.expected = next;
@@ -61,8 +64,13 @@ impl Judge<'_> {
                 self.erasure.skip_to(self.expected);
             }
         }
-        while let Some(mark) = self.marks.pop_if(|mark| mark.seq < self.expected) {
-            self.at_mark(&mark, line, stated, place);
+        // The last mark is the nearest. A number that jumps over it leaves it where it is, for the record that has its number.
+        if self
+            .marks
+            .last()
+            .is_some_and(|mark| mark.seq < self.expected)
+        {
+            self.reach_marks(line, stated, place);
         }
         self.position += 1;
     }

@@ -168,10 +168,10 @@ fn a_fork_is_found_by_who_saw_the_other_branch() {
 
 /// Gives lines from index `from` on the numbers that they would have there.
 fn relink_numbers(lines: &mut [Vec<u8>], from: usize) {
-    for index in from..lines.len() {
+    for (index, line) in lines.iter_mut().enumerate().skip(from) {
         let old = format!("\"seq\":{},", index - from + 1);
         let new = format!("\"seq\":{},", index + 1);
-        lines[index] = edited(&lines[index], &old, &new).unwrap();
+        *line = edited(line, &old, &new).unwrap();
     }
     relink(lines, from);
 }
@@ -248,7 +248,7 @@ fn a_head_that_was_changed_contradicts_an_untouched_log() {
     let report = with_head(&subject, |given| given.head.root = Some(other));
     assert_found("root", &report, tampered(Reason::Root, LAST));
     let report = with_head(&subject, |given| {
-        given.head.chain = OTHER_ID.parse().unwrap()
+        given.head.chain = OTHER_ID.parse().unwrap();
     });
     assert_found("chain", &report, tampered(Reason::Id, 1));
     let report = with_head(&subject, |given| given.head.seq += 3);
@@ -307,6 +307,35 @@ fn a_checkpoint_that_is_not_of_the_head_or_not_by_the_key_is_refused() {
         let report = with_head(&subject, |given| given.checkpoint = Some(note.clone()));
         assert_found(name, &report, expected);
     }
+}
+
+#[test]
+fn a_signature_over_another_history_vouches_for_none_even_where_the_anchor_has_no_root() {
+    let subject = Recipe::new(Kind::Checkpoints, RECORDS).make();
+    let forged = rewritten(&subject.lines, 5);
+    let mut given = subject.anchor(LAST);
+    let stated = forged[RECORDS - 1][..].rsplit(|byte| *byte == b'"').nth(1);
+    given.head.hash = Digest::from_hex(stated.unwrap()).unwrap();
+    given.head.root = None;
+    // The forger wrote the anchor around the checkpoint that the log's own key signed.
+    let report = judge(&forged.concat(), Some(given), &subject.keys());
+    assert_found("borrowed", &report, tampered(Reason::Root, LAST));
+}
+
+#[test]
+fn a_file_whose_beginning_is_gone_is_incomplete_whatever_it_was_opened_for_later() {
+    let first = Recipe::new(Kind::Unsigned, RECORDS).make();
+    let mut lines = first.lines.clone();
+    lines.extend(Recipe::new(Kind::Unsigned, 6).make().lines);
+    relink_numbers(&mut lines, RECORDS);
+    let report = first.judge_alone(&lines[1..].concat());
+    let reasons: Vec<Reason> = report
+        .failures
+        .iter()
+        .map(|failure| failure.reason)
+        .collect();
+    assert!(!reasons.contains(&Reason::Mode), "{report}");
+    assert!(reasons.contains(&Reason::Absent), "{report}");
 }
 
 #[test]
