@@ -14,7 +14,8 @@ const STEP: u8 = 8;
 ///
 /// `read` is asked for a tile of exactly that size's tree, so that a client never fetches one that need not exist. It may
 /// answer a wider one of the same place instead, up to the full tile, because logs drop partial tiles that have become full.
-/// The last tile is kept: a proof that climbs through it reads it once. A proof reads at most two tiles per level of tiles.
+/// The last tile is kept: a proof that climbs through it reads it once. A proof reads at most two tiles per level of tiles,
+/// and hashes up to 255 nodes for each, several at once where the processor can.
 ///
 /// Nothing is checked against a root here; verify what was made of the nodes.
 #[derive(Debug)]
@@ -22,7 +23,10 @@ pub struct TileReader<F> {
     size: u64,
     read: F,
     last: Option<TileId>,
-    hashes: Vec<Digest>,
+    /// The hashes of the last tile, and the levels above them as far as they were asked for.
+    levels: [Vec<Digest>; STEP as usize],
+    /// How many of the levels are filled.
+    filled: usize,
 }
 
 impl<F> TileReader<F> {
@@ -33,12 +37,12 @@ impl<F> TileReader<F> {
             size,
             read,
             last: None,
-            hashes: Vec::new(),
+            levels: [const { Vec::new() }; STEP as usize],
+            filled: 0,
         }
     }
 
-    /// The hash of a complete subtree. Below the hashes that a tile holds it hashes up to 127 nodes, several at once where the
-    /// processor can.
+    /// The hash of a complete subtree.
     ///
     /// # Errors
     /// The first error of `read`; also when the subtree is not in the tree, or a tile is too short or no tile.
@@ -67,13 +71,23 @@ impl<F> TileReader<F> {
             .into());
         };
         self.load(id)?;
-        let hashes = &self.hashes[at..at + count];
-        if let [hash] = hashes {
-            return Ok(*hash);
+        let within = usize::from(within);
+        self.fill(within);
+        Ok(self.levels[within][at >> within])
+    }
+
+    /// Hashes the levels up to `within` above the tile's own.
+    fn fill(&mut self, within: usize) {
+        while self.filled <= within {
+            let (below, above) = self.levels.split_at_mut(self.filled);
+            if let (Some(below), Some(level)) = (below.last(), above.first_mut()) {
+                let pairs = below.len() / 2;
+                level.clone_from(below);
+                hash_many::parents(level, 0, 0, pairs);
+                level.truncate(pairs);
+            }
+            self.filled += 1;
         }
-        let mut level = [Digest::ZERO; TILE_WIDTH as usize / 2];
-        level[..count].copy_from_slice(hashes);
-        Ok(hash_many::complete_root(&mut level[..count]))
     }
 
     /// Puts the hashes of the tile into place.
@@ -91,9 +105,10 @@ impl<F> TileReader<F> {
         {
             return Err(wrong_length(id, bytes.len()).into());
         }
-        self.hashes.clear();
-        self.hashes
-            .extend(hashes.iter().copied().map(Digest::from_bytes));
+        let level = &mut self.levels[0];
+        level.clear();
+        level.extend(hashes.iter().copied().map(Digest::from_bytes));
+        self.filled = 1;
         self.last = Some(id);
         Ok(())
     }
