@@ -176,7 +176,7 @@ impl BundleId {
     #[must_use]
     pub fn entries(self) -> Range<u64> {
         let start = self.index * u64::from(TILE_WIDTH);
-        start..start + u64::from(self.width)
+        start..start.saturating_add(self.width.into())
     }
 }
 

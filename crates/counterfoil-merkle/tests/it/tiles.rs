@@ -284,6 +284,9 @@ fn a_bundle_names_its_entries() {
     assert_eq!(BundleId::in_tree(274, 70_000), None);
     assert_eq!(BundleId::in_tree(273, 69_888), None);
     assert!(BundleId::new(u64::MAX / 256, 1).is_err());
+    let very_last = BundleId::in_tree(u64::MAX / 256, u64::MAX).unwrap();
+    assert_eq!(very_last.entries().end, u64::MAX);
+    assert_eq!(very_last.full().entries().end, u64::MAX);
     assert!(TileId::new(0, 0, 0).is_err());
     assert!(TileId::new(0, 0, 257).is_err());
 }

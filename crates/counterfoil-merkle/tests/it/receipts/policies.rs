@@ -4,6 +4,7 @@ use counterfoil_merkle::ErrorKind;
 use counterfoil_merkle::checkpoint::Checkpoint;
 use counterfoil_merkle::note::{Judgement, KeyId, KeyType, NoteSignature, SignedNote, VerifierKey};
 use counterfoil_merkle::policy::{CheckpointRejected, Policy};
+use proptest::prelude::*;
 
 use super::{ORIGIN, all_valid, cosigned, cosigned_at, line_by, log_key, signed, witness_key};
 use crate::definition::{leaves, tree_hash};
@@ -332,4 +333,29 @@ fn a_policy_without_logs_accepts_no_checkpoint() {
         .verify_note(&cosigned(&leaves(1), &[]), all_valid)
         .unwrap_err();
     assert!(rejected.to_string().contains("names no log"), "{rejected}");
+}
+
+proptest! {
+    /// Whatever is still read after a byte has changed prints as a policy that means the same.
+    #[test]
+    fn a_damaged_policy_is_refused_or_means_what_it_prints(at: prop::sample::Index, to: u8) {
+        let mut file = three_of("group g 2 w1 w2 w3\ngroup h any g\nquorum h\n").to_string().into_bytes();
+        let at = at.index(file.len());
+        file[at] = to;
+        if let Ok(policy) = Policy::parse(&file) {
+            prop_assert_eq!(&Policy::parse(policy.to_string().as_bytes()).unwrap(), &policy);
+            prop_assert!(policy.evaluate(|_| true).is_met());
+        }
+    }
+
+    #[test]
+    fn more_cosignatures_never_meet_a_quorum_less(few: [bool; 3], more: [bool; 3], k in 1_u8..=3) {
+        let policy = three_of(&format!("group g {k} w1 w2 w3\nquorum g\n"));
+        let by = |seen: [bool; 3]| {
+            policy.evaluate(|witness| seen[usize::from(witness.key().public_key()[0]) - 1]).is_met()
+        };
+        let both = [few[0] || more[0], few[1] || more[1], few[2] || more[2]];
+        prop_assert!(by(both) || !by(few));
+        prop_assert_eq!(by(few), few.iter().filter(|seen| **seen).count() >= usize::from(k));
+    }
 }

@@ -6,6 +6,7 @@ use counterfoil_merkle::witness::{
     AddCheckpoint, MAX_REQUEST_LEN, cosignatures_body, parse_cosignatures, parse_size, size_body,
 };
 use counterfoil_merkle::{EMPTY_ROOT, ErrorKind};
+use proptest::prelude::*;
 
 use super::{ORIGIN, cosigned, cosigned_at, line_by, log_key, witness_key};
 use crate::definition::{Levels, leaves, tree_hash};
@@ -164,5 +165,24 @@ fn an_answer_is_signature_lines_or_a_size() {
         "18446744073709551616\n",
     ] {
         assert!(parse_size(bad).is_err(), "{bad:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_request_is_refused_or_another_one(at: prop::sample::Index, to in 0_u8..128) {
+        let all = leaves(20);
+        let tree = Levels::of(&all);
+        let proof = ProofPlan::consistency(13, 20).unwrap().prove(|id| tree.node(id)).unwrap();
+        let good = AddCheckpoint::new(13, proof, cosigned(&all, &[])).unwrap();
+        let mut body = good.to_text().into_bytes();
+        let at = at.index(body.len());
+        prop_assume!(body[at] != to);
+        body[at] = to;
+        let body = String::from_utf8_lossy(&body);
+        if let Ok(read) = AddCheckpoint::parse(&body) {
+            prop_assert_eq!(read.to_text(), body);
+            prop_assert_ne!(read, good);
+        }
     }
 }
