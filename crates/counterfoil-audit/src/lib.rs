@@ -39,6 +39,7 @@
 //! ```
 
 mod body;
+mod canonicalise;
 mod chain;
 mod data;
 mod erasure;
@@ -60,6 +61,7 @@ pub mod verify;
 mod verify_chain;
 
 pub use body::encode::MAX_BODY;
+pub use canonicalise::{Canonicalised, canonicalise};
 pub use chain::{AuditChain, Sealed};
 pub use data::{
     Access, AccessAction, Admission, AuditEventData, BundleAdmissionDecided, ChainRestartReason,

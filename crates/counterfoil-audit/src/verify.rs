@@ -11,6 +11,7 @@
 //! ```
 
 mod batch;
+mod cause;
 mod epochs;
 mod erasure;
 mod findings;
@@ -31,10 +32,14 @@ use std::time::Duration;
 use counterfoil_core::Timestamp;
 use counterfoil_signer::Keyring;
 
+pub use cause::Cause;
 pub use heads::{GivenHead, KeyReader};
 use log_keys::Checker;
 pub use reason::{Reason, Verdict};
-pub use report::{Completeness, Erasables, Failure, LaneReport, Report, Tail};
+pub use report::{
+    Completeness, Erasables, Failure, HeadSource, KeyReport, KeyRole, LaneReport, MissingRange,
+    Report, Tail,
+};
 
 /// How a log is verified.
 #[derive(Clone, Debug)]
@@ -57,6 +62,9 @@ pub struct VerifyOptions<'a> {
     pub now: Timestamp,
     /// Leaves the grammar of bodies out, and with it policies and completeness. The report says so.
     pub hash_only: bool,
+    /// Looks into lines that fail for what happened to them: a record that was written again, a flipped bit. Takes some
+    /// milliseconds for each of the first few.
+    pub diagnose: bool,
     /// Threads that hash and parse; 0 counts as 1. The report is the same for every number.
     pub jobs: usize,
     /// Most failures that are listed; all are counted.
@@ -77,6 +85,7 @@ impl VerifyOptions<'_> {
             max_tail_age: None,
             now: Timestamp::default(),
             hash_only: false,
+            diagnose: false,
             jobs: 1,
             max_failures: 100,
         }

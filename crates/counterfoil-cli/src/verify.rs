@@ -1,6 +1,8 @@
 //! `counterfoil verify`: two verdicts and an exit code (audit specification §9).
 
 mod document;
+mod next;
+mod text;
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
@@ -9,7 +11,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use counterfoil::anchor::Anchor;
-use counterfoil::audit::verify::{GivenHead, Reason, Report, VerifyOptions, verify_path};
+use counterfoil::audit::verify::{GivenHead, VerifyOptions, verify_path};
 use counterfoil::signer::{Ed25519Verifier, Keyring, Verifier, VerifierKey};
 use counterfoil::{Clock, SystemClock};
 
@@ -37,6 +39,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     options.max_tail_age = args.max_tail_age;
     options.now = SystemClock::new().utc();
     options.hash_only = args.hash_only;
+    options.diagnose = true;
     options.jobs = args.jobs.map_or_else(
         || thread::available_parallelism().map_or(1, usize::from),
         usize::from,
@@ -47,10 +50,9 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let report = verify_path(&args.log, &options);
     done(working);
     match args.output {
-        Output::Text => result::print(&text(&report))?,
+        Output::Text => result::print(&text::of(&report))?,
         Output::Json => result::print(&document::of(&report)?)?,
     }
-    hint(args, &report);
     Ok(report.exit_code().into())
 }
 
@@ -110,15 +112,6 @@ fn keyring(vkeys: &[String]) -> Result<Keyring, Failure> {
     Ok(keys)
 }
 
-/// The report for people. What comes out of records is escaped, line by line.
-fn text(report: &Report) -> String {
-    report
-        .to_string()
-        .lines()
-        .map(|line| format!("{}\n", Escaped(line)))
-        .collect()
-}
-
 /// Says on a terminal that work is being done; a large log takes seconds.
 fn working(args: &VerifyArgs) -> bool {
     let watched = io::stderr().is_terminal();
@@ -135,20 +128,5 @@ fn working(args: &VerifyArgs) -> bool {
 fn done(working: bool) {
     if working {
         let _nobody_reads = write!(io::stderr(), "\r\x1b[K");
-    }
-}
-
-/// The next command, where there is an obvious one.
-fn hint(args: &VerifyArgs, report: &Report) {
-    let lacks_head = report
-        .failures
-        .iter()
-        .any(|failure| failure.reason == Reason::NoHead);
-    if lacks_head && report.records > 0 && args.output == Output::Text {
-        let _nobody_reads = writeln!(
-            anstream::stderr(),
-            "hint: counterfoil verify {} --anchor anchor.json",
-            Escaped(&args.log.display().to_string())
-        );
     }
 }

@@ -7,11 +7,13 @@ mod candidate;
 mod completeness;
 mod erasure;
 mod heads;
+mod key_reports;
 mod keys;
 mod line;
 mod tail;
 mod tree;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use counterfoil_core::{ChainId, Digest, Head};
@@ -24,8 +26,8 @@ use super::findings::{Findings, Place};
 use super::heads::Mark;
 use super::lanes::Lanes;
 use super::policy::Policy;
-use super::reason::Reason;
-use super::report::{Report, Tail};
+use super::reason::{Reason, Verdict};
+use super::report::{HeadSource, MissingRange, Report, Tail};
 use crate::source::LogFile;
 use candidate::Candidate;
 use tree::Tree;
@@ -53,6 +55,13 @@ pub(crate) struct Judge<'a> {
     policy: Policy,
     records: u64,
     malformed_lines: u64,
+    /// Number of the first record that is there.
+    first_seq: Option<u64>,
+    missing_ranges: Vec<MissingRange>,
+    missing_records: u64,
+    head_from: Option<HeadSource>,
+    /// When the records at the heads were sealed.
+    heads_sealed: BTreeMap<u64, [u8; 30]>,
     tail: Tail,
     oldest_tail: Option<[u8; 30]>,
     began: bool,
@@ -71,7 +80,7 @@ impl<'a> Judge<'a> {
     pub(crate) fn new(options: &'a VerifyOptions<'a>, stored: Option<String>) -> Self {
         let mut judge = Self {
             options,
-            findings: Findings::new(options.max_failures),
+            findings: Findings::new(options.max_failures, options.diagnose),
             stored,
             marks: Vec::new(),
             trusted: None,
@@ -89,6 +98,11 @@ impl<'a> Judge<'a> {
             policy: Policy::new(options.keys),
             records: 0,
             malformed_lines: 0,
+            first_seq: None,
+            missing_ranges: Vec::new(),
+            missing_records: 0,
+            head_from: None,
+            heads_sealed: BTreeMap::new(),
             tail: Tail::default(),
             oldest_tail: None,
             began: false,
@@ -140,6 +154,9 @@ impl<'a> Judge<'a> {
         for line in &batch.lines {
             let place = Place::new(&file.path, batch.offset + line.at() as u64);
             self.line(batch, line, &place, joined);
+            if self.findings.verdict() != Verdict::Tampered {
+                self.tail.consistent = self.tail.records;
+            }
         }
     }
 
@@ -166,11 +183,13 @@ impl<'a> Judge<'a> {
         self.policy.epochs.finish();
         self.confirm_candidate();
         let missing = self.judge_heads();
+        let head_age = self.head_age();
         let signed_by = self.judge_keys();
         let unread = missing > 0 || self.malformed_lines > 0;
         let completeness = self.judge_lanes(unread);
         self.judge_tail();
         let erasables = self.judge_erasure();
+        let keys = self.key_reports(&signed_by);
         let end = self.end();
         let verdict = self.findings.verdict();
         let (failures, failures_total) = self.findings.finish();
@@ -179,9 +198,16 @@ impl<'a> Judge<'a> {
             log,
             records: self.records,
             bytes,
+            first_seq: self.first_seq,
+            last_seq: self.first_seq.map(|_| self.expected - 1),
+            keys,
             trusted: self.trusted,
+            head_from: self.head_from,
+            head_age,
             end,
             missing,
+            missing_ranges: self.missing_ranges,
+            missing_records: self.missing_records,
             tail: self.tail,
             completeness,
             lanes,

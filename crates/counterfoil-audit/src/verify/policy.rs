@@ -1,6 +1,6 @@
 //! What the log says about itself: signing mode, keys in force, policies that may not change silently (audit specification §4, §6).
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use counterfoil_core::Digest;
 use counterfoil_merkle::note::{Judgement, KeyId, VerifierKey};
@@ -15,6 +15,16 @@ use crate::{AuditEventData, KeyRole, KeyRotated, LogOpened, SigningMode};
 
 /// A fault and what it is about.
 pub(crate) type Fault = (Reason, String);
+
+/// Keys whose signatures are counted apart, so that a bare chain of forged key ids fills no memory.
+const MAX_COUNTED: usize = 256;
+
+/// Signatures of records that name one key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Signatures {
+    pub(crate) verified: u64,
+    pub(crate) not_checked: u64,
+}
 
 /// The policy in force.
 #[derive(Debug, Default)]
@@ -34,6 +44,8 @@ pub(crate) struct Policy {
     pub(crate) opened_at: Option<u64>,
     signatures_verified: u64,
     signatures_not_checked: u64,
+    /// The same, by the key that a signature names.
+    by_key: BTreeMap<KeyId, Signatures>,
     pub(crate) log_keys: LogKeys,
     pub(crate) epochs: Epochs,
     /// The record keys that the verifier was given, and those that rotations lead to from them, as text and by their ids.
@@ -237,6 +249,7 @@ impl Policy {
         match judgement {
             Judgement::Valid => {
                 self.signatures_verified += 1;
+                self.count(id).verified += 1;
                 if self.given.iter().any(|(_, given)| *given == id) {
                     self.by_given += 1;
                     self.by_given_up_to += u64::from(self.by_given_up_to + 1 == position);
@@ -246,7 +259,10 @@ impl Policy {
                 Reason::Signature,
                 format!("its signature is not by the key {id} that it names"),
             )),
-            Judgement::Unknown => self.signatures_not_checked += 1,
+            Judgement::Unknown => {
+                self.signatures_not_checked += 1;
+                self.count(id).not_checked += 1;
+            }
         }
         judgement
     }
@@ -279,6 +295,31 @@ impl Policy {
             .iter()
             .filter_map(|key| key.parse::<VerifierKey>().ok())
             .filter(|key| Role::by_name(key.name()) == Role::Record)
+    }
+
+    /// The figures of a key; of all others together when there are too many.
+    fn count(&mut self, id: KeyId) -> &mut Signatures {
+        let full = self.by_key.len() >= MAX_COUNTED && !self.by_key.contains_key(&id);
+        let id = if full { KeyId(0) } else { id };
+        self.by_key.entry(id).or_default()
+    }
+
+    /// The signatures of records that name a key.
+    pub(crate) fn signatures_of(&self, id: KeyId) -> Signatures {
+        self.by_key.get(&id).copied().unwrap_or_default()
+    }
+
+    /// Every key that the log ever named.
+    pub(crate) fn named_keys(&self) -> impl Iterator<Item = &str> {
+        self.ever.iter().map(String::as_str)
+    }
+
+    /// Whether a key is in force at the end; `None` where the log does not say which are.
+    pub(crate) fn is_in_force_at_end(&self, key: &str) -> Option<bool> {
+        match self.in_force {
+            InForce::Mode(_) => Some(self.keys.iter().any(|named| named == key)),
+            InForce::Unknown | InForce::Bare => None,
+        }
     }
 
     /// Log keys that count for heads of so many records.

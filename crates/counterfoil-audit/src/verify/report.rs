@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use counterfoil_core::Head;
 
+use super::cause::Cause;
 use super::reason::{Reason, Verdict};
 use crate::SrcId;
-use crate::body::json::JsonOut;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +22,14 @@ pub struct Failure {
     pub file: Option<String>,
     /// Where the line begins in the file, in bytes.
     pub offset: Option<u64>,
-    /// What was found, and what was expected.
+    /// What is wrong.
     pub detail: String,
+    /// What should be there, where it can be named.
+    pub expected: Option<String>,
+    /// What is there instead.
+    pub found: Option<String>,
+    /// What probably happened, where the findings speak for something.
+    pub cause: Option<Cause>,
 }
 
 impl fmt::Display for Failure {
@@ -32,7 +38,11 @@ impl fmt::Display for Failure {
             Some(position) => write!(f, "record {position}: ")?,
             None => f.write_str("log: ")?,
         }
-        write!(f, "{} ({})", self.detail, self.reason)?;
+        f.write_str(&self.detail)?;
+        if let (Some(expected), Some(found)) = (&self.expected, &self.found) {
+            write!(f, ": expected {expected}, found {found}")?;
+        }
+        write!(f, " ({})", self.reason)?;
         if let Some(file) = &self.file {
             write!(f, ", in {file}")?;
             if let Some(offset) = self.offset {
@@ -98,6 +108,8 @@ pub struct LaneReport {
 pub struct Tail {
     /// How many.
     pub records: u64,
+    /// How many of these come before the first line that contradicts; all of them, in a sound log.
+    pub consistent: u64,
     /// Age of the oldest of them.
     pub age: Option<Duration>,
     /// Bytes of a line that has no end yet; a writer may be at work.
@@ -121,6 +133,84 @@ pub struct Erasables {
     pub missing: u64,
 }
 
+/// Records that are not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MissingRange {
+    /// Number of the first.
+    pub first: u64,
+    /// Number of the last.
+    pub last: u64,
+}
+
+/// Where a trusted head came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HeadSource {
+    /// It was given.
+    Given,
+    /// A given key signed the checkpoint that is stored with the log.
+    StoredCheckpoint,
+}
+
+impl HeadSource {
+    /// The words for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Given => "the given anchor",
+            Self::StoredCheckpoint => "the log's checkpoint, signed by a given key",
+        }
+    }
+}
+
+/// The role of a key, which its name tells (audit specification §6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyRole {
+    /// It signs checkpoints.
+    Log,
+    /// It signs records.
+    Record,
+    /// It signs the checkpoints of its epoch.
+    Epoch,
+    /// It has no role in this chain.
+    Other,
+}
+
+impl KeyRole {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Log => "log",
+            Self::Record => "record",
+            Self::Epoch => "epoch",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// What was found of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeyReport {
+    /// The key, as text.
+    pub key: String,
+    /// Its role.
+    pub role: KeyRole,
+    /// Whether it was given to the verifier. Only then does it vouch for anything.
+    pub given: bool,
+    /// Whether it is in force at the end of the log; `None` where the log does not say which keys are.
+    pub in_force: Option<bool>,
+    /// Whether it signed the trusted head.
+    pub signed_head: bool,
+    /// Signatures of records by it that were verified.
+    pub signatures_verified: u64,
+    /// Signatures of records that name it and were not checked, for the key was not given.
+    pub signatures_not_checked: u64,
+}
+
 /// What a verification found: two verdicts, and everything that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -131,12 +221,27 @@ pub struct Report {
     pub records: u64,
     /// Bytes that were read.
     pub bytes: u64,
+    /// The number that the first well-formed record states.
+    pub first_seq: Option<u64>,
+    /// The number that the last record has.
+    pub last_seq: Option<u64>,
     /// The trusted head that was verified against, the largest if several were given.
     pub trusted: Option<Head>,
+    /// Where the trusted head came from.
+    pub head_from: Option<HeadSource>,
+    /// How long ago the record at the trusted head was sealed; that is how old what the anchor vouches for is.
+    pub head_age: Option<Duration>,
     /// The head that the log ends with, where its last line states one.
     pub end: Option<Head>,
     /// Records that the trusted head vouches for and the log does not have.
     pub missing: u64,
+    /// Ranges of records that are not there, a beginning, segments and the end up to the head alike; at most as many as
+    /// failures are listed.
+    pub missing_ranges: Vec<MissingRange>,
+    /// How many records all of these ranges have.
+    pub missing_records: u64,
+    /// The keys that were given or that the log names, in the order of their names.
+    pub keys: Vec<KeyReport>,
     /// What lies beyond the trusted head.
     pub tail: Tail,
     /// Completeness of the log: the worst of its lanes. `None` when only hashes were judged.
@@ -189,6 +294,7 @@ impl fmt::Display for Erasables {
     }
 }
 
+/// The verdict in a line, and a line for each failure. What records state stands in them as it is; escape it for a terminal.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.verdict, self.log)?;
@@ -200,60 +306,6 @@ impl fmt::Display for Report {
             )?,
             _ => writeln!(f, ", {} records read", self.records)?,
         }
-        if let Some(completeness) = self.completeness {
-            let lost: u64 = self.lanes.iter().map(|lane| lane.declared_lost).sum();
-            writeln!(
-                f,
-                "{completeness}: {} lanes, {lost} records declared lost",
-                self.lanes.len()
-            )?;
-        }
-        if self.hash_only {
-            writeln!(
-                f,
-                "hash only: the grammar of bodies, policies and completeness were not judged"
-            )?;
-        }
-        if self.missing > 0 {
-            writeln!(f, "missing: {} records up to the head", self.missing)?;
-        }
-        if self.tail.records > 0 {
-            write!(f, "tail: {} records beyond the head", self.tail.records)?;
-            if let Some(age) = self.tail.age {
-                write!(f, ", the oldest sealed {:.1} s ago", age.as_secs_f64())?;
-            }
-            writeln!(f)?;
-        }
-        if self.tail.unfinished_bytes > 0 {
-            writeln!(
-                f,
-                "tail: an unfinished line of {} bytes",
-                self.tail.unfinished_bytes
-            )?;
-        }
-        if let Some(erasables) = &self.erasables {
-            writeln!(f, "{erasables}")?;
-        }
-        if !self.signed_by.is_empty() {
-            writeln!(f, "head signed by {}", self.signed_by.join(", "))?;
-        }
-        if self.rotations_followed > 0 {
-            writeln!(
-                f,
-                "rotations of the log key followed: {}",
-                self.rotations_followed
-            )?;
-        }
-        if let Some(epoch) = self.epoch {
-            writeln!(f, "key epoch: {epoch}")?;
-        }
-        if self.signatures_verified + self.signatures_not_checked > 0 {
-            writeln!(
-                f,
-                "record signatures: {} verified, {} by keys that were not given",
-                self.signatures_verified, self.signatures_not_checked
-            )?;
-        }
         for failure in &self.failures {
             writeln!(f, "  {failure}")?;
         }
@@ -263,164 +315,4 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
-}
-
-impl Report {
-    /// The report as one JSON object, for programs. Numbers beyond 2^53 do not occur; times are in seconds.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        let mut bytes = Vec::new();
-        let mut json = JsonOut::new(&mut bytes);
-        json.open();
-        json.key("bytes");
-        json.number(self.bytes);
-        if let Some(completeness) = self.completeness {
-            json.key("completeness");
-            json.plain(completeness.as_str().as_bytes());
-        }
-        head(&mut json, "end", self.end.as_ref());
-        erasables(&mut json, self.erasables.as_ref());
-        if let Some(epoch) = self.epoch {
-            json.key("epoch");
-            json.number(epoch);
-        }
-        json.key("exit_code");
-        json.number(self.exit_code().into());
-        json.key("failures");
-        json.raw(b"[");
-        for item in &self.failures {
-            json.separate();
-            failure(&mut json, item);
-        }
-        json.raw(b"]");
-        json.key("failures_total");
-        json.number(self.failures_total);
-        json.key("hash_only");
-        json.raw(if self.hash_only { b"true" } else { b"false" });
-        json.key("lanes");
-        json.raw(b"[");
-        for item in &self.lanes {
-            json.separate();
-            lane(&mut json, item);
-        }
-        json.raw(b"]");
-        json.key("log");
-        json.string(&self.log);
-        json.key("missing");
-        json.number(self.missing);
-        json.key("records");
-        json.number(self.records);
-        json.key("rotations_followed");
-        json.number(self.rotations_followed);
-        json.key("signatures_not_checked");
-        json.number(self.signatures_not_checked);
-        json.key("signatures_verified");
-        json.number(self.signatures_verified);
-        json.key("signed_by");
-        json.raw(b"[");
-        for key in &self.signed_by {
-            json.separate();
-            json.string(key);
-        }
-        json.raw(b"]");
-        json.key("tail");
-        tail(&mut json, &self.tail);
-        head(&mut json, "trusted", self.trusted.as_ref());
-        json.key("verdict");
-        json.plain(self.verdict.as_str().as_bytes());
-        json.close();
-        // The writer puts out what it was given as UTF-8, so this never takes the empty way out.
-        String::from_utf8(bytes).unwrap_or_default()
-    }
-}
-
-fn head(json: &mut JsonOut<'_>, key: &str, head: Option<&Head>) {
-    let Some(head) = head else {
-        return;
-    };
-    json.key(key);
-    json.open();
-    json.key("chain");
-    json.plain(head.chain.as_str().as_bytes());
-    json.key("hash");
-    json.hex(head.hash.as_bytes());
-    if let Some(root) = &head.root {
-        json.key("root");
-        json.hex(root.as_bytes());
-    }
-    json.key("seq");
-    json.number(head.seq);
-    json.close();
-}
-
-fn failure(json: &mut JsonOut<'_>, failure: &Failure) {
-    json.open();
-    json.key("detail");
-    json.string(&failure.detail);
-    if let Some(file) = &failure.file {
-        json.key("file");
-        json.string(file);
-    }
-    if let Some(offset) = failure.offset {
-        json.key("offset");
-        json.number(offset);
-    }
-    if let Some(position) = failure.position {
-        json.key("position");
-        json.number(position);
-    }
-    json.key("reason");
-    json.plain(failure.reason.as_str().as_bytes());
-    json.close();
-}
-
-fn erasables(json: &mut JsonOut<'_>, erasables: Option<&Erasables>) {
-    let Some(erasables) = erasables else {
-        return;
-    };
-    json.key("erasables");
-    json.open();
-    json.key("commitments");
-    json.number(erasables.commitments);
-    json.key("erased");
-    json.number(erasables.erased);
-    json.key("missing");
-    json.number(erasables.missing);
-    json.key("opened");
-    json.number(erasables.opened);
-    json.key("openings_present");
-    json.raw(if erasables.openings_present {
-        b"true"
-    } else {
-        b"false"
-    });
-    json.close();
-}
-
-fn lane(json: &mut JsonOut<'_>, lane: &LaneReport) {
-    json.open();
-    json.key("completeness");
-    json.plain(lane.completeness.as_str().as_bytes());
-    json.key("declared_lost");
-    json.number(lane.declared_lost);
-    json.key("last_n");
-    json.number(lane.last_n);
-    json.key("missing");
-    json.number(lane.missing);
-    json.key("src");
-    json.plain(lane.src.as_str().as_bytes());
-    json.close();
-}
-
-fn tail(json: &mut JsonOut<'_>, tail: &Tail) {
-    json.open();
-    if let Some(age) = tail.age {
-        json.key("age_s");
-        json.number(age.as_secs());
-    }
-    json.key("records");
-    json.number(tail.records);
-    json.key("unfinished_bytes");
-    json.number(tail.unfinished_bytes);
-    json.close();
 }

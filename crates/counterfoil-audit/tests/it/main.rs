@@ -5,6 +5,7 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+mod canonicalise;
 mod differential;
 mod encoding;
 mod key_support;

@@ -1,7 +1,7 @@
 //! Verification under damage, and searching.
 
 use counterfoil_audit::verify::{
-    Reason, Report, Verdict, VerifyOptions, verify_path, verify_reader,
+    Cause, HeadSource, Reason, Report, Verdict, VerifyOptions, verify_path, verify_reader,
 };
 use counterfoil_audit::{
     AuditChain, AuditEventData, AuditInput, AuditRecord, CloseReason, HashAlgorithm, Instance,
@@ -151,7 +151,7 @@ fn hashes_alone_find_any_change_of_a_body() {
         (0, None),
         "{report}"
     );
-    assert!(report.to_string().contains("hash only"));
+    assert!(report.hash_only);
     for at in (0..log.len()).step_by(3) {
         let mut changed = log.clone();
         changed[at] ^= 4;
@@ -278,17 +278,103 @@ fn failures_are_listed_to_a_bound_and_counted_beyond() {
 }
 
 #[test]
-fn a_report_as_json_is_an_object_with_its_verdict() {
-    let (log, head) = log(2);
-    let report = judge(&log[..log.len() - 5], Some(&head));
-    let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
-    assert_eq!(json["exit_code"], 1);
-    assert_eq!(json["verdict"], "TAMPERED");
+fn a_report_tells_what_was_read_what_is_missing_and_how_old_the_head_is() {
+    let (log, head) = log(5);
+    let report = judge(&log, Some(&head));
+    assert_eq!((report.first_seq, report.last_seq), (Some(1), Some(8)));
+    assert_eq!(report.head_from, Some(HeadSource::Given));
+    // The last record was sealed in second 3 of its lane.
     assert_eq!(
-        json["failures"][0]["reason"],
-        report.failures[0].reason.as_str()
+        report.head_age,
+        Some(std::time::Duration::from_secs(997 - 2))
     );
-    assert_eq!(json["lanes"].as_array().unwrap().len(), report.lanes.len());
+    assert_eq!(
+        (report.missing_records, report.missing_ranges.len()),
+        (0, 0)
+    );
+
+    let cut = log.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    let (second, _) = cut.clone().nth(1).unwrap();
+    let (sixth, _) = cut.clone().nth(5).unwrap();
+    let report = judge(&log[second + 1..=sixth], Some(&head));
+    assert_eq!((report.first_seq, report.last_seq), (Some(3), Some(6)));
+    let ranges: Vec<_> = report
+        .missing_ranges
+        .iter()
+        .map(|range| (range.first, range.last))
+        .collect();
+    assert_eq!((report.missing_records, ranges), (4, vec![(1, 2), (7, 8)]));
+}
+
+/// What the first failure of a changed log was probably caused by.
+fn cause(log: &[u8], head: &Head) -> (Reason, Option<Cause>) {
+    let mut options = VerifyOptions::new();
+    options.head = Some(head.clone().into());
+    options.diagnose = true;
+    let report = verify_reader(log, "log.jsonl", &options);
+    (report.failures[0].reason, report.failures[0].cause)
+}
+
+#[test]
+fn the_likely_cause_follows_from_the_bytes() {
+    let (log, head) = log(5);
+    let lines: Vec<&[u8]> = log.split_inclusive(|byte| *byte == b'\n').collect();
+    let with = |index: usize, line: Vec<u8>| {
+        let mut lines: Vec<Vec<u8>> = lines.iter().map(|line| line.to_vec()).collect();
+        lines[index] = line;
+        lines.concat()
+    };
+    let third = String::from_utf8(lines[2].to_vec()).unwrap();
+    let edited = third
+        .replace("node-a", "node-x")
+        .replace("node-b", "node-x");
+    assert_eq!(
+        cause(&with(2, edited.into()), &head),
+        (Reason::Hash, Some(Cause::EditedRecord))
+    );
+    let spaced = third.replace("\"v\":1", "\"v\": 1");
+    assert_eq!(
+        cause(&with(2, spaced.into()), &head),
+        (Reason::Grammar, Some(Cause::Reserialised))
+    );
+    let mut flipped = lines[2].to_vec();
+    let at = flipped.len() - 100;
+    flipped[at] ^= 2;
+    let found = cause(&with(2, flipped), &head);
+    assert_eq!(found.1, Some(Cause::BitFlip), "{found:?}");
+    let mut torn = lines[2].to_vec();
+    torn[40..80].fill(0);
+    assert_eq!(
+        cause(&with(2, torn), &head),
+        (Reason::Grammar, Some(Cause::TornWrite))
+    );
+    assert_eq!(
+        cause(&log[..log.len() - 9], &head),
+        (Reason::Grammar, Some(Cause::CutOff))
+    );
+    assert_eq!(
+        cause(&[lines[0], lines[3], lines[4]].concat(), &head),
+        (Reason::Seq, Some(Cause::RemovedRecords))
+    );
+    assert_eq!(
+        cause(
+            &[&lines[..4].concat(), lines[3], &lines[4..].concat()].concat(),
+            &head
+        ),
+        (Reason::Seq, Some(Cause::MovedRecords))
+    );
+    assert_eq!(
+        cause(&lines[..5].concat(), &head),
+        (Reason::Absent, Some(Cause::MissingEnd))
+    );
+    let other = Head {
+        hash: counterfoil_core::Digest::ZERO,
+        ..head.clone()
+    };
+    assert_eq!(
+        cause(&log, &other),
+        (Reason::Head, Some(Cause::RewrittenHistory))
+    );
 }
 
 #[test]

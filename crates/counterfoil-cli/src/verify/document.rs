@@ -1,9 +1,10 @@
 //! The verdict as JSON.
 
 use counterfoil::Head;
-use counterfoil::audit::verify::Report;
+use counterfoil::audit::verify::{KeyReport, MissingRange, Report};
 use serde::Serialize;
 
+use super::next;
 use crate::failure::Failure;
 use crate::result;
 
@@ -17,12 +18,22 @@ struct Document<'a> {
     log: &'a str,
     records: u64,
     bytes: u64,
+    /// Numbers of the first and last record that were read.
+    first_seq: Option<u64>,
+    last_seq: Option<u64>,
     /// The head that was verified against.
     trusted: Option<HeadDocument>,
+    trusted_from: Option<&'a str>,
+    /// How long ago the record at the trusted head was sealed.
+    trusted_age_seconds: Option<f64>,
     /// The head that the log ends with.
     end: Option<HeadDocument>,
     /// Records up to the trusted head that the log does not have.
     missing: u64,
+    /// Ranges that are absent, and how many records they have together.
+    missing_ranges: Vec<RangeDocument>,
+    missing_records: u64,
+    keys: Vec<KeyDocument<'a>>,
     tail: TailDocument,
     completeness: Option<&'a str>,
     lanes: Vec<LaneDocument<'a>>,
@@ -49,8 +60,28 @@ struct HeadDocument {
 }
 
 #[derive(Serialize)]
+struct RangeDocument {
+    first: u64,
+    last: u64,
+    records: u64,
+}
+
+#[derive(Serialize)]
+struct KeyDocument<'a> {
+    key: &'a str,
+    role: &'a str,
+    given: bool,
+    in_force: Option<bool>,
+    signed_head: bool,
+    signatures_verified: u64,
+    signatures_not_checked: u64,
+}
+
+#[derive(Serialize)]
 struct TailDocument {
     records: u64,
+    /// How many of these come before the first that contradicts.
+    consistent: u64,
     age_seconds: Option<f64>,
     unfinished_bytes: u64,
 }
@@ -75,12 +106,18 @@ struct LaneDocument<'a> {
 
 #[derive(Serialize)]
 struct Finding<'a> {
+    code: &'a str,
     reason: &'a str,
     /// The number that the record has or should have; none where the log as a whole is at fault.
     record: Option<u64>,
     file: Option<&'a str>,
     offset: Option<u64>,
     detail: &'a str,
+    expected: Option<&'a str>,
+    found: Option<&'a str>,
+    cause: Option<&'a str>,
+    /// A command that brings the reader closer to what happened.
+    next: String,
 }
 
 /// The report as one JSON document with a line feed.
@@ -93,25 +130,38 @@ pub(super) fn of(report: &Report) -> Result<String, Failure> {
         completeness: lane.completeness.as_str(),
     });
     let findings = report.failures.iter().map(|failure| Finding {
+        code: failure.reason.code(),
         reason: failure.reason.as_str(),
         record: failure.position,
         file: failure.file.as_deref(),
         offset: failure.offset,
         detail: &failure.detail,
+        expected: failure.expected.as_deref(),
+        found: failure.found.as_deref(),
+        cause: failure.cause.map(|cause| cause.as_str()),
+        next: next::command(failure, &report.log),
     });
     result::json(&Document {
         schema: "counterfoil.verify",
-        version: 1,
+        version: 2,
         verdict: report.verdict.as_str(),
         exit_code: report.exit_code(),
         log: &report.log,
         records: report.records,
         bytes: report.bytes,
+        first_seq: report.first_seq,
+        last_seq: report.last_seq,
+        trusted_from: report.head_from.map(|from| from.as_str()),
+        trusted_age_seconds: report.head_age.map(|age| age.as_secs_f64()),
+        missing_ranges: report.missing_ranges.iter().map(range).collect(),
+        missing_records: report.missing_records,
+        keys: report.keys.iter().map(key).collect(),
         trusted: report.trusted.as_ref().map(head),
         end: report.end.as_ref().map(head),
         missing: report.missing,
         tail: TailDocument {
             records: report.tail.records,
+            consistent: report.tail.consistent,
             age_seconds: report.tail.age.map(|age| age.as_secs_f64()),
             unfinished_bytes: report.tail.unfinished_bytes,
         },
@@ -135,6 +185,26 @@ pub(super) fn of(report: &Report) -> Result<String, Failure> {
         findings: findings.collect(),
         findings_total: report.failures_total,
     })
+}
+
+const fn range(range: &MissingRange) -> RangeDocument {
+    RangeDocument {
+        first: range.first,
+        last: range.last,
+        records: range.last - range.first + 1,
+    }
+}
+
+fn key(key: &KeyReport) -> KeyDocument<'_> {
+    KeyDocument {
+        key: &key.key,
+        role: key.role.as_str(),
+        given: key.given,
+        in_force: key.in_force,
+        signed_head: key.signed_head,
+        signatures_verified: key.signatures_verified,
+        signatures_not_checked: key.signatures_not_checked,
+    }
 }
 
 fn head(head: &Head) -> HeadDocument {

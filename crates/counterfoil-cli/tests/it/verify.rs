@@ -12,7 +12,7 @@ fn the_log_of_a_demo_is_valid_up_to_its_anchor_and_the_verdict_names_the_number_
     let records = sample_log().totals["head"]["seq"].as_u64().unwrap();
     let json = copy.verify(&["--output", "json"]).json();
     assert_eq!(json["schema"], "counterfoil.verify");
-    assert_eq!(json["version"], 1);
+    assert_eq!(json["version"], 2);
     assert_eq!(json["verdict"], "VALID");
     assert_eq!(json["records"].as_u64(), Some(records));
     assert!(ran.stdout.starts_with("VALID"), "{ran:?}");
@@ -98,7 +98,7 @@ fn without_a_trusted_head_the_verdict_is_incomplete_and_says_why() {
     let ran = run_verify(&copy.path("audit"), None, &[]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
     assert!(ran.stdout.contains("no trusted head"), "{ran:?}");
-    assert!(ran.stderr.contains("--anchor"), "{ran:?}");
+    assert!(ran.stdout.contains("--anchor anchor.json"), "{ran:?}");
 }
 
 #[test]
@@ -126,7 +126,12 @@ fn hash_only_says_that_it_left_the_grammar_out() {
 #[test]
 fn the_number_of_jobs_does_not_change_the_verdict() {
     let copy = sample_log().copy();
-    let verdict = |jobs| copy.verify(&["--output", "json", "--jobs", jobs]).json();
+    let verdict = |jobs| {
+        let mut json = copy.verify(&["--output", "json", "--jobs", jobs]).json();
+        // The two runs look at the clock at different times.
+        json["trusted_age_seconds"].take();
+        json
+    };
     assert_eq!(verdict("1"), verdict("4"));
 }
 

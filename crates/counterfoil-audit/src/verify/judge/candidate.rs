@@ -5,6 +5,7 @@ use counterfoil_core::{ChainId, Digest, Head};
 
 use super::Judge;
 use crate::verify::heads::{ReadCheckpoint, Role};
+use crate::verify::report::HeadSource;
 
 /// The checkpoint, and the tail beyond it.
 #[derive(Debug)]
@@ -62,6 +63,8 @@ impl Judge<'_> {
             .is_empty()
         {
             self.tail.records = candidate.tail;
+            self.tail.consistent = self.tail.consistent.min(candidate.tail);
+            self.head_from = Some(HeadSource::StoredCheckpoint);
             self.oldest_tail = candidate.oldest;
             self.trusted = Some(candidate.head);
         }

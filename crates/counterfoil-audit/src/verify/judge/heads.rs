@@ -5,9 +5,11 @@ use counterfoil_core::{Digest, Head};
 use super::Judge;
 use super::candidate::Candidate;
 use crate::verify::batch::Line;
-use crate::verify::findings::Place;
+use crate::verify::cause::Cause;
+use crate::verify::findings::{Detail, Place};
 use crate::verify::heads::{Mark, ReadCheckpoint};
 use crate::verify::reason::Reason;
+use crate::verify::report::HeadSource;
 
 impl Judge<'_> {
     /// Takes up what has to hold at the heads, before the first line is read.
@@ -16,6 +18,7 @@ impl Judge<'_> {
             let head = given.with_root();
             self.mark(&head, "the trusted head");
             self.trusted = Some(head);
+            self.head_from = Some(HeadSource::Given);
         }
         for (note, _) in self.notes() {
             if let Ok(read) = note {
@@ -37,7 +40,10 @@ impl Judge<'_> {
                 let signers = read.signed_by(self.options.keys, read.checkpoint.origin());
                 let trusted = signers.is_ok_and(|signers| !signers.is_empty());
                 match Candidate::new(read, self) {
-                    Some(candidate) if trusted => self.trusted = Some(candidate.head),
+                    Some(candidate) if trusted => {
+                        self.trusted = Some(candidate.head);
+                        self.head_from = Some(HeadSource::StoredCheckpoint);
+                    }
                     candidate => self.candidate = candidate,
                 }
             }
@@ -87,17 +93,19 @@ impl Judge<'_> {
                     .unwrap_or_default();
             }
         }
+        self.heads_sealed.insert(mark.seq, self.before.time);
         if let Some(expected) = mark.hash
-            && stated.is_some_and(|stated| *stated != expected.to_hex())
+            && let Some(stated) = stated
+            && *stated != expected.to_hex()
         {
             self.findings.add(
                 Reason::Head,
                 Some(mark.seq),
                 place,
-                format!(
-                    "its hash is {}, and {} says {expected}: the log was forked or rewritten",
-                    stated.map_or_else(String::new, |s| String::from_utf8_lossy(s).into_owned()),
-                    mark.from
+                Detail::differs(
+                    format!("it is another record than {} says", mark.from),
+                    expected,
+                    String::from_utf8_lossy(stated),
                 ),
             );
         }
@@ -109,9 +117,13 @@ impl Judge<'_> {
                 Reason::Root,
                 Some(mark.seq),
                 place,
-                format!(
-                    "the root over the records up to here is {root}, and {} says {expected}",
-                    mark.from
+                Detail::differs(
+                    format!(
+                        "the root over the records up to here is another one than {} says",
+                        mark.from
+                    ),
+                    expected,
+                    root,
                 ),
             );
         }
@@ -124,11 +136,12 @@ impl Judge<'_> {
         let beyond = self.marks.iter().map(|mark| mark.seq).max();
         let trusted = self.trusted.as_ref().map_or(0, |head| head.seq);
         if let Some(stored) = beyond.filter(|stored| *stored > trusted.max(last)) {
-            self.findings.position(
-                Reason::Absent,
-                last + 1,
-                format!("the log ends with record {last}, and the checkpoint stored with it is of record {stored}"),
+            let text = format!(
+                "the log ends with record {last}, and the checkpoint stored with it is of record {stored}"
             );
+            let detail = Detail::from(text).because(Some(Cause::MissingEnd));
+            self.findings.position(Reason::Absent, last + 1, detail);
+            self.lacks(last + 1, stored);
         }
         let Some(head) = &self.trusted else {
             self.findings.log(
@@ -142,13 +155,14 @@ impl Judge<'_> {
         let trusted_seq = head.seq;
         let missing = trusted_seq.saturating_sub(last);
         if missing > 0 && self.records > 0 {
-            self.findings.position(
-                Reason::Absent,
-                last + 1,
-                format!(
-                    "the log ends with record {last}, and the trusted head is record {trusted_seq}: {missing} records are missing"
-                ),
+            let text = format!(
+                "the log ends with record {last}, and the trusted head is record {trusted_seq}: {missing} records are missing"
             );
+            let detail = Detail::from(text).because(Some(Cause::MissingEnd));
+            self.findings.position(Reason::Absent, last + 1, detail);
+        }
+        if missing > 0 {
+            self.lacks(last + 1, trusted_seq);
         }
         missing
     }

@@ -3,22 +3,28 @@
 use super::Judge;
 use crate::source::LogFile;
 use crate::verify::batch::{Batch, Form, Line};
-use crate::verify::findings::{Findings, Place};
+use crate::verify::cause::Cause;
+use crate::verify::findings::{Detail, Findings, Place};
 use crate::verify::reason::Reason;
+use crate::verify::report::MissingRange;
 
 impl Judge<'_> {
     /// Records up to `next` are not there.
     pub(super) fn absent(&mut self, next: u64, place: &Place<'_>) {
+        let (first, last) = (self.expected, next.saturating_sub(1));
+        let cause = if first == 1 {
+            Cause::MissingBeginning
+        } else {
+            Cause::MissingSegments
+        };
+        let detail = Detail::from(format!("records {first} to {last} are absent"));
         self.findings.add(
             Reason::Absent,
-            Some(self.expected),
+            Some(first),
             place,
-            format!(
-                "records {} to {} are absent",
-                self.expected,
-                next.saturating_sub(1)
-            ),
+            detail.because(Some(cause)),
         );
+        self.lacks(first, last);
         if self.expected == 1 {
             self.lanes.without_beginning = true;
             self.policy.without_beginning = true;
@@ -27,6 +33,14 @@ impl Judge<'_> {
         self.before.hash = None;
         self.expected = next;
         self.erasure.skip_to(next);
+    }
+
+    /// Notes records that are not there.
+    pub(super) fn lacks(&mut self, first: u64, last: u64) {
+        self.missing_records += last - first + 1;
+        if self.missing_ranges.len() < self.options.max_failures {
+            self.missing_ranges.push(MissingRange { first, last });
+        }
     }
 
     /// Judges a line; whether its leaf is in the tree already is known to `joined`.
@@ -41,21 +55,23 @@ impl Judge<'_> {
                     self.absent(form.seq, place);
                 }
                 self.well_formed(batch, line, form, place);
-                self.hash(line, stated, place, joined);
+                self.hash(batch, line, place, joined);
                 self.root_for_handover();
                 self.before.hash = stated.copied();
             }
             Err(bad) => {
                 self.malformed_lines += 1;
-                let found = Found(line.bytes(batch), bad.at);
-                self.findings.add(
+                let bytes = line.bytes(batch);
+                self.findings.line(
                     Reason::Grammar,
-                    Some(self.position),
+                    self.position,
                     place,
-                    format!(
-                        "byte {} of the line should be {}, and is {found}",
-                        bad.at, bad.expected
+                    Detail::differs(
+                        format!("the line is malformed at its byte {}", bad.at),
+                        bad.expected,
+                        Found(bytes, bad.at),
                     ),
+                    bytes,
                 );
                 // It is not judged further, and nothing is compared with it.
                 self.lose_records();
@@ -91,20 +107,23 @@ impl Judge<'_> {
     }
 
     /// Whether a well-formed line states the hash of its body. The tree takes the body's own.
-    fn hash(&mut self, line: &Line, stated: Option<&[u8; 64]>, place: &Place<'_>, joined: bool) {
+    fn hash(&mut self, batch: &Batch, line: &Line, place: &Place<'_>, joined: bool) {
         // A well-formed line has a body, so this never takes the way out.
         let Some(hash) = line.hash() else {
             return;
         };
         if !line.hash_holds {
-            let found = stated.map_or_else(String::new, |digits| {
-                String::from_utf8_lossy(digits).into_owned()
-            });
-            self.findings.add(
+            let stated = line.stated(batch).map_or(&b""[..], |digits| digits);
+            self.findings.line(
                 Reason::Hash,
-                Some(self.position),
+                self.position,
                 place,
-                format!("the body's hash is {hash}, and the line states {found}"),
+                Detail::differs(
+                    "the line does not state the hash of its body",
+                    hash,
+                    String::from_utf8_lossy(stated),
+                ),
+                line.bytes(batch),
             );
         }
         if !joined {
@@ -113,7 +132,7 @@ impl Judge<'_> {
     }
 
     fn well_formed(&mut self, batch: &Batch, line: &Line, form: &Form, place: &Place<'_>) {
-        let fail = |findings: &mut Findings, position, reason, detail| {
+        let fail = |findings: &mut Findings, position, reason, detail: Detail| {
             findings.add(reason, Some(position), place, detail);
         };
         // The reader found them there, so this never takes the way out.
@@ -127,24 +146,26 @@ impl Judge<'_> {
             if let Some(hash) = &self.before.hash
                 && prev != hash
             {
-                let detail = format!(
-                    "it names {} as its predecessor, and the line before states {}",
+                let detail = Detail::differs(
+                    "it does not name the record before it",
+                    String::from_utf8_lossy(hash),
                     String::from_utf8_lossy(prev),
-                    String::from_utf8_lossy(hash)
                 );
                 fail(&mut self.findings, self.position, Reason::Link, detail);
             }
         } else {
-            let detail = format!("it states number {}, not {}", form.seq, self.expected);
+            let detail = Detail::differs("its number does not continue", self.expected, form.seq);
             fail(&mut self.findings, self.position, Reason::Seq, detail);
             self.lose_records();
         }
+        self.first_seq.get_or_insert(form.seq);
         self.expected = form.seq + 1;
         if *time < self.before.time {
-            let detail = format!(
-                "it was sealed at {}, before the record before it ({})",
+            let before = String::from_utf8_lossy(&self.before.time);
+            let detail = Detail::differs(
+                "it was sealed before the record before it",
+                format!("{before} or later"),
                 String::from_utf8_lossy(time),
-                String::from_utf8_lossy(&self.before.time)
             );
             fail(&mut self.findings, self.position, Reason::Time, detail);
         }
@@ -160,7 +181,7 @@ impl Judge<'_> {
             let special = form.special.as_deref();
             if let Some(signature) = special.and_then(|special| special.signature.as_ref()) {
                 for (reason, detail) in self.policy.signature_alone(self.position, signature) {
-                    fail(&mut self.findings, self.position, reason, detail);
+                    fail(&mut self.findings, self.position, reason, detail.into());
                 }
             }
             return;
@@ -192,7 +213,7 @@ impl Judge<'_> {
                 Reason::Id,
                 Some(self.position),
                 place,
-                format!("it is of the chain {id_text}, not of {expected}"),
+                Detail::differs("it is of another chain", expected, id_text),
             );
         }
         self.id = id.to_vec();
@@ -207,7 +228,7 @@ impl Judge<'_> {
         );
     }
 
-    pub(super) fn malformed(&mut self, file: &LogFile, offset: u64, detail: String) {
+    pub(super) fn malformed(&mut self, file: &LogFile, offset: u64, detail: impl Into<Detail>) {
         let place = Place::new(&file.path, offset);
         self.findings
             .add(Reason::Grammar, Some(self.position), &place, detail);

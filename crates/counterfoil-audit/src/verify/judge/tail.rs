@@ -6,6 +6,8 @@ use counterfoil_core::Timestamp;
 
 use super::Judge;
 use crate::source::LogFile;
+use crate::verify::cause::Cause;
+use crate::verify::findings::Detail;
 use crate::verify::reason::Reason;
 
 impl Judge<'_> {
@@ -19,23 +21,37 @@ impl Judge<'_> {
             .as_ref()
             .is_some_and(|head| self.expected <= head.seq);
         if up_to_head || !last {
-            self.malformed(
-                file,
-                offset,
+            let cause = if bytes.iter().all(|byte| *byte == 0) {
+                Cause::TornWrite
+            } else {
+                Cause::CutOff
+            };
+            let detail = Detail::differs(
                 format!(
-                    "the last {} bytes of the file have no line feed behind them",
+                    "the last {} bytes of the file are no whole line",
                     bytes.len()
                 ),
+                "a line feed at the end",
+                "the end of the file",
             );
+            self.malformed(file, offset, detail.because(Some(cause)));
         } else {
             self.tail.unfinished_bytes = bytes.len() as u64;
         }
+    }
+
+    /// The age of the record at the trusted head.
+    pub(super) fn head_age(&self) -> Option<Duration> {
+        let seq = self.trusted.as_ref()?.seq;
+        let sealed = Timestamp::from_text(self.heads_sealed.get(&seq)?)?;
+        Some(self.options.now.since(sealed))
     }
 
     /// Counts and ages the tail, and holds it against what was asked for.
     pub(super) fn judge_tail(&mut self) {
         let Some(head) = &self.trusted else {
             self.tail.records = 0;
+            self.tail.consistent = 0;
             return;
         };
         self.tail.age = self
