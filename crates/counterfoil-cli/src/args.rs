@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::audit::{CheckArgs, EraseArgs, ProveArgs, RevealArgs, ServeArgs};
+use crate::audit::{CanonicaliseArgs, CheckArgs, EraseArgs, ProveArgs, RevealArgs, ServeArgs};
 use crate::explain::ExplainArgs;
 use crate::moment::{Moment, parse_age};
 
@@ -40,6 +40,8 @@ pub(crate) enum Command {
 pub(crate) enum AuditCommand {
     /// Print the records that have every key asked for
     Query(QueryArgs),
+    /// Repair a copy of records that another program wrote again
+    Canonicalise(CanonicaliseArgs),
     /// Forget a value: destroy its opening and seal that it was erased
     Erase(EraseArgs),
     /// Print an erasable value, checked against its commitment

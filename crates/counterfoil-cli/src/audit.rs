@@ -1,5 +1,6 @@
 //! `counterfoil audit`: reading a log.
 
+pub(crate) mod canonicalise;
 pub(crate) mod check;
 pub(crate) mod erase;
 mod filter;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 use counterfoil::audit::AuditRecord;
 use counterfoil::{Clock, SystemClock};
 
+pub(crate) use canonicalise::CanonicaliseArgs;
 pub(crate) use check::CheckArgs;
 pub(crate) use erase::EraseArgs;
 pub(crate) use prove::ProveArgs;

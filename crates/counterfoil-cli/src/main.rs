@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Audit(AuditCommand::Query(args)) => audit::query(&args),
+        Command::Audit(AuditCommand::Canonicalise(args)) => audit::canonicalise::run(&args),
         Command::Audit(AuditCommand::Erase(args)) => audit::erase::run(&args),
         Command::Audit(AuditCommand::Reveal(args)) => audit::reveal::run(&args),
         Command::Audit(AuditCommand::Prove(args)) => audit::prove::run(&args),
