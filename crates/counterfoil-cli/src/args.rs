@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::audit::{CanonicaliseArgs, CheckArgs, EraseArgs, ProveArgs, RevealArgs, ServeArgs};
 use crate::explain::ExplainArgs;
+use crate::key::KeyCommand;
 use crate::moment::{Moment, parse_age};
 
 /// Observe from one call, and prove later that the record was not changed.
@@ -34,6 +35,9 @@ pub(crate) enum Command {
     /// Read an audit log, and erase values in it
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Make, show and replace keys
+    #[command(subcommand)]
+    Key(KeyCommand),
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,8 +8,8 @@ mod line;
 pub(crate) mod prove;
 pub(crate) mod reveal;
 pub(crate) mod serve;
-mod source;
-mod writer;
+pub(crate) mod source;
+pub(crate) mod writer;
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;

@@ -11,6 +11,7 @@ mod escape;
 mod explain;
 mod failure;
 mod figures;
+mod key;
 mod moment;
 mod result;
 mod stop;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Audit(AuditCommand::Prove(args)) => audit::prove::run(&args),
         Command::Audit(AuditCommand::Check(args)) => audit::check::run(&args),
         Command::Audit(AuditCommand::Serve(args)) => audit::serve::run(&args),
+        Command::Key(command) => key::run(&command),
     };
     ended.unwrap_or_else(|failure| report(&failure))
 }

@@ -11,7 +11,7 @@ use crate::failure::{Code, Exit, Failure};
 
 /// Reads one line at a time.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(crate) struct Source {
     files: vec::IntoIter<PathBuf>,
     open: Option<(PathBuf, BufReader<File>)>,
     line: Vec<u8>,
@@ -20,7 +20,7 @@ pub(super) struct Source {
 
 /// What comes next.
 #[derive(Debug)]
-pub(super) enum Next {
+pub(crate) enum Next {
     Record(Box<AuditRecord>),
     /// A line that is no record.
     Malformed {
@@ -36,7 +36,7 @@ pub(super) enum Next {
 
 impl Source {
     /// The segments of the log at `path`, or the one file that it is.
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         let metadata = fs::metadata(path).map_err(|error| cannot(path, &error))?;
         let files = if metadata.is_dir() {
             segments(path)?
@@ -51,7 +51,7 @@ impl Source {
         })
     }
 
-    pub(super) fn next(&mut self) -> Result<Next, Failure> {
+    pub(crate) fn next(&mut self) -> Result<Next, Failure> {
         loop {
             let Some((path, reader)) = &mut self.open else {
                 let Some(path) = self.files.next() else {

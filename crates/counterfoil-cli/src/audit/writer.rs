@@ -6,36 +6,49 @@ use std::time::Duration;
 
 use clap::Args;
 use counterfoil::anchor::FileAnchorStore;
-use counterfoil::audit::{
-    AuditLog, AuditLogBuilder, Error, ErrorKind, LastOpening, LogOpened, last_opening,
-};
-use counterfoil::signer::{Ed25519Signer, Signer};
+use counterfoil::audit::{AuditLog, AuditLogBuilder, Error, ErrorKind, LastOpening, last_opening};
+use counterfoil::signer::{Ed25519Signer, EpochKeyDir, Signer};
 
 use crate::failure::{Code, Exit, Failure, chain};
 use crate::verify::require_log;
 
 /// How long the log may take to make durable and anchor what a command adds.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Args)]
 pub(crate) struct WriterArgs {
     /// A log directory that no writer holds
     #[arg(value_name = "LOG")]
-    pub(super) log: PathBuf,
+    pub(crate) log: PathBuf,
     /// The secret key that signs the log's checkpoints, if any does
     #[arg(long, value_name = "FILE")]
-    key_file: Option<PathBuf>,
+    pub(crate) key_file: Option<PathBuf>,
     /// The secret key that signs the log's records, if any does
     #[arg(long, value_name = "FILE")]
-    record_key_file: Option<PathBuf>,
+    pub(crate) record_key_file: Option<PathBuf>,
     /// The anchor kept apart from the log: compared before and advanced after
     #[arg(long, value_name = "FILE")]
     anchor: Option<PathBuf>,
+    /// The directory of the log's epoch keys, if it has epochs
+    #[arg(long, value_name = "DIR")]
+    epoch_keys: Option<PathBuf>,
 }
 
 impl WriterArgs {
-    /// Prepares to open the log with the policy that it has.
-    pub(super) fn builder(&self) -> Result<(AuditLogBuilder, LastOpening), Failure> {
+    /// Prepares to open the log with the policy and the keys that it has.
+    pub(crate) fn builder(&self) -> Result<(AuditLogBuilder, LastOpening), Failure> {
+        let (mut builder, last) = self.policy()?;
+        if let Some(signer) = self.log_signer(&last)? {
+            builder = builder.signer(move |_| Ok(Arc::clone(&signer)));
+        }
+        if let Some(signer) = self.record_signer(&last)? {
+            builder = builder.record_signer(move |_| Ok(Arc::clone(&signer)));
+        }
+        Ok((builder, last))
+    }
+
+    /// Prepares to open the log with the policy that it has; who signs is still to be said.
+    pub(crate) fn policy(&self) -> Result<(AuditLogBuilder, LastOpening), Failure> {
         require_log(&self.log)?;
         let last = last_opening(&self.log).map_err(|error| failure(&error))?;
         let Some(last) = last else {
@@ -44,28 +57,11 @@ impl WriterArgs {
                 self.log.display()
             )));
         };
-        let LogOpened {
-            anchor_interval_ms,
-            anchor_interval_records,
-            epoch_ms,
-            ..
-        } = last.opened;
-        if epoch_ms.is_some() {
-            return Err(Failure::new(
-                Exit::Policy,
-                "the log's keys change by epochs, and only its own writer holds the one at work; do this there, with AuditLog::erase or AuditLog::prune",
-            ));
-        }
         let mut builder = AuditLog::builder(&self.log, last.chain.base())
-            .anchor_interval(Duration::from_millis(anchor_interval_ms))
-            .anchor_records(anchor_interval_records);
-        let id = last.chain.to_string();
-        if let Some(signer) = self.signer(&last, &id, "--key-file", self.key_file.as_ref())? {
-            builder = builder.signer(move |_| Ok(Arc::clone(&signer)));
-        }
-        let (name, file) = (format!("{id}/record"), self.record_key_file.as_ref());
-        if let Some(signer) = self.signer(&last, &name, "--record-key-file", file)? {
-            builder = builder.record_signer(move |_| Ok(Arc::clone(&signer)));
+            .anchor_interval(Duration::from_millis(last.opened.anchor_interval_ms))
+            .anchor_records(last.opened.anchor_interval_records);
+        if let Some(epoch_ms) = last.opened.epoch_ms {
+            builder = builder.epochs(Duration::from_millis(epoch_ms), self.epoch_keys()?);
         }
         if let Some(anchor) = &self.anchor {
             let store = FileAnchorStore::open(anchor).map_err(|error| {
@@ -74,6 +70,46 @@ impl WriterArgs {
             builder = builder.anchor_store(Arc::new(store));
         }
         Ok((builder, last))
+    }
+
+    fn epoch_keys(&self) -> Result<Arc<EpochKeyDir>, Failure> {
+        let refused = |why: String| Failure::new(Exit::Policy, why).with_code(Code::Key);
+        let Some(dir) = &self.epoch_keys else {
+            return Err(refused(
+                "the log's keys change by epochs, and the one at work has to sign what is added; give their directory with --epoch-keys"
+                    .to_owned(),
+            ));
+        };
+        if !dir.is_dir() {
+            return Err(refused(format!(
+                "{} is no directory; give the one in which the log's writer keeps the keys of epochs",
+                dir.display()
+            )));
+        }
+        let keys =
+            EpochKeyDir::open(dir, getrandom::fill).map_err(|error| refused(chain(&error)))?;
+        Ok(Arc::new(keys))
+    }
+
+    /// Who signs checkpoints.
+    pub(crate) fn log_signer(
+        &self,
+        last: &LastOpening,
+    ) -> Result<Option<Arc<dyn Signer>>, Failure> {
+        let (name, file) = (last.chain.to_string(), self.key_file.as_ref());
+        self.signer(last, &name, "--key-file", file)
+    }
+
+    /// Who signs records.
+    pub(crate) fn record_signer(
+        &self,
+        last: &LastOpening,
+    ) -> Result<Option<Arc<dyn Signer>>, Failure> {
+        let (name, file) = (
+            format!("{}/record", last.chain),
+            self.record_key_file.as_ref(),
+        );
+        self.signer(last, &name, "--record-key-file", file)
     }
 
     /// The signer whose key is in force under `name`; none when no such key is. What the log says of its keys must stay true.
@@ -116,13 +152,13 @@ impl WriterArgs {
     }
 
     /// Opens the log.
-    pub(super) fn open(&self, builder: AuditLogBuilder) -> Result<AuditLog, Failure> {
+    pub(crate) fn open(&self, builder: AuditLogBuilder) -> Result<AuditLog, Failure> {
         builder.open().map_err(|error| {
             if error.kind() == ErrorKind::Conflict {
                 return Failure::new(
                     Exit::Unreadable,
                     format!(
-                        "a writer holds the lock on {}; do this in its process (AuditLog::erase, AuditLog::prune), or stop it first",
+                        "a writer holds the lock on {}; do this in its process (AuditLog::erase, prune, rotate_signer), or stop it first",
                         self.log.display()
                     ),
                 )
@@ -134,7 +170,7 @@ impl WriterArgs {
 }
 
 /// Closes the log; what was added must be durable and anchored.
-pub(super) fn close(log: &AuditLog) -> Result<(), Failure> {
+pub(crate) fn close(log: &AuditLog) -> Result<(), Failure> {
     let report = log.close(PATIENCE);
     if report.finished && report.left_unanchored == 0 {
         return Ok(());
@@ -158,7 +194,7 @@ pub(super) fn close(log: &AuditLog) -> Result<(), Failure> {
 }
 
 /// An error of the log, under the exit code that goes with it.
-pub(super) fn failure(error: &Error) -> Failure {
+pub(crate) fn failure(error: &Error) -> Failure {
     let exit = match error.kind() {
         ErrorKind::Invalid | ErrorKind::Missing => Exit::Usage,
         ErrorKind::Corrupt => Exit::Contradiction,

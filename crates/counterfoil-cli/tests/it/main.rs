@@ -13,6 +13,7 @@ mod crash;
 mod demo;
 mod erasure;
 mod http;
+mod keys;
 mod messages;
 mod prometheus;
 mod python;
