@@ -51,6 +51,12 @@ enum Task {
         #[arg(long, default_value_t = 5)]
         seconds: u64,
     },
+    /// The tamper matrix: every class of damage at every place of a log, and logs that nobody touched
+    Tamper {
+        /// Every bit of 10 000 records and a million untouched logs: an hour, optimised
+        #[arg(long)]
+        long: bool,
+    },
     /// Every example runs and prints what its expected-output.txt says
     Examples,
     /// One benchmark; arguments go to `counterfoil-bench`
@@ -84,6 +90,8 @@ pub(crate) fn run() -> Result<()> {
         Task::Names { bless: true } => steps::names::bless(&context),
         Task::Loom => steps::loom::run(&context),
         Task::Fuzz { target, seconds } => steps::fuzz::run(&context, target.as_deref(), seconds),
+        Task::Tamper { long: false } => steps::tamper::run(&context),
+        Task::Tamper { long: true } => steps::tamper::long(&context),
         Task::Examples => steps::examples::run(&context),
         Task::Bench { name, arguments } => steps::bench::run(&context, &name, &arguments),
     }

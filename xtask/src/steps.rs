@@ -9,4 +9,5 @@ pub(crate) mod names;
 mod purity;
 pub(crate) mod quick;
 pub(crate) mod rust;
+pub(crate) mod tamper;
 mod wildcard;

@@ -2,6 +2,7 @@
 //! (audit specification §10 to §13).
 
 mod bits;
+mod clean;
 mod cloudtrail;
 mod directory;
 mod encodings;

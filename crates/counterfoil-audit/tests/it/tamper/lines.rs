@@ -6,7 +6,7 @@ use super::subject::{
     EVERY_KIND, Expected, Kind, OTHER_ID, Recipe, Subject, VALID, absent, assert_found, tampered,
 };
 
-const RECORDS: usize = 40;
+const RECORDS: usize = 24;
 
 /// A way to rearrange lines: what it makes of them, and what who keeps the last head has to find.
 struct Damage {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use counterfoil_audit::verify::{GivenHead, Reason, Report, VerifyOptions, verify_reader};
 use counterfoil_audit::{
     Access, AccessAction, AuditChain, AuditEventData, AuditInput, CloseReason, ConfigChanged,
-    ExtensionKind, HashAlgorithm, Instance, Keys, Lane, LeaseAllocated, LeaseRenewed, LogClosed,
-    LogOpened, LossReason, Metadata, Object, OperationFailed, Outcome, ProducerClosed,
-    ProducerOpened, RecordsLost, Retention, SigningMode, Src, SrcId, Value, Who,
+    ExtensionKind, HashAlgorithm, Instance, Keys, Lane, LanePositions, LeaseAllocated,
+    LeaseRenewed, LogClosed, LogOpened, LossReason, Metadata, Object, OperationFailed, Outcome,
+    ProducerClosed, ProducerOpened, RecordsLost, Retention, SigningMode, Src, SrcId, Unclean,
+    Value, Who,
 };
 use counterfoil_core::{FabricError, Head, LeaseId, OpType, ResourceType, Timestamp};
 use counterfoil_merkle::checkpoint::Checkpoint;
@@ -73,6 +74,8 @@ pub(crate) struct Recipe {
     pub(crate) seed: u64,
     /// Which keys sign.
     pub(crate) key_seed: u8,
+    /// How often the log is opened; all but the last opening may end in a crash.
+    pub(crate) openings: u64,
 }
 
 impl Recipe {
@@ -83,6 +86,7 @@ impl Recipe {
             records,
             seed: 1,
             key_seed: 7,
+            openings: 1,
         }
     }
 
@@ -230,6 +234,8 @@ struct Writer {
     sealed: u64,
     offered: [u64; 3],
     second: u64,
+    /// Whether the last opening ended in order.
+    closed: bool,
 }
 
 impl Writer {
@@ -249,30 +255,19 @@ impl Writer {
             sealed: 0,
             offered: [0; 3],
             second: 1_700_000_000,
+            closed: true,
         }
     }
 
     fn run(mut self) -> Subject {
-        let bare = self.recipe.kind.is_bare();
-        let closing = if bare { 0 } else { 2 };
-        if !bare {
-            self.about_the_log(self.opened());
-            let instance = self.instance;
-            self.about_the_log(AuditEventData::ProducerOpened(ProducerOpened {
-                instance,
-                last_known: None,
-                predecessor: None,
-            }));
-        }
-        while self.lines.len() + closing < self.recipe.records {
-            if !bare && self.rng.below(12) == 0 {
-                self.some_record_of_the_log();
-            } else {
-                self.event();
-            }
-        }
-        if !bare {
-            self.close();
+        let openings = if self.recipe.kind.is_bare() {
+            1
+        } else {
+            self.recipe.openings
+        };
+        for opening in 1..=openings {
+            let upto = self.recipe.records * opening as usize / openings as usize;
+            self.opening(upto, opening == openings);
         }
         Subject {
             recipe: self.recipe,
@@ -281,7 +276,54 @@ impl Writer {
         }
     }
 
-    fn opened(&self) -> AuditEventData {
+    fn opening(&mut self, upto: usize, last: bool) {
+        let bare = self.recipe.kind.is_bare();
+        let closes = !bare && (last || self.rng.below(2) == 0);
+        if !bare {
+            self.open();
+        }
+        while self.lines.len() + 2 * usize::from(closes) < upto {
+            if !bare && self.rng.below(12) == 0 {
+                self.some_record_of_the_log();
+            } else {
+                self.event();
+            }
+        }
+        if closes {
+            self.close();
+        }
+        self.closed = closes;
+    }
+
+    fn open(&mut self) {
+        let before = (!self.lines.is_empty()).then(|| (self.instance, self.positions()));
+        let unclean = before.clone().filter(|_| !self.closed);
+        if before.is_some() {
+            self.instance.0 += 1;
+            (self.sealed, self.offered) = (0, [0; 3]);
+        }
+        self.about_the_log(self.opened(unclean));
+        let instance = self.instance;
+        let (predecessor, last_known) = before.unzip();
+        self.about_the_log(AuditEventData::ProducerOpened(ProducerOpened {
+            instance,
+            last_known,
+            predecessor,
+        }));
+    }
+
+    /// The last number of every lane of this opening.
+    fn positions(&self) -> LanePositions {
+        [
+            (Lane::sealer(), self.sealed),
+            (Lane::thread(0), self.offered[0]),
+            (Lane::thread(1), self.offered[1]),
+            (Lane::shared(), self.offered[2]),
+        ]
+        .into()
+    }
+
+    fn opened(&self, unclean: Option<(Instance, LanePositions)>) -> AuditEventData {
         let kind = self.recipe.kind;
         let mut keys = Vec::new();
         if kind.signs_checkpoints() {
@@ -298,13 +340,17 @@ impl Writer {
             hash: HashAlgorithm::Sha256,
             keys,
             mode: kind.mode(),
-            resumed_seq: 0,
+            resumed_seq: self.lines.len() as u64,
             retention: Retention {
                 max_age_s: None,
                 max_bytes: None,
             },
             software: "test".into(),
-            unclean: None,
+            unclean: unclean.map(|(instance, lanes)| Unclean {
+                bound_records: None,
+                instance,
+                lanes,
+            }),
             unsealed_max: None,
         })
     }
@@ -397,16 +443,12 @@ impl Writer {
     }
 
     fn close(&mut self) {
-        let lanes = [
-            (Lane::sealer(), self.sealed + 2),
-            (Lane::thread(0), self.offered[0]),
-            (Lane::thread(1), self.offered[1]),
-            (Lane::shared(), self.offered[2]),
-        ];
+        let mut lanes = self.positions();
+        lanes.insert(Lane::sealer(), self.sealed + 2);
         let instance = self.instance;
         self.about_the_log(AuditEventData::ProducerClosed(ProducerClosed {
             instance,
-            lanes: lanes.into(),
+            lanes,
             more: false,
         }));
         let records = self.lines.len() as u64 + 1;
