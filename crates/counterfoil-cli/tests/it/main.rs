@@ -20,5 +20,6 @@ mod python;
 mod query;
 mod refusals;
 mod run;
+mod tamper;
 mod tlog;
 mod verify;
