@@ -9,6 +9,7 @@ use std::path::Path;
 
 use toml::Value;
 
+use crate::command::Cmd;
 use crate::debian;
 use crate::failure::{Failure, Result};
 use crate::pipeline::Context;
@@ -22,6 +23,9 @@ pub(crate) fn run(context: &Context, only: Option<&str>, seconds: u64) -> Result
         for target in targets(&context.root.join(&dir).join("Cargo.toml"))? {
             if only.is_none_or(|only| only == target) {
                 println!("{dir}: {target}");
+                cargo_fuzz(&context.root, "build", &dir, &target)?
+                    .next("repair the build of this target")
+                    .run()?;
                 fuzz(&context.root, &dir, &target, seconds)?;
                 run += 1;
             }
@@ -39,13 +43,7 @@ pub(crate) fn run(context: &Context, only: Option<&str>, seconds: u64) -> Result
 fn fuzz(root: &Path, dir: &str, target: &str, seconds: u64) -> Result<()> {
     let corpus = root.join("target/fuzz-corpus").join(target);
     seeds::write(root, target, &corpus)?;
-    tools::FUZZ
-        .cmd(root)?
-        .args(["run", "--sanitizer", "none", "--fuzz-dir"])
-        .arg(root.join(dir))
-        .arg("--target-dir")
-        .arg(root.join("target/fuzz"))
-        .arg(target)
+    cargo_fuzz(root, "run", dir, target)?
         .arg(corpus)
         .args([
             "--",
@@ -58,6 +56,16 @@ fn fuzz(root: &Path, dir: &str, target: &str, seconds: u64) -> Result<()> {
             "the input that failed lies in {dir}/artifacts/{target}; make a test of it, then repair"
         ))
         .run()
+}
+
+fn cargo_fuzz(root: &Path, command: &str, dir: &str, target: &str) -> Result<Cmd> {
+    Ok(tools::FUZZ
+        .cmd(root)?
+        .args([command, "--sanitizer", "none", "--fuzz-dir"])
+        .arg(root.join(dir))
+        .arg("--target-dir")
+        .arg(root.join("target/fuzz"))
+        .arg(target))
 }
 
 /// The folders of fuzz targets, such as `crates/counterfoil-merkle/fuzz`.
