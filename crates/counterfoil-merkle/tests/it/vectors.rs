@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use counterfoil_core::Digest;
 use counterfoil_merkle::checkpoint::Checkpoint;
+use counterfoil_merkle::cosignature::Cosignature;
 use counterfoil_merkle::note::{SignedNote, VerifierKey};
 use counterfoil_merkle::proof::{ProofPlan, verify_consistency, verify_inclusion};
 use counterfoil_merkle::tile::{BundleId, Resource, TileId};
@@ -108,11 +109,19 @@ fn the_checkpoints_of_c2sp_parse_and_are_written_back() {
     let Some(known) = load("c2sp-checkpoint.json") else {
         return;
     };
+    let mut times = Vec::new();
     for note in list(&known, "checkpoints") {
         let note = SignedNote::parse(note.as_str().unwrap()).unwrap();
         let checkpoint = Checkpoint::parse(note.text()).unwrap();
         assert_eq!(checkpoint.to_text(), note.text());
+        let others = note.signatures().iter();
+        let cosigners = others.filter(|signature| signature.name() != checkpoint.origin());
+        times.extend(
+            cosigners.filter_map(|line| Some(Cosignature::from_bytes(line.bytes()).ok()?.time())),
+        );
     }
+    // The time of the example in the specification of cosignatures.
+    assert!(times.contains(&1_679_315_147), "{times:?}");
     let body = &known["sumdb_tree_body"];
     let checkpoint = Checkpoint::parse(text(body, "text")).unwrap();
     assert_eq!(checkpoint.to_text(), text(body, "text"));
