@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use counterfoil_anchor::{Anchor, AnchorStore, ErrorKind as AnchorErrorKind};
 use counterfoil_core::Head;
@@ -34,6 +35,8 @@ pub(crate) struct Anchorer {
     /// What the store may hold: the answer to an advance never came.
     pub(crate) attempted: Option<Head>,
     pub(crate) on_conflict: OnConflict,
+    /// How long to wait before a head is tried again that could not be anchored.
+    pub(crate) retry_after: Duration,
     pub(crate) files: Arc<dyn FileSystem>,
     /// The log's directory, held.
     pub(crate) dir: Box<dyn LogFile>,
@@ -41,7 +44,7 @@ pub(crate) struct Anchorer {
 }
 
 enum Failed {
-    /// Try again at the next head.
+    /// Try again, at the next head or in a while.
     ForNow(String),
     /// The store holds another writer's head.
     Forked(String),
@@ -58,7 +61,8 @@ impl Failed {
 impl Anchorer {
     /// Writes tiles and anchors heads until the desk is finished.
     pub(crate) fn run(&mut self) {
-        while let Some(work) = self.desk.take() {
+        let mut again = None;
+        while let Some(work) = self.desk.take(again.clone()) {
             if self.shared.progress.forked.load(Ordering::Relaxed) {
                 continue;
             }
@@ -76,9 +80,15 @@ impl Anchorer {
                 .tiles
                 .store(self.tiles.written(), Ordering::Relaxed);
             let Some(head) = work.head else { continue };
+            again = None;
             match self.anchor(&head, grown) {
                 Ok(()) => self.shared.set_anchored(head),
-                Err(failed) => self.report(failed),
+                Err(failed) => {
+                    if matches!(failed, Failed::ForNow(_)) {
+                        again = Some((head, Instant::now() + self.retry_after));
+                    }
+                    self.report(failed);
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Where the committer leaves what has become durable, for the thread that writes tiles and anchors.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use counterfoil_core::{Digest, Head};
 
@@ -78,10 +79,17 @@ impl AnchorDesk {
         self.changed.notify_one();
     }
 
-    /// The next work; `None` at the end.
-    pub(crate) fn take(&self) -> Option<Work> {
+    /// The next work; `None` at the end. A head that is to be tried again is answered at its time, unless a newer one comes
+    /// before.
+    pub(crate) fn take(&self, again: Option<(Head, Instant)>) -> Option<Work> {
+        let (again, at) = again.unzip();
         let mut desk = self.lock();
         loop {
+            let rest = at.map(|at| at.saturating_duration_since(Instant::now()));
+            let due = rest.is_some_and(|rest| rest.is_zero()) && !desk.finished;
+            if due && desk.head.is_none() {
+                desk.head.clone_from(&again);
+            }
             if let Some(head) = desk.head.take() {
                 return Some(Work {
                     leaves: desk.take_leaves(head.seq),
@@ -97,10 +105,18 @@ impl AnchorDesk {
             if desk.finished {
                 return None;
             }
-            desk = self
-                .changed
-                .wait(desk)
-                .unwrap_or_else(PoisonError::into_inner);
+            desk = match rest {
+                None => self
+                    .changed
+                    .wait(desk)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(rest) => {
+                    self.changed
+                        .wait_timeout(desk, rest)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
+            };
         }
     }
 
@@ -146,11 +162,11 @@ mod tests {
         desk.submit(head(13));
         desk.submit(head(15));
         desk.leave(&[Digest::ZERO; 3]);
-        let work = desk.take().unwrap();
+        let work = desk.take(None).unwrap();
         assert_eq!(work.head, Some(head(15)));
         assert_eq!((work.leaves.after, work.leaves.last()), (10, 15));
         desk.submit(head(18));
-        let work = desk.take().unwrap();
+        let work = desk.take(None).unwrap();
         assert_eq!((work.leaves.after, work.leaves.last()), (15, 18));
     }
 
@@ -160,7 +176,7 @@ mod tests {
         desk.leave(&vec![Digest::ZERO; MOST]);
         desk.leave(&[Digest::ZERO]);
         desk.submit(head(MOST as u64 + 1));
-        let work = desk.take().unwrap();
+        let work = desk.take(None).unwrap();
         assert_eq!(work.leaves.after, MOST as u64 + 1);
         assert!(work.leaves.hashes.is_empty());
     }
@@ -171,7 +187,19 @@ mod tests {
         desk.leave(&[Digest::ZERO; 3]);
         desk.submit(head(3));
         desk.finish();
-        assert!(desk.take().is_some());
-        assert!(desk.take().is_none());
+        assert!(desk.take(None).is_some());
+        assert!(desk.take(None).is_none());
+    }
+
+    #[test]
+    fn a_head_is_tried_again_unless_a_newer_one_came_or_the_log_is_closed() {
+        let desk = AnchorDesk::new(3);
+        let now = Instant::now();
+        let again = |seq| Some((head(seq), now));
+        assert_eq!(desk.take(again(3)).unwrap().head, Some(head(3)));
+        desk.submit(head(4));
+        assert_eq!(desk.take(again(3)).unwrap().head, Some(head(4)));
+        desk.finish();
+        assert!(desk.take(again(4)).is_none());
     }
 }

@@ -36,6 +36,9 @@ use crate::{
 };
 
 pub(crate) const OPEN: &str = "open the audit log";
+/// A head that could not be anchored is tried again after the anchor interval, within these bounds.
+const RETRY_SOONEST: Duration = Duration::from_millis(10);
+const RETRY_LATEST: Duration = Duration::from_secs(5);
 /// How long the first records of an opening may take to become durable.
 const FIRST_COMMIT: Duration = Duration::from_secs(60);
 
@@ -498,6 +501,10 @@ fn run(plan: Plan, place: Place, start: Start, marks: &Marks) -> Result<Running,
         known: marks.anchor.clone(),
         attempted: None,
         on_conflict: plan.settings.on_conflict,
+        retry_after: plan
+            .settings
+            .anchor_interval
+            .clamp(RETRY_SOONEST, RETRY_LATEST),
         files: Arc::clone(&plan.files),
         dir: place.handle,
         checkpoint_path: plan.dir.join("checkpoint"),

@@ -305,6 +305,28 @@ fn a_store_that_was_away_or_whose_answer_was_lost_is_caught_up_with() {
 }
 
 #[test]
+fn a_head_that_could_not_be_anchored_is_tried_again_although_no_record_follows() {
+    let store = Arc::new(Shaky {
+        inner: MemoryAnchorStore::new(),
+        away: AtomicBool::new(true),
+        mute: AtomicBool::new(false),
+    });
+    let log = AuditLog::builder("/log", BASE)
+        .file_system(Arc::new(MemFiles::default()))
+        .anchor_store(store.clone())
+        .anchor_interval(Duration::from_millis(20))
+        .instance(Instance(1))
+        .open()
+        .unwrap();
+    assert!(log.anchor_now(Duration::from_millis(200)).is_err());
+    store.away.store(false, Ordering::SeqCst);
+    while log.figures().anchored_seq < log.figures().durable_seq {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(log.figures().alarm, None);
+}
+
+#[test]
 fn a_lane_that_ended_while_the_log_was_full_is_still_accounted_for() {
     let mut machine = Machine::new();
     let log = Arc::new(machine.builder().queue_words(64).open().unwrap());
