@@ -42,3 +42,5 @@ pub use storage::{FileWitnessStorage, WitnessStorage};
 pub use store::{OnQuorumMissed, WitnessedAnchorStore};
 pub use tree::{TileDirectory, TreeError, TreeSource};
 pub use witness::Witness;
+
+pub use counterfoil_merkle::policy::Policy;

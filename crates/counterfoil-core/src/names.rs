@@ -22,7 +22,7 @@ pub const LATENCY_SECONDS: &[f64] = &[
 
 crate::instruments! {
     /// Every instrument of Counterfoil's own.
-    pub TABLE: prefix "counterfoil.", labels ["error.type", "kind", "metric", "op", "resource_type"];
+    pub TABLE: prefix "counterfoil.", labels ["error.type", "kind", "metric", "op", "outcome", "resource_type", "witness"];
 
     /// Leases that are held now.
     LEASE_ACTIVE: UpDownCounter("counterfoil.lease.active", "{lease}", ["resource_type"]);
@@ -83,10 +83,27 @@ crate::instruments! {
     AUDIT_SEGMENT_POISONED: Counter("counterfoil.audit.segment.poisoned", "{segment}", []);
     /// Time since the head of the chain was last anchored.
     AUDIT_ANCHOR_AGE: Gauge("counterfoil.audit.anchor.age", "s", []);
+    /// Attempts to anchor a head that failed; the log's alarm says why.
+    AUDIT_ANCHOR_FAILED: Counter("counterfoil.audit.anchor.failed", "{attempt}", []);
     /// Sealed records that no anchor covers yet.
     AUDIT_ANCHOR_LAG: UpDownCounter("counterfoil.audit.anchor.lag", "{record}", []);
     /// Verifications that found a chain broken, the one at the opening of a log included.
     AUDIT_VERIFICATION_FAILED: Counter("counterfoil.audit.verification.failed", "{verification}", []);
+
+    /// Heads that a witness was asked to cosign, by what came of it.
+    WITNESS_SUBMISSION: Counter("counterfoil.witness.submission", "{head}", ["witness", "outcome"]);
+    /// Size of the last head that a witness cosigned.
+    WITNESS_COSIGNED_SIZE: UpDownCounter("counterfoil.witness.cosigned.size", "{record}", ["witness"]);
+    /// Time since a witness last cosigned a head.
+    WITNESS_COSIGNED_AGE: Gauge("counterfoil.witness.cosigned.age", "s", ["witness"]);
+    /// Heads that enough witnesses cosigned.
+    WITNESS_QUORUM_MET: Counter("counterfoil.witness.quorum.met", "{head}", []);
+    /// Heads that too few witnesses cosigned.
+    WITNESS_QUORUM_MISSED: Counter("counterfoil.witness.quorum.missed", "{head}", []);
+    /// Heads that were anchored although too few witnesses cosigned, because the store may fail open.
+    WITNESS_QUORUM_WAIVED: Counter("counterfoil.witness.quorum.waived", "{head}", []);
+    /// Times that a witness showed another signed head that contradicts the one it was asked to cosign.
+    WITNESS_SPLIT_VIEW: Counter("counterfoil.witness.split_view", "{sighting}", []);
 
     /// Names of this process that its table had no room for.
     NAME_OVERFLOW: Counter("counterfoil.name.overflow", "{name}", []);

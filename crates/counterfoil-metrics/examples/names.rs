@@ -23,7 +23,7 @@ What Counterfoil measures of itself and of the lease fabric. This page is genera
 `cargo run -p counterfoil-metrics --example names -- --bless docs/reference/metrics.md`.
 
 Durations are in seconds and sizes in bytes. Prometheus names are derived from the OpenTelemetry ones. Label values come
-from closed sets, except those of `metric` (names of metrics) and `kind` (kinds of audit records); a family with more label
+from closed sets, except those of `metric` (names of metrics), `kind` (kinds of audit records) and `witness` (names in a policy); a family with more label
 sets than the registry allows has a series `{overflow=\"true\"}` for the rest.
 
 ";

@@ -20,6 +20,8 @@ pub struct ObserverBuilder {
     events: Option<counterfoil_events::EventRingBuffer>,
     #[cfg(feature = "audit")]
     audit: Option<counterfoil_audit::AuditLog>,
+    #[cfg(all(feature = "metrics", feature = "witness"))]
+    witnesses: Option<counterfoil_anchor_witness::FiguresReader>,
 }
 
 impl ObserverBuilder {
@@ -54,6 +56,13 @@ impl ObserverBuilder {
     #[cfg(feature = "audit")]
     pub fn audit(mut self, log: counterfoil_audit::AuditLog) -> Self {
         self.audit = Some(log);
+        self
+    }
+
+    /// Shows as metrics what came of asking the witnesses: the figures of the anchor store that the audit log was given.
+    #[cfg(all(feature = "metrics", feature = "witness"))]
+    pub fn witnesses(mut self, figures: counterfoil_anchor_witness::FiguresReader) -> Self {
+        self.witnesses = Some(figures);
         self
     }
 
@@ -96,6 +105,9 @@ impl ObserverBuilder {
                 audit
                     .as_ref()
                     .map(|log| crate::figures::of_audit(&registry, log)),
+                #[cfg(feature = "witness")]
+                self.witnesses
+                    .map(|witnesses| crate::figures::of_witnesses(&registry, witnesses)),
             ],
             #[cfg(feature = "events")]
             events,

@@ -43,6 +43,7 @@ pub(crate) fn of_audit(registry: &Registry, log: &counterfoil_audit::AuditLog) -
         out.up_down_counter(&names::AUDIT_QUEUE_SIZE, &[], signed(now.queued));
         out.up_down_counter(&names::AUDIT_DURABLE_LAG, &[], signed(now.unsynced_records));
         out.counter(&names::AUDIT_SEGMENT_POISONED, &[], now.poisoned_segments);
+        out.counter(&names::AUDIT_ANCHOR_FAILED, &[], now.anchor_failures);
         out.up_down_counter(
             &names::AUDIT_ANCHOR_LAG,
             &[],
@@ -56,6 +57,37 @@ pub(crate) fn of_audit(registry: &Registry, log: &counterfoil_audit::AuditLog) -
         }
         for (kind, sealed) in &now.sealed {
             out.counter(&names::AUDIT_RECORD_SEALED, &[kind], *sealed);
+        }
+    })
+}
+
+/// The figures of the store that has the audit log's heads cosigned.
+#[cfg(feature = "witness")]
+pub(crate) fn of_witnesses(
+    registry: &Registry,
+    figures: counterfoil_anchor_witness::FiguresReader,
+) -> Observed {
+    registry.observe(move |out| {
+        let now = figures.read();
+        out.counter(&names::WITNESS_QUORUM_MET, &[], now.quorum_met);
+        out.counter(&names::WITNESS_QUORUM_MISSED, &[], now.quorum_missed);
+        out.counter(
+            &names::WITNESS_QUORUM_WAIVED,
+            &[],
+            now.advanced_without_quorum,
+        );
+        out.counter(&names::WITNESS_SPLIT_VIEW, &[], now.split_views);
+        for witness in &now.witnesses {
+            let name = &*witness.name;
+            for (outcome, count) in witness.outcomes {
+                let labels = [name, outcome.as_str()];
+                out.counter(&names::WITNESS_SUBMISSION, &labels, count);
+            }
+            let size = signed(witness.cosigned_size);
+            out.up_down_counter(&names::WITNESS_COSIGNED_SIZE, &[name], size);
+            if let Some(age) = witness.cosigned_age {
+                out.gauge(&names::WITNESS_COSIGNED_AGE, &[name], age.as_secs_f64());
+            }
         }
     })
 }

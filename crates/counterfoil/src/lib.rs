@@ -97,3 +97,9 @@ pub mod prometheus {
 pub mod signer {
     pub use counterfoil_signer::*;
 }
+
+/// Anchors that witnesses have cosigned, and being a witness (`counterfoil-anchor-witness`).
+#[cfg(feature = "witness")]
+pub mod witness {
+    pub use counterfoil_anchor_witness::*;
+}

@@ -10,3 +10,5 @@ mod layers;
 mod runtimes;
 mod support;
 mod threads;
+#[cfg(all(feature = "ed25519", feature = "metrics", feature = "witness"))]
+mod witnesses;
