@@ -10,6 +10,7 @@ use crate::audit::{CanonicaliseArgs, CheckArgs, EraseArgs, ProveArgs, RevealArgs
 use crate::explain::ExplainArgs;
 use crate::key::KeyCommand;
 use crate::moment::{Moment, parse_age};
+use crate::witness::WitnessCommand;
 
 /// Observe from one call, and prove later that the record was not changed.
 #[derive(Debug, Parser)]
@@ -38,6 +39,9 @@ pub(crate) enum Command {
     /// Make, show and replace keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Cosign the heads of other logs, so that none can show two histories
+    #[command(subcommand)]
+    Witness(WitnessCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -81,6 +85,10 @@ pub(crate) struct DemoArgs {
     /// [default: a new temporary directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+    /// Have heads cosigned by the witnesses of this C2SP tlog-policy before they
+    /// are anchored; heads that contradict each other are kept in DIR/evidence
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// Where to serve /metrics and /health; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9464", value_parser = parse_address)]
     pub(crate) metrics_addr: SocketAddr,

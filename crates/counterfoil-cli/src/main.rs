@@ -13,9 +13,11 @@ mod failure;
 mod figures;
 mod key;
 mod moment;
+mod policy;
 mod result;
 mod stop;
 mod verify;
+mod witness;
 mod wrap;
 
 use std::io::Write;
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Witness(command) => witness::run(&command),
         Command::Audit(AuditCommand::Query(args)) => audit::query(&args),
         Command::Audit(AuditCommand::Canonicalise(args)) => audit::canonicalise::run(&args),
         Command::Audit(AuditCommand::Erase(args)) => audit::erase::run(&args),

@@ -9,7 +9,7 @@ use counterfoil::audit::verify::{Reason, Verdict};
 use counterfoil::audit::{AuditRecord, MAX_LINE};
 use counterfoil::signer::Keyring;
 use counterfoil_merkle::note::NoteRejected;
-use counterfoil_merkle::policy::{Accepted, CheckpointRejected, MAX_POLICY_LEN, Policy};
+use counterfoil_merkle::policy::{Accepted, CheckpointRejected, Policy};
 use counterfoil_merkle::tlog_proof::{MAX_TLOG_PROOF_LEN, TlogProof, TlogProofRejected};
 use serde::Serialize;
 
@@ -78,7 +78,7 @@ struct Cosigned<'a> {
 
 /// Checks a receipt and prints the verdict. Reads three files and opens no socket.
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
-    let policy = policy(&args.policy)?;
+    let policy = crate::policy::read(&args.policy)?;
     let keys = Keyring::of_policy(&policy)
         .map_err(|error| unreadable("policy", &args.policy, &chain(&error)).with_code(Code::Key))?;
     let proof = receipt(&args.receipt)?;
@@ -159,12 +159,6 @@ const fn reason_of(rejected: &TlogProofRejected) -> Reason {
         // A step that this program does not know was not met.
         _ => Reason::Policy,
     }
-}
-
-fn policy(path: &Path) -> Result<Policy, Failure> {
-    let bytes = bounded(path, MAX_POLICY_LEN as u64)
-        .map_err(|error| unreadable("policy", path, &error.to_string()))?;
-    Policy::parse(&bytes).map_err(|error| unreadable("policy", path, &chain(&error)))
 }
 
 fn receipt(path: &Path) -> Result<TlogProof, Failure> {

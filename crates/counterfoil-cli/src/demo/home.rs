@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use counterfoil::signer::Ed25519Signer;
 use counterfoil::signer::Signer;
+use counterfoil::witness::EvidenceDir;
 
 use crate::failure::{Exit, Failure, chain};
 
@@ -54,6 +55,11 @@ impl Home {
 
     pub(crate) fn anchor(&self) -> PathBuf {
         self.dir.join("anchor.json")
+    }
+
+    /// Where heads that contradict each other are kept.
+    pub(crate) fn evidence(&self) -> EvidenceDir {
+        EvidenceDir::new(self.dir.join("evidence"))
     }
 
     /// The key that signs the log's checkpoints: the one that is there, or a new one.

@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use crate::args::{DemoArgs, Output};
 use crate::failure::{Exit, Failure};
+use crate::policy;
 use crate::result;
 use crate::stop::Stop;
 use acks::Acks;
@@ -54,7 +55,8 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode, Failure> {
     })?;
     // First of all, because it is what fails most often, and nothing has been written yet.
     let served = Served::start(args.metrics_addr)?;
-    let stage = Stage::open(Home::open(args.dir.as_deref())?)?;
+    let policy = args.policy.as_deref().map(policy::read).transpose()?;
+    let stage = Stage::open(Home::open(args.dir.as_deref())?, policy)?;
     let floor = Arc::new(floor(args, &stage)?);
     served.show(stage.observer.clone(), Arc::clone(&floor));
     introduce(args, &stage, &served);

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use counterfoil::anchor::FileAnchorStore;
+use counterfoil::anchor::{AnchorStore, FileAnchorStore};
 use counterfoil::audit::{AuditLog, ErrorKind, WhenFull};
 use counterfoil::events::{DrainThread, EventRingBuffer};
 use counterfoil::signer::{Ed25519Signer, Signer};
+use counterfoil::witness::{FiguresReader, Policy, TileDirectory, WitnessedAnchorStore};
 use counterfoil::{Clock, Observer, SystemClock};
 
 use super::disk;
@@ -46,10 +47,11 @@ pub(crate) struct Closed {
 
 impl Stage {
     /// Opens the log in `home`, or goes on with the one that is there.
-    pub(crate) fn open(home: Home) -> Result<Self, Failure> {
+    pub(crate) fn open(home: Home, policy: Option<Policy>) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let signer = Arc::new(home.key()?);
-        let log = open_log(&home, &clock, Arc::clone(&signer))?;
+        let (anchors, witnesses) = anchors(&home, policy)?;
+        let log = open_log(&home, &clock, Arc::clone(&signer), anchors)?;
         let resumed_seq = log.opened().resumed_seq;
         let events = EventRingBuffer::builder()
             .clock(Arc::clone(&clock))
@@ -58,10 +60,14 @@ impl Stage {
         let sink = CountingSink::new(home.events()?);
         let drain = DrainThread::start(events.clone(), Arc::clone(&sink), DRAIN)
             .map_err(|error| Failure::new(Exit::Unreadable, chain(&error)))?;
-        let observer = Observer::builder()
+        let mut observer = Observer::builder()
             .clock(Arc::clone(&clock))
             .events(events)
-            .audit(log)
+            .audit(log);
+        if let Some(figures) = witnesses {
+            observer = observer.witnesses(figures);
+        }
+        let observer = observer
             .build()
             .map_err(|error| Failure::new(Exit::Usage, chain(&error)))?;
         Ok(Self {
@@ -122,16 +128,33 @@ impl Stage {
     }
 }
 
+/// Where heads are anchored: in a file, and with a policy only what its witnesses cosigned.
+fn anchors(
+    home: &Home,
+    policy: Option<Policy>,
+) -> Result<(Arc<dyn AnchorStore>, Option<FiguresReader>), Failure> {
+    let file = FileAnchorStore::open(home.anchor())
+        .map_err(|error| Failure::new(Exit::Unreadable, chain(&error)))?;
+    let Some(policy) = policy else {
+        return Ok((Arc::new(file), None));
+    };
+    let tree = TileDirectory::new(home.log());
+    let witnessed = WitnessedAnchorStore::builder(file, policy, tree, home.evidence())
+        .build()
+        .map_err(|error| Failure::usage(chain(&error)))?;
+    let figures = witnessed.figures_reader();
+    Ok((Arc::new(witnessed), Some(figures)))
+}
+
 fn open_log(
     home: &Home,
     clock: &Arc<dyn Clock>,
     signer: Arc<Ed25519Signer>,
+    anchors: Arc<dyn AnchorStore>,
 ) -> Result<AuditLog, Failure> {
-    let anchors = FileAnchorStore::open(home.anchor())
-        .map_err(|error| Failure::new(Exit::Unreadable, chain(&error)))?;
     AuditLog::builder(home.log(), LOG_NAME)
         .clock(Arc::clone(clock))
-        .anchor_store(Arc::new(anchors))
+        .anchor_store(anchors)
         .signer(move |_| Ok(Arc::clone(&signer) as Arc<dyn Signer>))
         // 64 KiB a thread, so that 256 threads stay small; the demo's manager waits rather than lets a record go.
         .queue_words(8 << 10)

@@ -23,3 +23,4 @@ mod run;
 mod tamper;
 mod tlog;
 mod verify;
+mod witness;
