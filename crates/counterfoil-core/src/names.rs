@@ -87,6 +87,8 @@ crate::instruments! {
     AUDIT_ANCHOR_FAILED: Counter("counterfoil.audit.anchor.failed", "{attempt}", []);
     /// Sealed records that no anchor covers yet.
     AUDIT_ANCHOR_LAG: UpDownCounter("counterfoil.audit.anchor.lag", "{record}", []);
+    /// Hash tiles that were written beside the segments, partial ones included.
+    AUDIT_TILE_WRITTEN: Counter("counterfoil.audit.tile.written", "{tile}", []);
     /// Verifications that found a chain broken, the one at the opening of a log included.
     AUDIT_VERIFICATION_FAILED: Counter("counterfoil.audit.verification.failed", "{verification}", []);
 

@@ -43,12 +43,13 @@ pub(crate) fn of_audit(registry: &Registry, log: &counterfoil_audit::AuditLog) -
         out.up_down_counter(&names::AUDIT_QUEUE_SIZE, &[], signed(now.queued));
         out.up_down_counter(&names::AUDIT_DURABLE_LAG, &[], signed(now.unsynced_records));
         out.counter(&names::AUDIT_SEGMENT_POISONED, &[], now.poisoned_segments);
-        out.counter(&names::AUDIT_ANCHOR_FAILED, &[], now.anchor_failures);
         out.up_down_counter(
             &names::AUDIT_ANCHOR_LAG,
             &[],
-            signed(now.durable_seq.saturating_sub(now.anchored_seq)),
+            signed(now.unanchored()),
         );
+        out.counter(&names::AUDIT_ANCHOR_FAILED, &[], now.anchor_failures);
+        out.counter(&names::AUDIT_TILE_WRITTEN, &[], now.tiles_written);
         let (syncs, time) = (&now.syncs_by_latency, now.sync_time.as_secs_f64());
         out.histogram(&names::AUDIT_SYNC_DURATION, &[], syncs, time);
         out.counter(&names::AUDIT_VERIFICATION_FAILED, &[], found_broken);

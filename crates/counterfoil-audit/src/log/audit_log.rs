@@ -332,7 +332,7 @@ impl AuditLog {
             finished: finished && !self.shared.has_failed(),
             left_in_queues: figures.queued,
             left_unsynced: figures.written_seq - figures.durable_seq.min(figures.written_seq),
-            left_unanchored: figures.durable_seq - figures.anchored_seq.min(figures.durable_seq),
+            left_unanchored: figures.unanchored(),
             durable_seq: figures.durable_seq,
             alarm: figures.alarm,
         }

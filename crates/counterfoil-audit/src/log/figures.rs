@@ -42,6 +42,8 @@ pub struct Figures {
     pub anchor_age: Option<Duration>,
     /// Attempts to anchor that failed.
     pub anchor_failures: u64,
+    /// Hash tiles that were written, partial ones included.
+    pub tiles_written: u64,
     /// Records that are written and not synced.
     pub unsynced_records: u64,
     /// Group commits.
@@ -64,6 +66,14 @@ pub struct Figures {
     pub sealed: Vec<(&'static str, u64)>,
     /// What an operator has to look at, in a sentence: the log stopped, a segment was poisoned, or anchoring fails.
     pub alarm: Option<String>,
+}
+
+impl Figures {
+    /// The unanchored tail: durable records that no anchor vouches for yet.
+    #[must_use]
+    pub const fn unanchored(&self) -> u64 {
+        self.durable_seq.saturating_sub(self.anchored_seq)
+    }
 }
 
 /// Reads a log's figures from elsewhere: from the callback of a metric, say. It keeps neither the log open nor its threads
@@ -98,6 +108,7 @@ impl Shared {
             anchored_seq: get(&progress.anchored_seq),
             anchor_age: self.anchor_age(),
             anchor_failures: get(&progress.anchor_failures),
+            tiles_written: get(&progress.tiles),
             unsynced_records: self.commit.unsynced_records() as u64,
             syncs: get(&progress.syncs),
             sync_time: Duration::from_nanos(get(&progress.sync_nanos)),

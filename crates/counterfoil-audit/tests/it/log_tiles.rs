@@ -126,6 +126,13 @@ fn every_tile_of_every_published_size_is_there_and_holds_the_hashes_of_the_tree(
         assert_eq!(published(&machine).unwrap().size(), head.seq);
         assert_eq!(wrong_tiles(&machine, &leaves(&machine), head.seq), none());
     }
+    append(&log, 3);
+    log.append_event(&expired(1), &context())
+        .wait_durable(LONG)
+        .unwrap();
+    let figures = log.figures();
+    assert_eq!(figures.unanchored(), 4);
+    assert!(figures.tiles_written >= tiles(figures.anchored_seq).len() as u64);
     assert!(log.close(LONG).finished);
     let size = published(&machine).unwrap().size();
     assert_eq!(size, leaves(&machine).len() as u64);
