@@ -88,6 +88,15 @@ fn require_regular(metadata: &fs::Metadata) -> io::Result<()> {
     ))
 }
 
+/// The content of a file of a log directory: all of it, or one byte more than `limit`.
+pub(crate) fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_regular(path)?
+        .take(limit + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// The whole of a file of text that may have at most `limit` bytes.
 pub(crate) fn read_text(path: &Path, limit: u64) -> io::Result<String> {
     let mut text = String::new();

@@ -24,7 +24,7 @@
 
 mod records;
 
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use counterfoil_core::Digest;
@@ -37,7 +37,7 @@ use counterfoil_merkle::tile::{
 use counterfoil_merkle::tlog_proof::TlogProof;
 use counterfoil_merkle::{Error as MerkleError, leaf_hash};
 
-use crate::source::{open_regular, read_text};
+use crate::source::{read_regular, read_text};
 use crate::{AuditRecord, Error, ErrorKind};
 use records::Records;
 
@@ -201,7 +201,7 @@ impl TiledLog {
         // A partial tile is the beginning of every wider one of its place.
         for candidate in [id, id.full(), widest] {
             let path = self.dir.join(candidate.to_string());
-            match read_tile(&path) {
+            match read_regular(&path, TILE_LEN as u64) {
                 Ok(mut bytes) if bytes.len() == candidate.byte_len() => {
                     bytes.truncate(id.byte_len());
                     return Ok(Some(bytes));
@@ -265,15 +265,6 @@ impl From<MerkleError> for Failed {
     fn from(error: MerkleError) -> Self {
         Self(refused(&error))
     }
-}
-
-/// A tile's file, and no more than a tile has.
-fn read_tile(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(TILE_LEN);
-    open_regular(path)?
-        .take(TILE_LEN as u64 + 1)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn refused(why: &dyn std::fmt::Display) -> Error {

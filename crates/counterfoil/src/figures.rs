@@ -43,11 +43,7 @@ pub(crate) fn of_audit(registry: &Registry, log: &counterfoil_audit::AuditLog) -
         out.up_down_counter(&names::AUDIT_QUEUE_SIZE, &[], signed(now.queued));
         out.up_down_counter(&names::AUDIT_DURABLE_LAG, &[], signed(now.unsynced_records));
         out.counter(&names::AUDIT_SEGMENT_POISONED, &[], now.poisoned_segments);
-        out.up_down_counter(
-            &names::AUDIT_ANCHOR_LAG,
-            &[],
-            signed(now.unanchored()),
-        );
+        out.up_down_counter(&names::AUDIT_ANCHOR_LAG, &[], signed(now.unanchored()));
         out.counter(&names::AUDIT_ANCHOR_FAILED, &[], now.anchor_failures);
         out.counter(&names::AUDIT_TILE_WRITTEN, &[], now.tiles_written);
         let (syncs, time) = (&now.syncs_by_latency, now.sync_time.as_secs_f64());

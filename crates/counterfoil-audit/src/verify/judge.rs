@@ -11,6 +11,7 @@ mod key_reports;
 mod keys;
 mod line;
 mod tail;
+mod tiles;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ use super::reason::{Reason, Verdict};
 use super::report::{HeadSource, MissingRange, Report, Tail};
 use crate::source::LogFile;
 use candidate::Candidate;
+use tiles::Tiles;
 use tree::Tree;
 
 /// Goes through a log line by line.
@@ -49,6 +51,7 @@ pub(crate) struct Judge<'a> {
     before: Before,
     id: Vec<u8>,
     tree: Tree,
+    tiles: Tiles,
     lanes: Lanes,
     /// Index in `lanes` of each source of the batch at hand.
     indexes: Vec<usize>,
@@ -93,6 +96,7 @@ impl<'a> Judge<'a> {
             },
             id: Vec::new(),
             tree: Tree::new(),
+            tiles: Tiles::default(),
             lanes: Lanes::default(),
             indexes: Vec::new(),
             policy: Policy::new(options.keys),
@@ -116,6 +120,9 @@ impl<'a> Judge<'a> {
     pub(crate) fn log_folder(&mut self, log: &Path) {
         if !self.options.hash_only {
             self.erasure.look_into(log);
+        }
+        if let Some(head) = &self.trusted {
+            self.tiles.look_into(log, head.seq);
         }
     }
 
@@ -184,6 +191,7 @@ impl<'a> Judge<'a> {
         self.confirm_candidate();
         let missing = self.judge_heads();
         let head_age = self.head_age();
+        self.judge_tiles();
         let signed_by = self.judge_keys();
         let unread = missing > 0 || self.malformed_lines > 0;
         let completeness = self.judge_lanes(unread);

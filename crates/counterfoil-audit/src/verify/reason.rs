@@ -31,6 +31,8 @@ pub enum Reason {
     Head,
     /// The root at the head is another one.
     Root,
+    /// A hash tile contradicts the records up to the head.
+    Tile,
     /// A given key did not sign what it should have signed.
     Key,
     /// A policy given to the verifier is not met.
@@ -62,6 +64,7 @@ impl Reason {
             Self::Id => "id",
             Self::Head => "head",
             Self::Root => "root",
+            Self::Tile => "tile",
             Self::Signature => "signature",
             Self::Mode => "mode",
             Self::Replay => "replay",
@@ -77,7 +80,7 @@ impl Reason {
     }
 
     /// Every reason, in the order of audit specification §12.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Grammar,
         Self::Hash,
         Self::Id,
@@ -89,6 +92,7 @@ impl Reason {
         Self::Replay,
         Self::Head,
         Self::Root,
+        Self::Tile,
         Self::Key,
         Self::Policy,
         Self::Unreadable,
@@ -111,6 +115,7 @@ impl Reason {
             Self::Id => "CF-V-ID",
             Self::Head => "CF-V-HEAD",
             Self::Root => "CF-V-ROOT",
+            Self::Tile => "CF-V-TILE",
             Self::Signature => "CF-V-SIGNATURE",
             Self::Mode => "CF-V-MODE",
             Self::Replay => "CF-V-REPLAY",
@@ -137,6 +142,7 @@ impl Reason {
             | Self::Id
             | Self::Head
             | Self::Root
+            | Self::Tile
             | Self::Signature
             | Self::Mode
             | Self::Replay => Verdict::Tampered,

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use counterfoil_anchor::Anchor;
 use counterfoil_audit::tlog::TiledLog;
-use counterfoil_audit::{AuditLog, ErrorKind};
+use counterfoil_audit::verify::{GivenHead, Reason, VerifyOptions, verify_path};
+use counterfoil_audit::{AuditLog, ErrorKind, WhenFull};
 use counterfoil_core::Head;
 use counterfoil_merkle::leaf_hash;
 use counterfoil_merkle::policy::Policy;
@@ -23,6 +25,7 @@ fn write(dir: &Path, counts: &[u64]) -> Vec<Head> {
     let log = AuditLog::builder(dir, BASE)
         .signer(|chain| Ok(Arc::new(signer(chain.as_str()))))
         .segment_bytes(50_000)
+        .when_full(WhenFull::Block(LONG))
         .open()
         .unwrap();
     let heads = counts
@@ -150,4 +153,64 @@ fn bundles_hold_the_bodies_and_tiles_their_hashes_up_to_the_size_and_no_further(
     assert_eq!(tiled.tile(beyond, size).unwrap(), None);
     let beyond = BundleId::new(size / 256 + 1, 1).unwrap();
     assert_eq!(tiled.bundle(beyond, size).unwrap(), None);
+}
+
+#[test]
+fn a_tile_up_to_the_head_that_contradicts_the_records_is_tampering_and_a_missing_one_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let head = write(dir.path(), &[70_000]).pop().unwrap();
+    let mut options = VerifyOptions::new();
+    options.head = Some(GivenHead::from(&Anchor::new(head.clone()).unwrap()));
+    let reasons = || {
+        let report = verify_path(dir.path(), &options);
+        let seen = report.failures.iter();
+        seen.map(|failure| (failure.reason, failure.position))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(reasons(), []);
+    let partial = |level: u8| {
+        let index = head.seq >> (8 * (u32::from(level) + 1));
+        TileId::in_tree(level, index, head.seq).unwrap().to_string()
+    };
+    let mut tiles = [
+        ("tile/0/000".to_owned(), 1),
+        ("tile/0/007".to_owned(), 7 * 256 + 1),
+        ("tile/1/000".to_owned(), 1),
+        (partial(0), head.seq / 256 * 256 + 1),
+        (partial(1), 65_537),
+        (partial(2), 1),
+    ];
+    for (change, (tile, _)) in tiles.iter().enumerate() {
+        let path = dir.path().join(tile);
+        let mut bytes = std::fs::read(&path).unwrap();
+        match change % 2 {
+            0 => bytes[17] ^= 4,
+            _ => bytes.push(0),
+        }
+        std::fs::write(&path, bytes).unwrap();
+    }
+    let mut found = reasons();
+    found.sort_by_key(|(_, position)| *position);
+    tiles.sort_by_key(|(_, first)| *first);
+    let expected = tiles.iter().map(|(_, first)| (Reason::Tile, Some(*first)));
+    assert_eq!(found, expected.collect::<Vec<_>>());
+    // As power loss leaves them: gone, cut, empty, a block that was not written.
+    for (torn, (tile, _)) in tiles.iter().enumerate() {
+        let path = dir.path().join(tile);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[0..32].fill(0);
+        match torn % 3 {
+            0 => bytes.truncate(19),
+            1 => bytes.truncate(0),
+            _ => bytes.truncate(bytes.len() / 2),
+        }
+        std::fs::write(&path, bytes).unwrap();
+    }
+    assert_eq!(reasons(), []);
+    for (tile, _) in &tiles {
+        std::fs::remove_file(dir.path().join(tile)).unwrap();
+    }
+    // What is beyond the head may be torn.
+    std::fs::write(dir.path().join("tile/0/900"), "torn").unwrap();
+    assert_eq!(reasons(), []);
 }

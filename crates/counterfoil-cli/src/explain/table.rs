@@ -109,6 +109,20 @@ pub(crate) const ENTRIES: &[Entry] = &[
         next: "See to the findings before it; if there are none, keep log and checkpoint as evidence.",
     },
     Entry {
+        code: "CF-V-TILE",
+        exit: 1,
+        title: "a hash tile contradicts the records",
+        meaning: "A file below tile/ does not hold the hashes that follow from the records up to the trusted head. One that is \
+            missing, short or blank says nothing, as after power loss. The records themselves are judged without tiles.",
+        causes: &[
+            "the tile was edited, or its disk returned other bytes than were written",
+            "the folder tile/ is from another copy of the log",
+            "records were sealed again after the tile was written; then the root at the head differs as well",
+        ],
+        next: "Keep the file, and compare it with a copy that a follower fetched. The writer makes its tiles again from the \
+            records when it opens the log.",
+    },
+    Entry {
         code: "CF-V-SIGNATURE",
         exit: 1,
         title: "a signature fails under the key that it names",

@@ -94,6 +94,7 @@ impl Judge<'_> {
     /// Records are absent or cannot be judged: there is no root any more, and epochs may have begun.
     pub(super) fn lose_records(&mut self) {
         self.tree.lose();
+        self.tiles.lose();
         self.policy.epochs.hole(self.expected);
     }
 
@@ -113,6 +114,8 @@ impl Judge<'_> {
             return;
         };
         if !line.hash_holds {
+            // What its tiles say of a record that was changed is known beforehand.
+            self.tiles.lose();
             let stated = line.stated(batch).map_or(&b""[..], |digits| digits);
             self.findings.line(
                 Reason::Hash,
@@ -129,6 +132,7 @@ impl Judge<'_> {
         if !joined {
             self.tree.push(hash);
         }
+        self.tiles.push(self.expected - 1, hash);
     }
 
     fn well_formed(&mut self, batch: &Batch, line: &Line, form: &Form, place: &Place<'_>) {
