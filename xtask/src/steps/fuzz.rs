@@ -47,6 +47,7 @@ fn fuzz(root: &Path, dir: &str, target: &str, seconds: u64) -> Result<()> {
         .arg(corpus)
         .args([
             "--",
+            "-verbosity=0",
             "-print_final_stats=1",
             "-rss_limit_mb=2048",
             "-timeout=10",
