@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::audit::{CanonicaliseArgs, CheckArgs, EraseArgs, ProveArgs, RevealArgs, ServeArgs};
+use crate::audit::{
+    CanonicaliseArgs, CheckArgs, EraseArgs, ProveArgs, PruneArgs, RevealArgs, ServeArgs,
+};
 use crate::explain::ExplainArgs;
 use crate::key::KeyCommand;
 use crate::moment::{Moment, parse_age};
@@ -52,6 +54,8 @@ pub(crate) enum AuditCommand {
     Canonicalise(CanonicaliseArgs),
     /// Forget a value: destroy its opening and seal that it was erased
     Erase(EraseArgs),
+    /// Remove the oldest segments, as retention allows
+    Prune(PruneArgs),
     /// Print an erasable value, checked against its commitment
     Reveal(RevealArgs),
     /// Write a receipt for a record, which verifies with nothing else

@@ -6,6 +6,7 @@ pub(crate) mod erase;
 mod filter;
 mod line;
 pub(crate) mod prove;
+pub(crate) mod prune;
 pub(crate) mod reveal;
 pub(crate) mod serve;
 pub(crate) mod source;
@@ -21,6 +22,7 @@ pub(crate) use canonicalise::CanonicaliseArgs;
 pub(crate) use check::CheckArgs;
 pub(crate) use erase::EraseArgs;
 pub(crate) use prove::ProveArgs;
+pub(crate) use prune::PruneArgs;
 pub(crate) use reveal::RevealArgs;
 pub(crate) use serve::ServeArgs;
 

@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Command::Audit(AuditCommand::Query(args)) => audit::query(&args),
         Command::Audit(AuditCommand::Canonicalise(args)) => audit::canonicalise::run(&args),
         Command::Audit(AuditCommand::Erase(args)) => audit::erase::run(&args),
+        Command::Audit(AuditCommand::Prune(args)) => audit::prune::run(&args),
         Command::Audit(AuditCommand::Reveal(args)) => audit::reveal::run(&args),
         Command::Audit(AuditCommand::Prove(args)) => audit::prove::run(&args),
         Command::Audit(AuditCommand::Check(args)) => audit::check::run(&args),

@@ -162,6 +162,20 @@ impl AuditLog {
         Ticket::new(&self.shared, offer)
     }
 
+    /// Lets go what retention allows, without waiting for the end of a segment: whole segments, the oldest first, after
+    /// `retention_applied` records for them are anchored (audit specification §8). Their openings are destroyed, their hash tiles
+    /// stay. The first record that is left.
+    ///
+    /// # Errors
+    /// [`Timeout`](ErrorKind::Timeout) after `patience`, above all when the store does not take the anchor: then it happens
+    /// later, or at the next opening; [`Io`](ErrorKind::Io) when the hash tiles do not stand for what goes or a segment cannot be
+    /// removed; [`Closed`](ErrorKind::Closed), and what made the log fail.
+    pub fn prune(&self, patience: Duration) -> Result<u64, Error> {
+        const OPERATION: &str = "prune the log";
+        self.shared.require_open(OPERATION)?;
+        self.shared.prune(Instant::now() + patience, OPERATION)
+    }
+
     pub(crate) const fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }

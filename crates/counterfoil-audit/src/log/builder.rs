@@ -16,9 +16,9 @@ use crate::log::epochs::EpochPlan;
 use crate::log::files::{FileSystem, StdFiles};
 use crate::log::opening::{Plan, open};
 use crate::log::openings::Random;
-use crate::log::options::{OnConflict, OnFailure, Settings, WhenFull};
+use crate::log::options::{KEEP_ALL, OnConflict, OnFailure, Settings, WhenFull};
 use crate::log::signing::SignerPlan;
-use crate::{Error, ErrorKind, Instance};
+use crate::{Error, ErrorKind, Instance, MAX_INTEGER, Retention};
 
 /// Everything about a log that can be chosen, with defaults for all of it. Made by [`AuditLog::builder`].
 #[must_use = "a log is opened by `open`"]
@@ -226,6 +226,14 @@ impl AuditLogBuilder {
         self
     }
 
+    /// What may be pruned; nothing by default. Whole segments go, the oldest first, once every record of them is older than the
+    /// age or the log is longer than the bytes; looked at whenever a segment ends, and by [`AuditLog::prune`]. It goes into
+    /// `log_opened`, with a `config_changed` before it when it is not what it was. Not for a log with [`epochs`](Self::epochs).
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.settings.retention = retention;
+        self
+    }
+
     /// How long dropping the log may take; 2 s by default.
     pub const fn drop_deadline(mut self, deadline: Duration) -> Self {
         self.settings.drop_deadline = deadline;
@@ -311,6 +319,17 @@ impl AuditLogBuilder {
             (
                 settings.most_unsynced_bytes >= 1 << 20,
                 "most_unsynced_bytes has to be at least 1048576",
+            ),
+            (
+                settings
+                    .retention
+                    .max_age_s
+                    .is_none_or(|age| (1..=MAX_INTEGER).contains(&age)),
+                "retention.max_age_s has to be from 1 to 2^53-1",
+            ),
+            (
+                self.epochs.is_none() || settings.retention == KEEP_ALL,
+                "retention and epochs do not go together yet: an opening needs every epoch_started",
             ),
             (
                 settings.segment_bytes > 0,

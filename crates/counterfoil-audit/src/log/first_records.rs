@@ -13,7 +13,7 @@ use crate::log::rotation::handover;
 use crate::log::signing::Signing;
 use crate::{
     AuditEventData, ConfigChanged, Error, ErrorKind, HashAlgorithm, LogOpened, ProducerOpened,
-    Retention, Unclean,
+    Unclean,
 };
 
 /// The records that every opening begins with (audit specification §4, rules 1 to 4).
@@ -34,10 +34,7 @@ pub(crate) fn first_records(
         keys: signing.keys.clone(),
         mode: signing.mode,
         resumed_seq: found.seq,
-        retention: Retention {
-            max_age_s: None,
-            max_bytes: None,
-        },
+        retention: plan.settings.retention.clone(),
         software: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).into(),
         unclean: before
             .filter(|_| !found.closed)

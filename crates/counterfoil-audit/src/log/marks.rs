@@ -209,7 +209,7 @@ impl Mark {
 }
 
 impl Refusal {
-    fn missing(why: String) -> Box<Self> {
+    pub(crate) fn missing(why: String) -> Box<Self> {
         Box::new(Self {
             error: Error::new(ErrorKind::Missing, OPEN, why),
             reason: ChainRestartReason::AnchorAhead,

@@ -22,6 +22,7 @@ use crate::log::lane::{Intake, Lanes};
 use crate::log::marks::{Marks, Refusal};
 use crate::log::openings::{FOLDER as OPENINGS, Openings, OpeningsWriter, Random};
 use crate::log::options::Settings;
+use crate::log::pruning::Source;
 use crate::log::recovery::{Found, cut_tail, scan, undeclared};
 use crate::log::rotation;
 use crate::log::sealer::{Sealer, Stopped, Storage};
@@ -121,16 +122,27 @@ pub(crate) fn open(plan: Plan) -> Result<Running, Error> {
     let checkpoint = read("checkpoint").map_err(|error| at(&plan.dir, error))?;
     let note = read("lock").map_err(|error| at(&plan.dir, error))?;
     let marks = Marks::collect(anchor.as_ref(), checkpoint.as_deref(), note.as_deref());
-    let found = scan(
-        &*plan.files,
-        &plan.dir,
-        &place.segments,
-        &place.firsts,
-        &marks.wanted(),
-    )
-    .map_err(|error| at(&plan.dir, error))?;
+    let read_from = |from| {
+        let wanted = marks.wanted();
+        scan(
+            &*plan.files,
+            &plan.dir,
+            &place.segments,
+            &place.firsts,
+            &wanted,
+            from,
+        )
+        .map_err(|error| at(&plan.dir, error))
+    };
+    let mut found = read_from(Source::Edge)?;
+    if !place.begins_as_said(&found) {
+        found = read_from(Source::Bottom)?;
+    }
     check_base(&found, &first, &plan.dir)?;
-    let mut refusal = marks.judge(&found, &plan.dir).err();
+    let mut refusal = place
+        .judge_beginning(&found)
+        .and_then(|()| marks.judge(&found, &plan.dir))
+        .err();
     if refusal.is_none() {
         refusal = judge_epoch(&plan, &found)?;
     }
@@ -140,8 +152,10 @@ pub(crate) fn open(plan: Plan) -> Result<Running, Error> {
         Some(refusal) => return Err(refusal.error),
     }
     .map_err(|error| at(&plan.dir, error))?;
-    Openings::of(&*plan.files, &plan.dir)
+    let openings = Openings::of(&*plan.files, &plan.dir);
+    openings
         .recover(start.found.seq)
+        .and_then(|()| openings.prune(start.found.below.map_or(1, |below| below.seq + 1)))
         .map_err(|error| at(&plan.dir, error))?;
     run(plan, place, start, &marks)
 }
@@ -216,6 +230,24 @@ impl Place {
             segments,
             firsts,
         }))
+    }
+
+    fn begins_as_said(&self, found: &Found) -> bool {
+        let first = self.firsts.first().copied().unwrap_or(1);
+        first == 1 || found.below.is_some() && found.begins_as_said()
+    }
+
+    /// Whether the log begins with record 1, or where retention says that it does.
+    fn judge_beginning(&self, found: &Found) -> Result<(), Box<Refusal>> {
+        if self.begins_as_said(found) {
+            return Ok(());
+        }
+        let first = self.firsts.first().copied().unwrap_or(1);
+        Err(Refusal::missing(format!(
+            "the log in {} begins with record {first}, and there is no retention_applied for what was before it, or the hash tiles \
+             do not have its root. Nothing was changed; restore the missing segments, or the folder tile, from a copy",
+            self.path.display()
+        )))
     }
 
     /// Goes on where the log ends, or begins a new chain where there is none.
@@ -480,10 +512,13 @@ fn run(plan: Plan, place: Place, start: Start, marks: &Marks) -> Result<Running,
             dir: place.segments,
             segment: start.segment,
             openings: OpeningsWriter::new(Arc::clone(&plan.files), &plan.dir, plan.random),
+            log: plan.dir.clone(),
+            files: Arc::clone(&plan.files),
         },
         Arc::clone(&signers),
     );
     sealer.record_signer = record_signer;
+    sealer.resume_pruning(&start.found);
     for data in records {
         sealer.seal_own(data).map_err(|why| stopped(&why))?;
     }

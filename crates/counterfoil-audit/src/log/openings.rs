@@ -292,6 +292,21 @@ impl<'a> Openings<'a> {
         }
         Ok(())
     }
+
+    /// Destroys all openings of records before `end`, whose segments are removed: writes over each file, and removes it.
+    pub(crate) fn prune(&self, end: u64) -> io::Result<()> {
+        let mut removed = false;
+        for first in self.list()?.into_iter().filter(|first| *first < end) {
+            let len = Zeroizing::new(self.files.read(&self.path_of(first))?).len();
+            self.overwrite(first, &[(0, len)])?;
+            self.files.remove(&self.path_of(first))?;
+            removed = true;
+        }
+        if removed {
+            self.files.open_dir(&self.folder)?.sync()?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(all(test, not(loom)))]

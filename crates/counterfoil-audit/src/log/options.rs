@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Retention;
+
 /// What happens to an entry for which the queue of its lane has no room (design §6). In every case it keeps its number, is
 /// counted, and is declared in a `records_lost` record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +51,12 @@ pub enum OnConflict {
     ContinueUnanchored,
 }
 
+/// Nothing is ever pruned.
+pub(crate) const KEEP_ALL: Retention = Retention {
+    max_age_s: None,
+    max_bytes: None,
+};
+
 /// The figures of a log; the builder's methods document each.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -66,6 +74,7 @@ pub(crate) struct Settings {
     pub(crate) anchor_records: u64,
     pub(crate) clock_step: Duration,
     pub(crate) drop_deadline: Duration,
+    pub(crate) retention: Retention,
 }
 
 impl Default for Settings {
@@ -87,6 +96,7 @@ impl Default for Settings {
             anchor_records: 10_000,
             clock_step: Duration::from_secs(1),
             drop_deadline: Duration::from_secs(2),
+            retention: KEEP_ALL,
         }
     }
 }

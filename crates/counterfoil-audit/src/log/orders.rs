@@ -17,17 +17,29 @@ pub(crate) struct Orders<T> {
     any: AtomicBool,
 }
 
-/// A record to be sealed, and where to say which number it got.
+/// What is asked for, and where to answer.
 #[derive(Debug)]
 pub(crate) struct Order {
-    pub(crate) data: AuditEventData,
-    sealed: Arc<Mutex<Option<u64>>>,
+    pub(crate) task: Task,
+    answer: Arc<Mutex<Option<Answer>>>,
 }
+
+/// What can be asked for.
+#[derive(Clone, Debug)]
+pub(crate) enum Task {
+    /// To seal a record of the log about itself; the answer is its number.
+    Seal(Box<AuditEventData>),
+    /// To let go what retention allows; the answer is the first record that is left.
+    Prune,
+}
+
+/// A record, or why there is none.
+type Answer = Result<u64, String>;
 
 impl Order {
     /// Tells whoever asked.
-    pub(crate) fn sealed(&self, seq: u64) {
-        *self.sealed.lock().unwrap_or_else(PoisonError::into_inner) = Some(seq);
+    pub(crate) fn answer(&self, answer: Answer) {
+        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
     }
 }
 
@@ -77,27 +89,46 @@ impl Shared {
         until: Instant,
         operation: &'static str,
     ) -> Result<u64, Error> {
-        let sealed = Arc::new(Mutex::new(None));
+        let durable =
+            |shared: &Self, seq| shared.progress.durable_seq.load(Ordering::Acquire) >= seq;
+        self.ask(Task::Seal(Box::new(data)), until, operation, durable)
+    }
+
+    /// Has the sealer let go what retention allows; the first record that is left.
+    pub(crate) fn prune(&self, until: Instant, operation: &'static str) -> Result<u64, Error> {
+        self.ask(Task::Prune, until, operation, |_, _| true)
+    }
+
+    fn ask(
+        &self,
+        task: Task,
+        until: Instant,
+        operation: &'static str,
+        done: impl Fn(&Self, u64) -> bool,
+    ) -> Result<u64, Error> {
+        let slot = Arc::new(Mutex::new(None));
         self.orders.push(Order {
-            data,
-            sealed: Arc::clone(&sealed),
+            task,
+            answer: Arc::clone(&slot),
         });
         self.intake.gate.ring();
-        let number = || *sealed.lock().unwrap_or_else(PoisonError::into_inner);
-        let durable = |shared: &Self| {
-            number().is_some_and(|seq| shared.progress.durable_seq.load(Ordering::Acquire) >= seq)
+        let answer = |shared: &Self| {
+            let answer: Option<Answer> =
+                slot.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            answer.filter(|answer| answer.as_ref().map_or(true, |seq| done(shared, *seq)))
         };
         self.wait_until(until, |shared| {
-            durable(shared) || shared.has_failed() || shared.has_ended()
+            answer(shared).is_some() || shared.has_failed() || shared.has_ended()
         });
-        match number().filter(|_| durable(self)) {
-            Some(seq) => Ok(seq),
+        match answer(self) {
+            Some(Ok(seq)) => Ok(seq),
+            Some(Err(why)) => Err(Error::new(ErrorKind::Io, operation, why)),
             None if self.has_failed() => Err(self.failed(operation)),
             None if self.has_ended() => Err(Error::new(ErrorKind::Closed, operation, CLOSED)),
             None => Err(Error::new(
                 ErrorKind::Timeout,
                 operation,
-                "its record did not become durable in time; do it again, which completes it",
+                "it did not happen in time; do it again, which completes it",
             )),
         }
     }

@@ -11,11 +11,12 @@ use crate::body::view::{BodyReader, BodyView, typed};
 use crate::line::LineView;
 use crate::log::files::{FileSystem, LogFile};
 use crate::log::found_keys::{FoundKeys, is_about_keys};
+use crate::log::pruning::{Pruning, SegmentEnd, Source, range_below};
 use crate::log::segment::{SegmentDir, put_atomically};
 use crate::log::tiles::TileCheck;
 use crate::{
     AuditEventData, AuditEventKind, Instance, Lane, LanePositions, LogOpened, PayloadDigest,
-    RecoveryReason, SrcId, TailRecovered,
+    RecoveryReason, RetentionApplied, SrcId, TailRecovered,
 };
 
 /// What a walk over all segments found.
@@ -43,6 +44,21 @@ pub(crate) struct Found {
     pub(crate) keys: FoundKeys,
     /// Quarantine files that `tail_recovered` records name.
     pub(crate) declared: Vec<String>,
+    /// The segments before the last one.
+    pub(crate) ends: Vec<SegmentEnd>,
+    /// What `retention_applied` records name, and the last of these records.
+    pub(crate) retained: Vec<(u64, RetentionApplied)>,
+    /// The record before the first one that is there, its hash as that one names it, and the root that the hash tiles have there;
+    /// for a log that does not begin with record 1.
+    pub(crate) below: Option<Below>,
+}
+
+/// What a log without its beginning begins behind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Below {
+    pub(crate) seq: u64,
+    pub(crate) hash: Digest,
+    pub(crate) root: Digest,
 }
 
 /// The first line that is no continuation.
@@ -74,7 +90,29 @@ impl Found {
             closed: false,
             keys: FoundKeys::default(),
             declared: Vec::new(),
+            ends: Vec::new(),
+            retained: Vec::new(),
+            below: None,
         }
+    }
+
+    /// Whether the log begins with record 1, or where a `retention_applied` says.
+    pub(crate) fn begins_as_said(&self) -> bool {
+        self.below.is_none_or(|below| {
+            self.retained.iter().any(|(_, applied)| {
+                (applied.last_seq, applied.hash, applied.root)
+                    == (below.seq, below.hash, below.root)
+            })
+        })
+    }
+
+    /// What was to be removed and is not, all of it.
+    pub(crate) fn pruning(&self) -> Option<Pruning> {
+        let begins = self.below.map_or(1, |below| below.seq + 1);
+        let left = self.retained.iter().filter(|(_, it)| it.last_seq >= begins);
+        let (sealed, segments): (Vec<u64>, Vec<RetentionApplied>) = left.cloned().unzip();
+        let sealed = sealed.into_iter().max()?;
+        Some(Pruning { sealed, segments })
     }
 }
 
@@ -86,18 +124,28 @@ impl BadLine {
 }
 
 /// Walks over the segments in `dir`, and compares the hash tiles of `log` with them. Hash and root are noted at each number in
-/// `wanted`.
+/// `wanted`. For a log whose beginning was pruned, `from` says what its tree begins with.
 pub(crate) fn scan(
     files: &dyn FileSystem,
     log: &Path,
     dir: &SegmentDir,
     firsts: &[u64],
     wanted: &[u64],
+    from: Source,
 ) -> io::Result<Found> {
     let mut scan = Scan::new(wanted, TileCheck::new(files, log));
+    if let Some(first) = firsts.first().filter(|first| **first > 1)
+        && let Ok(range) = range_below(files, log, first - 1, from)
+        && scan.tiles.begin_behind(first - 1, from).is_ok()
+    {
+        scan.begin_behind(range);
+    }
     for first in firsts {
         let mut bytes = files.read(&dir.path_of(*first))?;
         let begins_right = *first == scan.found.seq + 1;
+        if begins_right {
+            scan.end_of_segment();
+        }
         let whole = scan.segment(*first, &bytes);
         if begins_right {
             bytes.truncate(whole);
@@ -129,6 +177,34 @@ impl<'a> Scan<'a> {
             pending: Vec::new(),
             tiles,
         }
+    }
+
+    /// The log begins behind records that are gone, whose tree is `range`.
+    fn begin_behind(&mut self, range: CompactRange) {
+        self.found.seq = range.size();
+        self.found.below = Some(Below {
+            seq: range.size(),
+            hash: Digest::ZERO,
+            root: range.root(),
+        });
+        self.found.tree = range;
+    }
+
+    /// The segment before this one, if there is one, is whole.
+    fn end_of_segment(&mut self) {
+        self.settle();
+        let Some((first, bytes)) = &self.found.last else {
+            return;
+        };
+        let end = SegmentEnd {
+            first: *first,
+            last: self.found.seq,
+            bytes: bytes.len() as u64,
+            time: self.found.time,
+            hash: self.found.hash,
+            root: self.found.tree.root(),
+        };
+        self.found.ends.push(end);
     }
 
     /// Takes in a segment; how many of its bytes are whole lines that continue the chain.
@@ -191,6 +267,13 @@ impl<'a> Scan<'a> {
     }
 
     fn continues(&mut self, body: &BodyView<'_>) -> Result<(), RecoveryReason> {
+        if self.found.chain.is_none()
+            && let Some(below) = &mut self.found.below
+        {
+            // The first line says what it follows; whether that is so, `retention_applied` says.
+            self.found.hash = Digest::from_hex(body.chain.prev).unwrap_or_default();
+            below.hash = self.found.hash;
+        }
         if *body.chain.prev != self.found.hash.to_hex() {
             return Err(RecoveryReason::Link);
         }
@@ -224,8 +307,17 @@ impl<'a> Scan<'a> {
         match &kind {
             Some(kind @ AuditEventKind::LogOpened) => {
                 if let Ok(AuditEventData::LogOpened(opened)) = typed(kind, body.data) {
-                    self.found.lanes.clear();
+                    let before = self.found.opened.as_ref().map(|(instance, _)| *instance);
+                    // One that states its policy again, for retention, is in the middle of its opening.
+                    if before != Some(src.instance()) {
+                        self.found.lanes.clear();
+                    }
                     self.found.opened = Some((src.instance(), Box::new(opened)));
+                }
+            }
+            Some(kind @ AuditEventKind::RetentionApplied) => {
+                if let Ok(AuditEventData::RetentionApplied(applied)) = typed(kind, body.data) {
+                    self.found.retained.push((body.chain.seq, applied));
                 }
             }
             Some(kind @ AuditEventKind::TailRecovered) => {

@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::thread;
@@ -16,7 +17,7 @@ use counterfoil_signer::Signer;
 
 use crate::log::commit::{Batch, PoisonedTail};
 use crate::log::epochs::Epochs;
-use crate::log::files::write_all;
+use crate::log::files::{FileSystem, write_all};
 use crate::log::gate::State;
 use crate::log::head_signers::HeadSigners;
 use crate::log::kind_counts::KindIndex;
@@ -24,6 +25,9 @@ use crate::log::lane::{TAG_ERASABLE, TAG_EVENT, TAG_SIDE, TAG_UNFIT};
 use crate::log::lane_source::{Front, LaneSource};
 use crate::log::openings::OpeningsWriter;
 use crate::log::options::{Settings, WhenFull};
+use crate::log::orders::Task;
+use crate::log::pruner::Pruner;
+use crate::log::pruning::SegmentEnd;
 use crate::log::queue::MAX_WORDS;
 use crate::log::redaction::redact_input;
 use crate::log::segment::{BUNDLE, Segment, SegmentDir};
@@ -54,6 +58,9 @@ pub(crate) struct Storage {
     /// The segment to go on in, and its length.
     pub(crate) segment: (Segment, u64),
     pub(crate) openings: OpeningsWriter,
+    /// The log's directory.
+    pub(crate) log: PathBuf,
+    pub(crate) files: Arc<dyn FileSystem>,
 }
 
 pub(crate) struct Sealer {
@@ -69,6 +76,7 @@ pub(crate) struct Sealer {
     pub(crate) segment: Arc<Segment>,
     pub(crate) segment_len: u64,
     openings: OpeningsWriter,
+    pub(crate) retention: Pruner,
     segment_since: Ticks,
     timeline: Timeline,
     lanes: Vec<LaneSource>,
@@ -98,6 +106,8 @@ impl Sealer {
             dir,
             segment: (segment, segment_len),
             openings,
+            log,
+            files,
         } = storage;
         let timeline = Timeline::read(&*shared.clock);
         let anchored_seq = chain.seq();
@@ -114,6 +124,7 @@ impl Sealer {
             segment: Arc::new(segment),
             segment_len,
             openings,
+            retention: Pruner::new(log, files),
             segment_since: timeline.ticks(),
             timeline,
             lanes: Vec::new(),
@@ -151,6 +162,7 @@ impl Sealer {
             }
             if !closing {
                 self.serve_orders()?;
+                self.prune()?;
             }
             self.flush(false)?;
             if sealed < BUSY && !closing {
@@ -162,6 +174,11 @@ impl Sealer {
                 thread::park_timeout(sleep);
             }
         }
+    }
+
+    /// The clock as this round read it.
+    pub(crate) const fn timeline(&self) -> &Timeline {
+        &self.timeline
     }
 
     /// One round; how many entries it sealed. With `all`, stamps do not hold entries back any more.
@@ -426,6 +443,7 @@ impl Sealer {
     pub(crate) fn seal_own(&mut self, data: AuditEventData) -> Result<(), Stopped> {
         let kind = KindIndex::of(&data.kind());
         let now = self.timeline.utc();
+        self.retention.note(&data, self.chain.seq() + 1);
         let src = Src {
             id: SrcId::new(self.instance, Lane::sealer()),
             n: self.own_n + 1,
@@ -442,8 +460,13 @@ impl Sealer {
     /// Seals what others than this thread want said about the log.
     fn serve_orders(&mut self) -> Result<(), Stopped> {
         for order in self.shared.orders.take() {
-            self.seal_own(order.data.clone())?;
-            order.sealed(self.chain.seq());
+            match &order.task {
+                Task::Seal(data) => {
+                    self.seal_own((**data).clone())?;
+                    order.answer(Ok(self.chain.seq()));
+                }
+                Task::Prune => self.retention.ask(order),
+            }
         }
         Ok(())
     }
@@ -470,6 +493,14 @@ impl Sealer {
     fn rotate(&mut self) {
         match self.dir.create(self.chain.seq() + 1) {
             Ok(segment) => {
+                self.retention.segment_ended(SegmentEnd {
+                    first: self.segment.first,
+                    last: self.chain.seq(),
+                    bytes: self.segment_len,
+                    time: self.chain.time(),
+                    hash: self.chain.hash(),
+                    root: self.chain.tree().root(),
+                });
                 self.segment = Arc::new(segment);
                 self.segment_len = 0;
                 self.openings.next_file();

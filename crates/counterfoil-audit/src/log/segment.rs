@@ -142,7 +142,12 @@ pub(crate) fn put_atomically(
 }
 
 /// Writes and syncs the file `new` and renames it to `path`. What was begun does not stay behind and take up room.
-fn put_new(files: &dyn FileSystem, new: &Path, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+pub(crate) fn put_new(
+    files: &dyn FileSystem,
+    new: &Path,
+    path: &Path,
+    parts: &[&[u8]],
+) -> io::Result<()> {
     let put = || {
         let file = files.create(new)?;
         for part in parts {

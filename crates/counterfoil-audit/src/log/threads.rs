@@ -36,6 +36,7 @@ pub(crate) fn spawn(
                 if let Err(Stopped(why)) = sealer.run() {
                     sealer.shared.fail(why);
                 }
+                sealer.finish_pruning();
                 sealing.done();
             }),
         )?,

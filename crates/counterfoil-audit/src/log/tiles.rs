@@ -19,6 +19,7 @@ use counterfoil_merkle::{CompactRange, Error as MerkleError};
 
 use crate::log::files::{FileSystem, write_all};
 use crate::log::leaves::{Leaves, read_leaves};
+use crate::log::pruning::{Source, resume_from};
 
 const PARTIAL: &str = ".p";
 /// Tiles in a directory.
@@ -189,6 +190,12 @@ impl<'a> TileCheck<'a> {
         }
     }
 
+    /// Goes on behind `size` leaves that are pruned, whose tiles are taken as they are: their root is compared elsewhere.
+    pub(crate) fn begin_behind(&mut self, size: u64, from: Source) -> io::Result<()> {
+        self.builder = resume_from(self.files, self.log, size, from)?;
+        Ok(())
+    }
+
     /// Takes in further leaves, until a tile is missing or differs.
     pub(crate) fn grow(&mut self, leaves: &[Digest]) {
         if self.differs {
@@ -228,7 +235,7 @@ fn grow<E>(
 }
 
 /// Puts a tile in its place in one step, so that no reader sees half of it.
-fn put(files: &dyn FileSystem, log: &Path, id: TileId, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn put(files: &dyn FileSystem, log: &Path, id: TileId, bytes: &[u8]) -> io::Result<()> {
     let path = log.join(id.to_string());
     if let Some(dir) = path.parent() {
         files.create_dir(dir)?;

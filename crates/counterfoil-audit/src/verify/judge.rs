@@ -10,12 +10,13 @@ mod heads;
 mod key_reports;
 mod keys;
 mod line;
+mod pruned;
 mod tail;
 mod tiles;
 mod tree;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use counterfoil_core::{ChainId, Digest, Head};
 use counterfoil_merkle::Subtrees;
@@ -31,6 +32,7 @@ use super::reason::{Reason, Verdict};
 use super::report::{HeadSource, MissingRange, Report, Tail};
 use crate::source::LogFile;
 use candidate::Candidate;
+use pruned::Pruned;
 use tiles::Tiles;
 use tree::Tree;
 
@@ -69,6 +71,9 @@ pub(crate) struct Judge<'a> {
     oldest_tail: Option<[u8; 30]>,
     began: bool,
     erasure: Erasure,
+    /// The directory of the log, where it has one.
+    folder: Option<PathBuf>,
+    pruned: Option<Pruned>,
 }
 
 /// What the next line is compared with.
@@ -111,6 +116,8 @@ impl<'a> Judge<'a> {
             oldest_tail: None,
             began: false,
             erasure: Erasure::default(),
+            folder: None,
+            pruned: None,
         };
         judge.read_heads();
         judge
@@ -124,6 +131,7 @@ impl<'a> Judge<'a> {
         if let Some(head) = &self.trusted {
             self.tiles.look_into(log, head.seq);
         }
+        self.folder = Some(log.to_owned());
     }
 
     /// A file begins.
@@ -131,7 +139,10 @@ impl<'a> Judge<'a> {
         let Some(first) = file.first_seq else {
             return;
         };
-        if first > self.expected || !self.began && first != 1 {
+        let begins_late = !self.began && first > 1;
+        if begins_late && self.begin_pruned(first) {
+            // Judged at the end.
+        } else if first > self.expected || begins_late {
             self.absent(first, &Place::new(&file.path, 0));
         } else if first < self.expected {
             self.findings.add(
@@ -194,6 +205,7 @@ impl<'a> Judge<'a> {
         self.judge_tiles();
         let signed_by = self.judge_keys();
         let unread = missing > 0 || self.malformed_lines > 0;
+        let pruned = self.judge_pruned();
         let completeness = self.judge_lanes(unread);
         self.judge_tail();
         let erasables = self.judge_erasure();
@@ -220,6 +232,7 @@ impl<'a> Judge<'a> {
             completeness,
             lanes,
             erasables,
+            pruned,
             hash_only: self.options.hash_only,
             signatures_verified: self.policy.signatures_verified(),
             signatures_not_checked: self.policy.signatures_not_checked(),

@@ -25,6 +25,8 @@ pub(crate) struct Lanes {
     closed: HashSet<Instance>,
     /// Whether records before the first one present were pruned or are absent.
     pub(crate) without_beginning: bool,
+    /// Whether they were pruned: then each lane is judged from its first number present.
+    pub(crate) pruned: bool,
 }
 
 #[derive(Debug)]
@@ -179,6 +181,9 @@ impl Lanes {
         let mut faults = Vec::new();
         let mut reports = Vec::with_capacity(self.lanes.len());
         for lane in &mut self.lanes {
+            if self.pruned {
+                lane.begin_where_it_does();
+            }
             lane.give_up();
             if let Some((first, position)) = lane.first_missing
                 && !(unread && first > lane.contiguous)
@@ -229,6 +234,15 @@ impl LaneState {
 
     fn is_untouched(&self) -> bool {
         self.contiguous == 0 && self.islands.is_empty()
+    }
+
+    /// Takes the numbers before the first one present as accounted for.
+    fn begin_where_it_does(&mut self) {
+        self.begins_behind = 0;
+        if self.is_untouched() {
+            let ends = [self.end, self.stated].into_iter().flatten();
+            self.contiguous = ends.map(|(n, _)| n).max().unwrap_or(0);
+        }
     }
 
     fn largest(&self) -> u64 {

@@ -250,6 +250,9 @@ pub struct Report {
     pub lanes: Vec<LaneReport>,
     /// What was found of erasable values. `None` when there are none, and when only hashes were judged.
     pub erasables: Option<Erasables>,
+    /// The last record of those that retention has removed, as a `retention_applied` up to the head says: the log begins with the
+    /// next one.
+    pub pruned: Option<u64>,
     /// Whether the grammar of bodies was left out.
     pub hash_only: bool,
     /// Signatures of records that a given key verified.

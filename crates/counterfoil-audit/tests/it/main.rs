@@ -16,6 +16,7 @@ mod log_epochs;
 mod log_erasure;
 mod log_faults;
 mod log_recovery;
+mod log_retention;
 mod log_rotation;
 mod log_segments;
 mod log_support;

@@ -59,7 +59,8 @@ impl WriterArgs {
         };
         let mut builder = AuditLog::builder(&self.log, last.chain.base())
             .anchor_interval(Duration::from_millis(last.opened.anchor_interval_ms))
-            .anchor_records(last.opened.anchor_interval_records);
+            .anchor_records(last.opened.anchor_interval_records)
+            .retention(last.opened.retention.clone());
         if let Some(epoch_ms) = last.opened.epoch_ms {
             builder = builder.epochs(Duration::from_millis(epoch_ms), self.epoch_keys()?);
         }

@@ -40,6 +40,9 @@ struct Document<'a> {
     /// Erasable values, where there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     erasables: Option<ErasablesDocument>,
+    /// The last record that retention has removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pruned: Option<u64>,
     hash_only: bool,
     signatures_verified: u64,
     signatures_not_checked: u64,
@@ -176,6 +179,7 @@ pub(super) fn of(report: &Report) -> Result<String, Failure> {
             erased: found.erased,
             missing: found.missing,
         }),
+        pruned: report.pruned,
         hash_only: report.hash_only,
         signatures_verified: report.signatures_verified,
         signatures_not_checked: report.signatures_not_checked,

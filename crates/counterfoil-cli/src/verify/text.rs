@@ -145,6 +145,12 @@ fn key_line(key: &KeyReport) -> String {
 }
 
 fn completeness(text: &mut Text, report: &Report) {
+    if let Some(last) = report.pruned {
+        text.item(
+            "pruned",
+            &format!("records 1 to {last}, as retention_applied says"),
+        );
+    }
     if let Some(erasables) = &report.erasables {
         text.item("erasable", &erasables.to_string());
     }

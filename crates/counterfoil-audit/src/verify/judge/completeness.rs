@@ -10,7 +10,7 @@ impl Judge<'_> {
         if self.options.hash_only {
             return (Vec::new(), None);
         }
-        let without_beginning = self.lanes.without_beginning;
+        let without_beginning = self.lanes.without_beginning && !self.lanes.pruned;
         let (lanes, faults) = std::mem::take(&mut self.lanes).finish(unread);
         for fault in faults {
             self.findings.add(

@@ -17,6 +17,9 @@ impl Judge<'_> {
         if let Some(AuditEventData::Erased(erased)) = &special.log_data {
             self.erasure.erased(erased);
         }
+        if let Some(AuditEventData::RetentionApplied(applied)) = &special.log_data {
+            self.retention_applied(applied);
+        }
     }
 
     pub(super) fn judge_erasure(&mut self) -> Option<Erasables> {

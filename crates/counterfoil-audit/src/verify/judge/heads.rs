@@ -110,6 +110,7 @@ impl Judge<'_> {
             );
         }
         if let Some(expected) = mark.root
+            && self.root_is_known()
             && let Some(root) = self.tree.root_at(mark.seq)
             && root != expected
         {

@@ -163,6 +163,7 @@ impl Judge<'_> {
             self.lose_records();
         }
         self.first_seq.get_or_insert(form.seq);
+        self.note_first(*prev);
         self.expected = form.seq + 1;
         if *time < self.before.time {
             let before = String::from_utf8_lossy(&self.before.time);

@@ -23,6 +23,11 @@ impl Tree {
         }
     }
 
+    /// Begins behind records that are pruned.
+    pub(super) fn begin_with(&mut self, range: CompactRange) {
+        self.range = range;
+    }
+
     /// Appends a record.
     pub(super) fn push(&mut self, leaf: Digest) {
         self.leaves.push(leaf);
