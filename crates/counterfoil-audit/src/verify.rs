@@ -30,6 +30,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use counterfoil_core::Timestamp;
+use counterfoil_merkle::policy::Policy as TrustPolicy;
 use counterfoil_signer::Keyring;
 
 pub use cause::Cause;
@@ -37,8 +38,8 @@ pub use heads::{GivenHead, KeyReader};
 use log_keys::Checker;
 pub use reason::{Reason, Verdict};
 pub use report::{
-    Completeness, Erasables, Failure, HeadSource, KeyReport, KeyRole, LaneReport, MissingRange,
-    Report, Tail,
+    Completeness, Cosigned, Erasables, Failure, HeadSource, KeyReport, KeyRole, LaneReport,
+    MissingRange, Report, Tail,
 };
 
 /// How a log is verified.
@@ -54,6 +55,8 @@ pub struct VerifyOptions<'a> {
     /// rotations and epochs can be followed. Without it such signatures are counted as not checked, and a log in epochs does
     /// not satisfy a given log key.
     pub key_reader: Option<KeyReader>,
+    /// What the trusted head must meet besides: which log must have signed it, and which witnesses cosigned.
+    pub trust: Option<Trust<'a>>,
     /// Whether records beyond the head make the log incomplete.
     pub require_anchored_tail: bool,
     /// How old the oldest record beyond the head may be.
@@ -71,6 +74,19 @@ pub struct VerifyOptions<'a> {
     pub max_failures: usize,
 }
 
+/// A C2SP trust policy, and the keyring of its keys ([`Keyring::of_policy`]).
+#[derive(Clone, Copy, Debug)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "a policy and its keys are all that there is to it"
+)]
+pub struct Trust<'a> {
+    /// Which logs and witnesses count, and how many of them.
+    pub policy: &'a TrustPolicy,
+    /// Judges their signatures.
+    pub keys: &'a Keyring,
+}
+
 static NO_KEYS: LazyLock<Keyring> = LazyLock::new(Keyring::new);
 
 impl VerifyOptions<'_> {
@@ -81,6 +97,7 @@ impl VerifyOptions<'_> {
             head: None,
             keys: &NO_KEYS,
             key_reader: None,
+            trust: None,
             require_anchored_tail: false,
             max_tail_age: None,
             now: Timestamp::default(),

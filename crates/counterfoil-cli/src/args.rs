@@ -130,6 +130,10 @@ pub(crate) struct VerifyArgs {
     /// A public key that signed heads and records must be signed with; repeatable
     #[arg(long = "key", value_name = "VKEY")]
     pub(crate) keys: Vec<String>,
+    /// A C2SP tlog-policy that the trusted head must meet: its log signed it, and
+    /// enough of its witnesses cosigned
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// Refuse records after the trusted head
     #[arg(long)]
     pub(crate) require_anchored_tail: bool,

@@ -11,15 +11,16 @@ use std::process::ExitCode;
 use std::thread;
 
 use counterfoil::anchor::Anchor;
-use counterfoil::audit::verify::{GivenHead, VerifyOptions, verify_path};
+use counterfoil::audit::verify::{GivenHead, Trust, VerifyOptions, verify_path};
 use counterfoil::signer::{Ed25519Verifier, Keyring, Verifier, VerifierKey};
 use counterfoil::{Clock, SystemClock};
+use counterfoil_merkle::policy::Policy;
 
 use crate::args::{Output, VerifyArgs};
 use crate::bounded::bounded;
 use crate::escape::Escaped;
 use crate::failure::{Code, Exit, Failure, chain};
-use crate::result;
+use crate::{policy, result};
 
 /// Bytes that an anchor may have.
 const MAX_ANCHOR: u64 = 8 << 20;
@@ -35,6 +36,8 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
             .ok()
             .map(|verifier| Box::new(verifier) as Box<dyn Verifier>)
     });
+    let trust = args.policy.as_deref().map(trust).transpose()?;
+    options.trust = trust.as_ref().map(|(policy, keys)| Trust { policy, keys });
     options.require_anchored_tail = args.require_anchored_tail;
     options.max_tail_age = args.max_tail_age;
     options.now = SystemClock::new().utc();
@@ -91,6 +94,19 @@ fn given_head(path: &Path) -> Result<GivenHead, Failure> {
     let text = bounded(path, MAX_ANCHOR).map_err(|error| refused(&error.to_string()))?;
     let anchor = Anchor::from_json(&text).map_err(|error| refused(&chain(&error)))?;
     Ok(GivenHead::from(&anchor))
+}
+
+fn trust(path: &Path) -> Result<(Policy, Keyring), Failure> {
+    let policy = policy::read(path)?;
+    let keys = Keyring::of_policy(&policy).map_err(|error| {
+        let why = format!(
+            "cannot use the policy in {}: {}",
+            path.display(),
+            chain(&error)
+        );
+        Failure::new(Exit::Unreadable, why).with_code(Code::Key)
+    })?;
+    Ok((policy, keys))
 }
 
 fn keyring(vkeys: &[String]) -> Result<Keyring, Failure> {

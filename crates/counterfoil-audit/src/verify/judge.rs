@@ -14,6 +14,7 @@ mod pruned;
 mod tail;
 mod tiles;
 mod tree;
+mod witnesses;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -204,6 +205,7 @@ impl<'a> Judge<'a> {
         let head_age = self.head_age();
         self.judge_tiles();
         let signed_by = self.judge_keys();
+        let cosigned_by = self.judge_trust();
         let unread = missing > 0 || self.malformed_lines > 0;
         let pruned = self.judge_pruned();
         let completeness = self.judge_lanes(unread);
@@ -237,6 +239,7 @@ impl<'a> Judge<'a> {
             signatures_verified: self.policy.signatures_verified(),
             signatures_not_checked: self.policy.signatures_not_checked(),
             signed_by,
+            cosigned_by,
             rotations_followed: self.policy.log_keys.followed,
             epoch: self.policy.epochs.number(),
             failures,

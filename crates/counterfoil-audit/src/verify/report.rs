@@ -261,6 +261,8 @@ pub struct Report {
     pub signatures_not_checked: u64,
     /// The names of the given keys that signed the trusted head.
     pub signed_by: Vec<String>,
+    /// The witnesses that cosigned the trusted head, by the policy that was given; empty where it is not met.
+    pub cosigned_by: Vec<Cosigned>,
     /// Rotations of the log key that lead from a given key to the one that counts now.
     pub rotations_followed: u64,
     /// The key epoch that the log ends in; `None` where there are no epochs or nobody knows.
@@ -272,6 +274,16 @@ pub struct Report {
     pub failures_total: u64,
     /// The verdict on integrity.
     pub verdict: Verdict,
+}
+
+/// A witness that cosigned the trusted head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cosigned {
+    /// Its name in the policy.
+    pub witness: String,
+    /// When it did, by its own clock, in seconds of the Unix epoch.
+    pub unix_seconds: u64,
 }
 
 impl Report {

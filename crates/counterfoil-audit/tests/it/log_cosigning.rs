@@ -17,11 +17,12 @@ use counterfoil_testkit::files::MemFiles;
 
 const COSIGNATURE: &str = "\u{2014} witness.example AAAAAAA=\n";
 
-/// Has everything cosigned; when it is broken it answers with the anchor before.
+/// Has everything cosigned; when it is broken it answers with the anchor before, and when a witness has seen another head it says so.
 #[derive(Debug, Default)]
 struct Cosigning {
     inner: MemoryAnchorStore,
     broken: AtomicBool,
+    split: AtomicBool,
 }
 
 #[async_trait]
@@ -36,6 +37,9 @@ impl AnchorStore for Cosigning {
         expected: Option<&Head>,
         next: &Anchor,
     ) -> Result<Anchor, AnchorError> {
+        if self.split.load(Ordering::SeqCst) {
+            return Err(AnchorError::split_view("both are kept in a and b"));
+        }
         let before = self.inner.load(chain).await?;
         let note = format!("{}{COSIGNATURE}", next.checkpoint().unwrap());
         let cosigned = Anchor::new(next.head().clone())?.with_checkpoint(note)?;
@@ -94,4 +98,18 @@ fn an_answer_that_lacks_what_was_offered_is_not_published() {
     let refused = log.anchor_now(Duration::from_millis(200)).unwrap_err();
     assert!(refused.to_string().contains("another anchor"), "{refused}");
     assert_eq!(published(&files), before);
+}
+
+#[test]
+fn a_split_view_stops_the_log_and_its_alarm_names_the_evidence() {
+    let (files, store) = (MemFiles::default(), Arc::new(Cosigning::default()));
+    let log = open(&files, &store);
+    log.anchor_now(LONG).unwrap();
+    store.split.store(true, Ordering::SeqCst);
+    log.append_event(&expired(1), &context());
+    log.anchor_now(LONG).unwrap_err();
+    let refused = log.append_event(&expired(2), &context()).wait_durable(LONG);
+    assert!(refused.is_err());
+    let alarm = log.figures().alarm.unwrap();
+    assert!(alarm.contains("both are kept in a and b"), "{alarm}");
 }

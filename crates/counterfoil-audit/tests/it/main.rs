@@ -25,4 +25,5 @@ mod specification;
 mod tamper;
 mod tlog;
 mod verification;
+mod verify_policy;
 mod verify_trust;

@@ -1,7 +1,7 @@
 //! The verdict as JSON.
 
 use counterfoil::Head;
-use counterfoil::audit::verify::{KeyReport, MissingRange, Report};
+use counterfoil::audit::verify::{Cosigned, KeyReport, MissingRange, Report};
 use serde::Serialize;
 
 use super::next;
@@ -47,11 +47,20 @@ struct Document<'a> {
     signatures_verified: u64,
     signatures_not_checked: u64,
     signed_by: &'a [String],
+    /// With a policy: who cosigned the trusted head.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cosigned_by: Vec<CosignedDocument<'a>>,
     rotations_followed: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     epoch: Option<u64>,
     findings: Vec<Finding<'a>>,
     findings_total: u64,
+}
+
+#[derive(Serialize)]
+struct CosignedDocument<'a> {
+    witness: &'a str,
+    unix_seconds: u64,
 }
 
 #[derive(Serialize)]
@@ -184,6 +193,7 @@ pub(super) fn of(report: &Report) -> Result<String, Failure> {
         signatures_verified: report.signatures_verified,
         signatures_not_checked: report.signatures_not_checked,
         signed_by: &report.signed_by,
+        cosigned_by: report.cosigned_by.iter().map(cosigned).collect(),
         rotations_followed: report.rotations_followed,
         epoch: report.epoch,
         findings: findings.collect(),
@@ -217,5 +227,12 @@ fn head(head: &Head) -> HeadDocument {
         seq: head.seq,
         hash: head.hash.to_string(),
         root: head.root.map(|root| root.to_string()),
+    }
+}
+
+fn cosigned(by: &Cosigned) -> CosignedDocument<'_> {
+    CosignedDocument {
+        witness: &by.witness,
+        unix_seconds: by.unix_seconds,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use counterfoil::Timestamp;
 use counterfoil::audit::verify::{Completeness, Failure, KeyReport, LaneReport, Report};
 
 use super::next;
@@ -103,6 +104,11 @@ fn head(text: &mut Text, report: &Report) {
 fn keys(text: &mut Text, report: &Report) {
     for key in &report.keys {
         text.item(&format!("{} key", key.role.as_str()), &key_line(key));
+    }
+    for by in &report.cosigned_by {
+        let at = Timestamp::from_unix_seconds(by.unix_seconds).to_text();
+        let at = String::from_utf8_lossy(&at);
+        text.item("cosigned", &format!("by {} at {at}", by.witness));
     }
     if report.rotations_followed > 0 {
         text.item(

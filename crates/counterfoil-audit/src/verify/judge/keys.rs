@@ -99,7 +99,7 @@ impl Judge<'_> {
     }
 
     /// Whether a checkpoint is one of the trusted head; an older one says nothing about the records after it.
-    fn is_of_head(&self, read: &ReadCheckpoint) -> bool {
+    pub(super) fn is_of_head(&self, read: &ReadCheckpoint) -> bool {
         let said = &read.checkpoint;
         self.trusted.as_ref().is_some_and(|head| {
             said.origin() == head.chain.as_str()
