@@ -14,6 +14,37 @@
 //!
 //! Formats: C2SP [tlog-witness](https://c2sp.org/tlog-witness), [tlog-cosignature](https://c2sp.org/tlog-cosignature) and
 //! [tlog-policy](https://c2sp.org/tlog-policy), parsed by `counterfoil-merkle`.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use counterfoil_anchor_witness::{FileWitnessStorage, Policy, Witness};
+//! use counterfoil_core::{Digest, SystemClock};
+//! use counterfoil_merkle::checkpoint::Checkpoint;
+//! use counterfoil_merkle::witness::AddCheckpoint;
+//! use counterfoil_signer::{Ed25519Signer, Signer, sign_checkpoint};
+//!
+//! # let directory = tempfile::tempdir()?;
+//! let log = Ed25519Signer::from_seed("audit.example.com/leases/1", &[1; 32])?;
+//! let vkey = log.verifier_key().ok_or("it has a key")?;
+//! let follows = Policy::parse(format!("log {vkey}\nquorum none\n").as_bytes())?;
+//!
+//! let key = Arc::new(Ed25519Signer::from_seed("witness.example.com", &[2; 32])?);
+//! let state = FileWitnessStorage::open(directory.path())?;
+//! let witness = Witness::new(key, &follows, state, SystemClock::new())?;
+//!
+//! let head = |root| Checkpoint::new(vkey.name(), 7, Digest::from_bytes([root; 32]));
+//! let ask = |old, root| -> Result<_, Box<dyn std::error::Error>> {
+//!     let signed = sign_checkpoint(&log, &head(root)?)?.ok_or("it signs")?;
+//!     Ok(AddCheckpoint::new(old, Vec::new(), signed)?.to_text())
+//! };
+//! let cosignature = witness.add_checkpoint(ask(0, 0xaa)?.as_bytes())?;
+//! assert_eq!(cosignature.name(), "witness.example.com");
+//!
+//! // Another tree of the same size, signed by the same log: refused, and both heads are kept.
+//! let refused = witness.add_checkpoint(ask(7, 0xbb)?.as_bytes()).unwrap_err();
+//! assert_eq!((refused.status(), refused.evidence().len()), (422, 2));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod builder;
 mod error;

@@ -180,7 +180,7 @@ impl<S: WitnessStorage> Witness<S> {
             || !(self.own.verify_note(&note).is_ok() || log.keys.verify_note(&note).is_ok())
         {
             return Err(corrupt(
-                "it is not signed by this witness or by the log; restore the state from a copy"
+                "it is not signed by this witness or by the log, so nothing of this log is cosigned until somebody has looked"
                     .to_owned(),
             ));
         }

@@ -44,6 +44,8 @@ mod figures;
 mod local;
 mod observer;
 mod receipt;
+#[cfg(all(feature = "events", feature = "witness"))]
+mod witness_events;
 
 pub use counterfoil_core::{
     AccountingTag, ChainId, Clock, Context, Digest, Event, EventWords, ExtensionKind, FabricError,
@@ -61,6 +63,8 @@ pub use error::{Error, ErrorKind};
 pub use failed_operation::FailedOperation;
 pub use observer::Observer;
 pub use receipt::Receipt;
+#[cfg(all(feature = "events", feature = "witness"))]
+pub use witness_events::witness_events;
 
 /// The heads of chains, and where they are kept (`counterfoil-anchor`).
 #[cfg(feature = "audit")]

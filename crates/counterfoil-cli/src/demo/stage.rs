@@ -9,7 +9,7 @@ use counterfoil::audit::{AuditLog, ErrorKind, WhenFull};
 use counterfoil::events::{DrainThread, EventRingBuffer};
 use counterfoil::signer::{Ed25519Signer, Signer};
 use counterfoil::witness::{FiguresReader, Policy, TileDirectory, WitnessedAnchorStore};
-use counterfoil::{Clock, Observer, SystemClock};
+use counterfoil::{Clock, Observer, SystemClock, witness_events};
 
 use super::disk;
 use super::home::{Home, LOG_NAME, vkey};
@@ -50,13 +50,13 @@ impl Stage {
     pub(crate) fn open(home: Home, policy: Option<Policy>) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let signer = Arc::new(home.key()?);
-        let (anchors, witnesses) = anchors(&home, policy)?;
-        let log = open_log(&home, &clock, Arc::clone(&signer), anchors)?;
-        let resumed_seq = log.opened().resumed_seq;
         let events = EventRingBuffer::builder()
             .clock(Arc::clone(&clock))
             .build()
             .map_err(|error| Failure::new(Exit::Usage, chain(&error)))?;
+        let (anchors, witnesses) = anchors(&home, policy, &events)?;
+        let log = open_log(&home, &clock, Arc::clone(&signer), anchors)?;
+        let resumed_seq = log.opened().resumed_seq;
         let sink = CountingSink::new(home.events()?);
         let drain = DrainThread::start(events.clone(), Arc::clone(&sink), DRAIN)
             .map_err(|error| Failure::new(Exit::Unreadable, chain(&error)))?;
@@ -132,6 +132,7 @@ impl Stage {
 fn anchors(
     home: &Home,
     policy: Option<Policy>,
+    events: &EventRingBuffer,
 ) -> Result<(Arc<dyn AnchorStore>, Option<FiguresReader>), Failure> {
     let file = FileAnchorStore::open(home.anchor())
         .map_err(|error| Failure::new(Exit::Unreadable, chain(&error)))?;
@@ -140,6 +141,7 @@ fn anchors(
     };
     let tree = TileDirectory::new(home.log());
     let witnessed = WitnessedAnchorStore::builder(file, policy, tree, home.evidence())
+        .on_event(witness_events(events.clone()))
         .build()
         .map_err(|error| Failure::usage(chain(&error)))?;
     let figures = witnessed.figures_reader();

@@ -107,6 +107,7 @@ fn report(refused: Option<&Refusal>) {
 }
 
 fn tell(sentence: &str) {
-    // Nobody is left to tell when standard error is gone as well.
-    let _unheard = writeln!(anstream::stderr(), "{}", Escaped(sentence));
+    // In one piece, because other threads tell things too. Nobody is left to tell when standard error is gone as well.
+    let line = format!("{}\n", Escaped(sentence));
+    let _unheard = anstream::stderr().write_all(line.as_bytes());
 }

@@ -24,3 +24,4 @@ mod tamper;
 mod tlog;
 mod verify;
 mod witness;
+mod witness_page;

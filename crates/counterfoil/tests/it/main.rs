@@ -10,5 +10,10 @@ mod layers;
 mod runtimes;
 mod support;
 mod threads;
-#[cfg(all(feature = "ed25519", feature = "metrics", feature = "witness"))]
+#[cfg(all(
+    feature = "ed25519",
+    feature = "events",
+    feature = "metrics",
+    feature = "witness"
+))]
 mod witnesses;

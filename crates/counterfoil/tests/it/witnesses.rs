@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use counterfoil::anchor::MemoryAnchorStore;
 use counterfoil::audit::AuditLog;
+use counterfoil::events::EventRingBuffer;
 use counterfoil::signer::{Ed25519Signer, Signer};
 use counterfoil::witness::{EvidenceDir, Policy, TileDirectory, WitnessedAnchorStore};
-use counterfoil::{MetricValue, Observer, Series};
+use counterfoil::{MetricValue, Observer, Series, witness_events};
 
 const CHAIN: &str = "audit.example.com/leases/1";
 
@@ -48,12 +49,14 @@ fn a_missed_quorum_raises_the_alarm_and_is_counted() {
         witness.verifier_key().unwrap().as_cosigner()
     );
     let log = directory.path().join("audit");
+    let ring = EventRingBuffer::builder().build().unwrap();
     let store = WitnessedAnchorStore::builder(
         MemoryAnchorStore::new(),
         Policy::parse(policy.as_bytes()).unwrap(),
         TileDirectory::new(&log),
         EvidenceDir::new(directory.path().join("evidence")),
     )
+    .on_event(witness_events(ring.clone()))
     .build()
     .unwrap();
     let figures = store.figures_reader();
@@ -64,6 +67,14 @@ fn a_missed_quorum_raises_the_alarm_and_is_counted() {
         .unwrap();
     let refused = log.anchor_now(Duration::from_millis(500)).unwrap_err();
     assert!(refused.to_string().contains("witness w: "), "{refused}");
+    // However often it was tried, the ring has been told once.
+    let snapshot = ring.snapshot();
+    let kinds: Vec<_> = snapshot
+        .events()
+        .iter()
+        .map(|event| event.event.kind_name())
+        .collect();
+    assert_eq!(kinds, ["witness.quorum_missed"]);
     let observer = Observer::builder()
         .audit(log)
         .witnesses(figures)
