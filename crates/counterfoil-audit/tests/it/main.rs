@@ -8,6 +8,7 @@
 mod canonicalise;
 mod differential;
 mod encoding;
+mod epoch_attacks;
 mod key_support;
 mod log_append;
 mod log_cosigning;
