@@ -10,6 +10,7 @@ use counterfoil_signer::EpochKeys;
 use counterfoil_testkit::files::MemFiles;
 use counterfoil_testkit::{FakeClock, SeededRng};
 
+use crate::held_files::HeldFiles;
 use crate::key_support::{
     MachineKeys, Made, Tiring, epochs_of, first_chain, log_key, verify, vkey,
 };
@@ -224,6 +225,50 @@ fn a_crash_at_any_operation_leaves_no_gap_and_not_two_keys() {
     // Both states that a crash can leave were met, and never three keys or none.
     assert!(met[1] > 0 && met[2] > 0, "{met:?}");
     assert_eq!((met[0], met[3]), (0, 0));
+}
+
+#[test]
+fn no_key_is_destroyed_before_the_record_that_ends_its_epoch_is_durable() {
+    let mut sealed = Sealed::new();
+    let files = HeldFiles::new(&sealed.machine.files);
+    let log = sealed
+        .builder()
+        .file_system(Arc::new(files.clone()))
+        .open()
+        .unwrap();
+    append(&log, 1);
+    files.hold(true);
+    sealed.clock.step(PERIOD);
+    let until = Instant::now() + LONG;
+    while log.figures().epoch != 2 {
+        assert!(Instant::now() < until);
+        std::thread::yield_now();
+    }
+    // Rounds of the sealer in which it could do harm.
+    for lease in 1..=3 {
+        log.append_event(&expired(lease), &context())
+            .wait_written(LONG)
+            .unwrap();
+    }
+    assert_eq!(sealed.kept(), [1, 2]);
+    let mut crashed = sealed.on(sealed.machine.files.after_power_failure());
+    // Its period is over there as well.
+    let again = crashed.open();
+    while crashed.kept() != [2] {
+        assert!(Instant::now() < until);
+        std::thread::yield_now();
+    }
+    assert!(again.close(LONG).finished);
+    assert_eq!(numbers(&crashed.machine), [1, 2]);
+    assert_eq!(verify(&crashed.machine, &[log_vkey()]).exit_code(), 0);
+
+    files.hold(false);
+    while sealed.kept() != [2] {
+        assert!(Instant::now() < until);
+        std::thread::yield_now();
+    }
+    assert!(log.close(LONG).finished);
+    assert_eq!(verify(&sealed.machine, &[log_vkey()]).exit_code(), 0);
 }
 
 #[test]

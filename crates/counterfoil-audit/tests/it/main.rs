@@ -9,6 +9,7 @@ mod canonicalise;
 mod differential;
 mod encoding;
 mod epoch_attacks;
+mod held_files;
 mod key_support;
 mod log_append;
 mod log_cosigning;

@@ -130,6 +130,8 @@ pub(crate) const ENTRIES: &[Entry] = &[
         causes: &[
             "the signature was moved here from another record, or made up",
             "the signed text was changed",
+            "the key of one epoch signed a head of another: who holds a newer key tried to seal older records",
+            "the start of an epoch is not signed by the key of the epoch before",
         ],
         next: "Keep the file as evidence; compare with another copy.",
     },
@@ -142,6 +144,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         causes: &[
             "signatures were stripped or added",
             "a log_opened was forged to weaken the policy",
+            "an epoch was left out, so that what lay in between could be cut off",
         ],
         next: "counterfoil audit query LOG --kind log_opened --kind config_changed --kind key_rotated",
     },
@@ -164,11 +167,14 @@ pub(crate) const ENTRIES: &[Entry] = &[
         meaning: "A key that you trust was never in force, or signed no checkpoint of the head, or not every record. That is no \
             sign of tampering by itself: the log cannot be verified with what was given.",
         causes: &[
-            "the key was rotated; the log names its successor in key_rotated",
+            "the key was rotated, and the old key did not vouch for its successor in keys.handover",
+            "the log is in an epoch, and the line of the epoch's key is missing from the checkpoint",
+            "an epoch key was given, and the log's history was begun anew without it",
             "the key is of another log or incarnation",
             "the anchor has no checkpoint, or one that is older than the head",
         ],
-        next: "counterfoil audit query LOG --kind log_opened --kind key_rotated shows the keys that the log names.",
+        next: "counterfoil audit query LOG --kind log_opened --kind key_rotated shows the keys that the log names, counterfoil key \
+            epochs LOG those of its epochs.",
     },
     Entry {
         code: "CF-V-POLICY",
