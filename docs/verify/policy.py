@@ -1,4 +1,5 @@
 """What the log says about itself: the mode, and the keys in force (§4, §6)."""
+from keys import Epochs, LogKeys
 from notes import key_or_none
 
 
@@ -9,6 +10,7 @@ class Policy:
         self.mode = None  # None: not known; "bare": a chain that claims no policy
         self.keys, self.ever, self.opened, self.opened_at = [], set(), None, None
         self.announced = set()
+        self.log_keys, self.epochs = LogKeys(given), Epochs(given)
         self.given = [key for key in given if key.name.endswith("/record")]
         self.without_given = None  # the first position at which none of them was in force
         self.signed = self.signed_up_to = self.verified = self.not_checked = 0
@@ -22,13 +24,23 @@ class Policy:
             self.mode = "bare"
         faults += self.judge_signature(record, position)
         if record.kind == "key_rotated":
-            self.keys = [key for key in self.keys if key != record.data["old_key"]] + [record.data["new_key"]]
-            self.ever.add(record.data["new_key"])
-            self.announced.add("keys")
-            self.note_given(position + 1)
+            self.rotate(record, position, not faults)
         elif record.kind == "config_changed":
             self.announced.add(record.data["key"])
         return faults
+
+    def rotate(self, record, position, holds):
+        """The new key counts from the next record on. The line of a record key's rotation is the old key's word for the new one."""
+        old, new = record.data["old_key"], record.data["new_key"]
+        self.keys = [key for key in self.keys if key != old] + [new]
+        self.ever.add(new)
+        self.announced.add("keys")
+        by_old = [key for key in self.given if key.text == old and key.id == record.key_id]
+        if record.data["role"] == "log":
+            self.log_keys.rotated(position, old, new)
+        elif by_old and holds and record.signature and key_or_none(new):
+            self.given = self.given + [key_or_none(new)]
+        self.note_given(position + 1)
 
     def open(self, data, position):
         """§4 rule 2: policies change only as announced."""
@@ -40,6 +52,8 @@ class Policy:
         self.opened, self.opened_at = data, self.opened_at or position
         self.mode, self.keys, self.announced = data["mode"], list(data["keys"]), set()
         self.ever.update(data["keys"])
+        self.log_keys.opened(position, data["keys"])
+        self.epochs.opened(position, "epoch_ms" in data)
         self.note_given(position)
 
     def judge_signature(self, record, position):
@@ -71,5 +85,14 @@ class Policy:
         if not in_force and self.without_given is None:
             self.without_given = position
 
-    def is_in_force(self, key):
-        return self.mode in (None, "bare") or key.text in self.keys
+    def counts_at(self, key, size, chain):
+        """Whether a log key counts for heads of so many records; where the log does not say, any does."""
+        return self.mode in (None, "bare") or key.text in [other.text for other in self.log_keys.at(size, chain)]
+
+    def about_tree(self, record, root):
+        """What a record says of keys that is held against the tree; `root` is the one before it, where it is known."""
+        chain, data = record.chain["id"], record.data
+        if record.kind == "epoch_started":
+            yield from self.epochs.started(data, chain, record.chain["seq"], root, self.log_keys)
+        elif record.kind == "config_changed" and data["key"] == "keys.handover" and isinstance(data.get("new_value"), str):
+            yield from self.log_keys.handover(data["new_value"], chain)

@@ -10,7 +10,8 @@ LOG is a log directory or one .jsonl file. The exit code is the verdict: 0 VALID
 it the report says that they were not checked, and --key is refused.
 
 Written from the specification alone; a § is a section of it. To be read in this order: record.py (a line, its encoding, header and
-kind), notes.py (tree, keys, checkpoints), lanes.py (completeness), policy.py (what the log says about itself), this file (a log
+kind), notes.py (tree, keys, checkpoints), lanes.py (completeness), keys.py (rotations and epochs), policy.py (what the log says about
+itself), this file (a log
 from its first line to the verdict) and proofs.py.
 """
 import argparse
@@ -22,6 +23,7 @@ import sys
 
 sys.dont_write_bytecode = True  # The folder may be read-only evidence.
 
+from keys import epoch_chain
 from lanes import Lanes
 from notes import Checkpoint, Ed25519PublicKey, Key, Tree, key_or_none
 from policy import Policy
@@ -48,6 +50,7 @@ class Head:
 
     def __init__(self, chain, seq, hash=None, root=None):
         self.chain, self.seq, self.hash, self.root = chain, seq, hash, root
+        self.tail, self.oldest_tail = 0, None  # records beyond it, and when the first of them was sealed
 
 
 class Verification:
@@ -62,10 +65,10 @@ class Verification:
         self.tree, self.root_known, self.began = Tree(), True, False
         self.lanes, self.policy = Lanes(), Policy(self.keys)
         self.records = self.malformed = self.tail = self.unfinished = self.missing = 0
-        self.oldest_tail, self.signed_by, self.completeness = None, [], "UNKNOWN"
+        self.signed_by, self.completeness = [], "UNKNOWN"
         self.anchor, self.anchor_note = self.read_anchor(anchor)
         self.stored_note = self.read_note(stored, "the checkpoint stored with the log")
-        self.trusted, self.marks = self.choose_head()
+        self.trusted, self.candidate, self.marks = self.choose_head()
 
     def fail(self, reason, position, detail):
         self.failures.append((reason, position, detail))
@@ -92,16 +95,19 @@ class Verification:
         return head, note
 
     def choose_head(self):
-        """The largest trusted head, and all heads that the log must agree with."""
-        trusted, marks = self.anchor, [self.anchor] if self.anchor else []
+        """The largest trusted head; a stored checkpoint that rotations may lead to; and all heads that the log must agree with."""
+        trusted, candidate, marks = self.anchor, None, [self.anchor] if self.anchor else []
         note = self.stored_note
         if note:
             head = Head(note.origin, note.size, None, note.root.hex())
             marks.append(head)
-            outcomes = [note.judged_by(key) for key in self.keys if key.name == note.origin]
-            if True in outcomes and False not in outcomes and (trusted is None or trusted.seq < head.seq):
-                trusted = head
-        return trusted, marks
+            if trusted is None or trusted.seq < head.seq:
+                outcomes = [note.judged_by(key) for key in self.keys if key.name == note.origin]
+                if True in outcomes and False not in outcomes:
+                    trusted = head
+                else:
+                    candidate = head
+        return trusted, candidate, marks
 
     # Lines (§10)
 
@@ -121,8 +127,16 @@ class Verification:
         self.expected = upto
 
     def forget(self):
-        """From here on there is no link to compare with, and no root."""
-        self.previous, self.root_known = None, False
+        """From here on there is no link to compare with, no root, and no epoch that is known."""
+        self.previous = None
+        self.lose_tree()
+
+    def lose_tree(self):
+        self.root_known = False
+        self.policy.epochs.lose(self.expected)
+
+    def root_at(self, seq):
+        return self.tree.root() if self.root_known and self.tree.size == seq else None
 
     def line(self, line):
         is_first, self.began = not self.began, True
@@ -151,23 +165,26 @@ class Verification:
         self.chain = chain["id"]
         if chain["seq"] != self.expected:
             self.fail("seq", at, f"it states number {chain['seq']}, not {self.expected}")
-            self.root_known = False
+            self.lose_tree()
         elif self.previous is not None and chain["prev"] != self.previous:
             self.fail("link", at, "it names another predecessor than the record before it")
         self.expected = chain["seq"] + 1
         if chain["time"] < self.time:
             self.fail("time", at, "it was sealed before the record before it")
         self.time = chain["time"]
-        if self.trusted is None or chain["seq"] > self.trusted.seq:
-            self.tail += 1
-            self.oldest_tail = self.oldest_tail or chain["time"]
+        for head in filter(None, (self.trusted, self.candidate)):
+            if chain["seq"] > head.seq:
+                head.tail += 1
+                head.oldest_tail = head.oldest_tail or chain["time"]
 
     def judge_lanes_and_policy(self, record):
         at, src = self.position, record.body["src"]
         for fault in self.lanes.account(src["id"], src["n"], src["n"], at):
             self.fail(*fault)
         is_first = at == 1 and not self.lanes.without_beginning
-        for reason, detail in self.policy.judge(record, at, is_first):
+        faults = self.policy.judge(record, at, is_first)
+        faults += self.policy.about_tree(record, self.root_at(record.chain["seq"] - 1))
+        for reason, detail in faults:
             self.fail(reason, at, detail)
         for fault in self.lanes.learn(record, at):
             self.fail(*fault)
@@ -177,13 +194,15 @@ class Verification:
             self.fail("hash", self.position, f"the hash of the body is {record.hash.hex()}, and it states another")
         self.previous = record.stated
         self.tree.append(record.hash)
+        self.policy.log_keys.root_at(record.chain["seq"], self.root_at(record.chain["seq"]))
 
     def reach_heads(self, record):
         for head in [head for head in self.marks if head.seq == record.chain["seq"]]:
             self.marks.remove(head)
             if head.hash not in (None, record.stated):
                 self.fail("head", head.seq, f"its hash is {record.stated}, and the head says {head.hash}")
-            if head.root and self.root_known and self.tree.size == head.seq and self.tree.root().hex() != head.root:
+            root = self.root_at(head.seq)
+            if head.root and root and root.hex() != head.root:
                 self.fail("root", head.seq, "the root up to here is not the one at the head")
 
     def too_long_or_cut(self):
@@ -204,6 +223,8 @@ class Verification:
     def finish(self):
         if self.records == 0:
             self.fail("empty", 1, "there is no record, so nothing was verified")
+        if self.candidate and self.policy.log_keys.signers(self.stored_note, self.candidate.chain):
+            self.trusted = self.candidate
         self.judge_head_reached()
         self.judge_keys()
         for fault in self.lanes.finish(self.missing > 0 or self.malformed > 0):
@@ -233,19 +254,28 @@ class Verification:
         chain = self.chain or (self.trusted and self.trusted.chain)
         if chain is None:
             return
-        in_force = [key for key in map(key_or_none, self.policy.keys) if key and key.name == chain]
         for note, is_anchor in ((self.anchor_note, True), (self.stored_note, False)):
-            if note is None:
-                continue
-            if not is_anchor and note.origin != chain:
-                self.fail("id", note.size, f"the checkpoint stored with the log is of {note.origin}")
-            keys = {key.text: key for key in self.keys + in_force}
-            if False in [note.judged_by(key) for key in keys.values()]:
-                self.fail("signature", note.size, "the checkpoint is not signed by a key that it names")
-            elif self.is_of_head(note):
-                self.signed_by += [key.text for key in self.keys if key.name == chain
-                                   and note.judged_by(key) and self.policy.is_in_force(key)]
+            if note:
+                if not is_anchor and note.origin != chain:
+                    self.fail("id", note.size, f"the checkpoint stored with the log is of {note.origin}")
+                self.judge_checkpoint(note, chain)
         self.require_keys(chain)
+
+    def judge_checkpoint(self, note, chain):
+        outcomes = {key.text: note.judged_by(key) for key in self.keys}
+        if False in outcomes.values():
+            self.fail("signature", note.size, "the checkpoint is not signed by a given key that it names")
+            return
+        counting = self.policy.log_keys.at(note.size, chain)
+        if self.is_of_head(note) and not self.policy.epochs.lacks_line(note):
+            signers = [key for key in self.keys if outcomes[key.text] and key.name == chain]
+            signers = [key for key in signers if self.policy.counts_at(key, note.size, chain)]
+            self.signed_by += [key.text for key in signers + self.policy.log_keys.signers(note, chain)]
+        fault = self.policy.epochs.judge(note)
+        if fault:
+            self.fail("signature", note.size, fault)
+        if False in [note.judged_by(key) for key in counting]:
+            self.fail("signature", note.size, "the checkpoint is not signed by a key in force that it names")
 
     def is_of_head(self, note):
         head = self.trusted
@@ -253,19 +283,21 @@ class Verification:
 
     def require_keys(self, chain):
         start = self.policy.opened_at or 1
-        log_key = record_key = False
+        record_key = False
         for key in self.keys:
-            if key.name not in (chain, chain + "/record"):
+            if key.name not in (chain, chain + "/record") and epoch_chain(key.name) != chain:
                 self.fail("key", start, f"{key.text} is no key of {chain}")
-            elif self.policy.mode not in (None, "bare") and key.text not in self.policy.ever:
+            elif not epoch_chain(key.name) and self.policy.mode not in (None, "bare") and key.text not in self.policy.ever:
                 self.fail("key", start, f"{key.text} was never in force")
             else:
-                record_key |= key.name != chain
-            log_key |= key.name == chain
+                record_key |= key.name == chain + "/record"
         if record_key:
             self.require_record_key()
-        if log_key and not self.signed_by:
-            self.fail("key", self.trusted and self.trusted.seq, "a log key was given, and no checkpoint of the head is signed by it")
+        for key in self.policy.epochs.foreign(chain):
+            self.fail("key", start, f"{key.text} is not the key of its epoch in this log")
+        if any(key.name == chain for key in self.keys) and not self.signed_by:
+            self.fail("key", self.trusted and self.trusted.seq, "no checkpoint of the head is signed by a given log key, "
+                      "or by one that it was rotated to, and by its epoch")
 
     def require_record_key(self):
         policy = self.policy
@@ -277,14 +309,14 @@ class Verification:
 
     def judge_tail(self):
         if self.trusted is None:
-            self.tail = 0
             return
+        head, self.tail = self.trusted, self.trusted.tail
         if self.require_anchored_tail and self.tail + (self.unfinished > 0):
-            self.fail("tail", self.trusted.seq + 1, f"{self.tail} records lie beyond the head")
-        if self.max_tail_age is not None and self.oldest_tail:
-            sealed = datetime.datetime.strptime(self.oldest_tail[:19] + "+0000", "%Y-%m-%dT%H:%M:%S%z")
+            self.fail("tail", head.seq + 1, f"{self.tail} records lie beyond the head")
+        if self.max_tail_age is not None and head.oldest_tail:
+            sealed = datetime.datetime.strptime(head.oldest_tail[:19] + "+0000", "%Y-%m-%dT%H:%M:%S%z")
             if (self.now - sealed).total_seconds() > self.max_tail_age:
-                self.fail("tail", self.trusted.seq + 1, "the oldest record beyond the head is older than allowed")
+                self.fail("tail", head.seq + 1, "the oldest record beyond the head is older than allowed")
 
     @property
     def exit_code(self):

@@ -1,7 +1,6 @@
 """What is done to good logs, and what a verifier must say of each: exit code, reason and record of the first failure."""
-import base64
-
 import generate as vectors
+import keyed
 from bases import IDS, INSTANCES, KINDS, Base, body_of, edited, key, relink, with_body
 from shapes import BAD_DATA, BAD_HEADERS, BAD_VALUES, GOOD_DATA, GOOD_VALUES, RESPELT
 
@@ -45,6 +44,11 @@ def all_cases(rng):
         yield from accounts(rng, number)
         yield from policies(rng, number)
     yield from checkpoints(rng)
+    for name, log, anchor, keys, expected in keyed.all_keyed(rng):
+        yield Case(name, b"".join(log.lines), anchor, keys, expected)
+    for name, log in keyed.damaged(rng):
+        for part in (whole_lines, cuts, flips, in_segments):
+            yield from part(rng, name, log)
     yield from data_of_every_kind(rng)
     yield from values_of_every_form(rng)
 
