@@ -83,7 +83,8 @@ class Epochs:
         self.hole = False
 
     def change(self, size, state, running=None):
-        for epoch in self.begun:
+        # Where records are absent nobody knows whether the epoch ended.
+        for epoch in self.begun if state != "unknown" else ():
             epoch[2] = min(epoch[2], size)
         self.states.append((size, state, running))
 
@@ -118,7 +119,7 @@ class Epochs:
         self.hole = False
         self.change(seq - 1, "running", (number, key))
         if key:
-            self.begun.append([key, seq - 1, END])
+            self.begun = [epoch for epoch in self.begun if epoch[0].text != key.text] + [[key, seq - 1, END]]
 
     def judge(self, note):
         """What is wrong with the lines of epoch keys in a checkpoint."""

@@ -223,6 +223,8 @@ class Verification:
     def finish(self):
         if self.records == 0:
             self.fail("empty", 1, "there is no record, so nothing was verified")
+        if self.expected <= max((head.seq for head in self.marks), default=0):
+            self.policy.epochs.lose(self.expected)
         if self.candidate and self.policy.log_keys.signers(self.stored_note, self.candidate.chain):
             self.trusted = self.candidate
         self.judge_head_reached()

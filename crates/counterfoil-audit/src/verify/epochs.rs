@@ -129,7 +129,9 @@ impl Epochs {
                 head.state = Some(self.state.clone());
             }
         }
-        for key in &mut self.keys {
+        // Where records are absent nobody knows whether the epoch ended.
+        let ends = !matches!(state, State::Unknown);
+        for key in self.keys.iter_mut().filter(|_| ends) {
             if let Some((_, _, up_to @ u64::MAX)) = &mut key.found {
                 *up_to = size;
             }
@@ -244,9 +246,12 @@ impl Epochs {
         outcome
     }
 
-    /// The log ends: what runs now runs for the heads that are left.
-    pub(crate) fn finish(&mut self) {
+    /// The log ends with record `last`: what runs now runs for the heads up to it, and of those beyond nobody knows.
+    pub(crate) fn finish(&mut self, last: u64) {
         for head in &mut self.heads {
+            if head.size > last {
+                head.state.get_or_insert(State::Unknown);
+            }
             head.state.get_or_insert_with(|| self.state.clone());
         }
     }

@@ -199,7 +199,7 @@ impl<'a> Judge<'a> {
                 .to_owned(),
             );
         }
-        self.policy.epochs.finish();
+        self.policy.epochs.finish(self.expected - 1);
         self.confirm_candidate();
         let missing = self.judge_heads();
         let head_age = self.head_age();
