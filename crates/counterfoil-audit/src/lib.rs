@@ -3,7 +3,8 @@
 //! **What it is.** One record is one canonical JSON line; its hash is the link to the next record and a leaf of an RFC 6962
 //! tree at once (audit specification, `docs/specs/audit-chain-v1.md`). [`AuditChain`] seals inline for one owner;
 //! [`AuditLog`] seals on a thread of its own, durably, fed by a queue per producer; [`assemble_record`] and [`verify_chain`]
-//! do the same for records in memory; [`verify`] judges logs of any size against a head that was kept elsewhere.
+//! do the same for records in memory; [`verify`] judges logs of any size against a head that was kept elsewhere; [`tlog`] reads
+//! a log directory as a transparency log and proves single records.
 //!
 //! **Who should depend on it.** Whoever keeps an audit log of their own, or verifies one. A service that wants its leases
 //! observed takes the facade `counterfoil`, which writes the log as one of its three layers.
