@@ -164,7 +164,7 @@ pub(crate) fn put_new(
 }
 
 /// What the writer notes in its lock file after each commit, so that the next opening knows how far records were
-/// acknowledged: `synced <seq, 20 digits> <hash>` LF, always of the same length, written over and never synced. What it says is
+/// acknowledged: `synced <seq, 20 digits> <hash> <check>` LF, always of the same length, written over and never synced. What it says is
 /// true whenever it can be read; after power loss it may be old.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SyncedNote {
@@ -174,12 +174,18 @@ pub(crate) struct SyncedNote {
 
 impl SyncedNote {
     pub(crate) fn to_text(self) -> String {
-        format!("synced {:020} {}\n", self.seq, self.hash)
+        let said = format!("synced {:020} {}", self.seq, self.hash);
+        let check = check_of(&said);
+        format!("{said} {check}\n")
     }
 
     pub(crate) fn from_text(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
-        let mut parts = text.strip_suffix('\n')?.split(' ');
+        let (said, check) = text.strip_suffix('\n')?.rsplit_once(' ')?;
+        if check != check_of(said) {
+            return None;
+        }
+        let mut parts = said.split(' ');
         let (Some("synced"), Some(seq), Some(hash), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
@@ -190,6 +196,12 @@ impl SyncedNote {
             hash: hash.parse().ok()?,
         })
     }
+}
+
+/// Tells a note from one half of which is still the note before.
+fn check_of(said: &str) -> String {
+    let digest = crate::hash::sha256(said.as_bytes()).to_string();
+    digest[..16].to_owned()
 }
 
 #[cfg(all(test, not(loom)))]
@@ -205,6 +217,23 @@ mod tests {
             "00000000000000000001.jsonl.new",
         ] {
             assert_eq!(first_of(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_note_that_was_written_over_another_in_part_says_nothing() {
+        let note = |seq, byte| SyncedNote {
+            seq,
+            hash: Digest::from_bytes([byte; 32]),
+        };
+        let (old, new) = (note(18, 1), note(26, 2));
+        let (before, after) = (old.to_text(), new.to_text());
+        for cut in 0..=before.len() {
+            for (first, last) in [(&before, &after), (&after, &before)] {
+                let torn = format!("{}{}", &first[..cut], &last[cut..]);
+                let read = SyncedNote::from_text(torn.as_bytes());
+                assert!(read.is_none_or(|read| read == old || read == new), "{torn}");
+            }
         }
     }
 
