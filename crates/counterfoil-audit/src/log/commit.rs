@@ -290,6 +290,8 @@ impl Committer {
                 Err(why) => {
                     let mut inner = shared.commit.lock();
                     shared.commit.poison(&mut inner, segment.first, why);
+                    // It was due, and so is the sync of what replaces it.
+                    inner.hurried = true;
                 }
             }
             shared.commit.lock().syncing = false;
@@ -328,7 +330,8 @@ impl Committer {
                     .take_while(|batch| Arc::ptr_eq(&batch.segment, &segment))
                     .count();
                 inner.syncing = true;
-                inner.hurried = false;
+                // Another segment's batches may be behind these, and hurried as well.
+                inner.hurried &= batches < inner.batches.len();
                 return Some((segment, batches));
             }
             inner = queue.wait(inner, left);
@@ -358,7 +361,22 @@ impl Committer {
     /// Everything that may happen only after the sync.
     fn publish(&mut self, shared: &Shared, count: usize) {
         let done = take_front(&shared.commit, count);
-        let (mut note, mut head) = (None, None);
+        // Before anybody is told: when the process is killed, the next opening takes nothing that was acknowledged for a torn
+        // tail.
+        if let Some(last) = done.iter().rfind(|batch| batch.records > 0) {
+            let note = SyncedNote {
+                seq: last.last_seq,
+                hash: last.last_hash,
+            };
+            self.durable.last = Some(note);
+            // A hint for the next opening: without it, that opening trusts less, and nothing else changes.
+            self.lock_file.overwrite(0, note.to_text().as_bytes()).ok();
+            shared
+                .progress
+                .durable_seq
+                .store(note.seq, Ordering::Release);
+        }
+        let mut head = None;
         for batch in &done {
             for (index, n) in &batch.marks {
                 if let Some(lane) = shared.intake.lanes.get(*index) {
@@ -368,22 +386,7 @@ impl Committer {
             batch.segment.grew_durable(batch.bytes.len() as u64);
             self.durable.grow(batch);
             self.anchors.leave(&batch.hashes);
-            if batch.records > 0 {
-                note = Some(SyncedNote {
-                    seq: batch.last_seq,
-                    hash: batch.last_hash,
-                });
-            }
             head = batch.head.as_ref().map(|(head, _)| head.clone()).or(head);
-        }
-        if let Some(note) = note {
-            self.durable.last = Some(note);
-            shared
-                .progress
-                .durable_seq
-                .store(note.seq, Ordering::Release);
-            // A hint for the next opening: without it, that opening trusts less, and nothing else changes.
-            self.lock_file.overwrite(0, note.to_text().as_bytes()).ok();
         }
         let nanos = u64::try_from(self.last_sync.as_nanos()).unwrap_or(u64::MAX);
         let progress = &shared.progress;

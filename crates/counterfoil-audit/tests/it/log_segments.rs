@@ -226,6 +226,32 @@ fn a_long_commit_delay_holds_up_neither_the_opening_nor_those_who_wait() {
 }
 
 #[test]
+fn a_long_commit_delay_holds_up_no_opening_whose_first_sync_fails() {
+    let mut machine = Machine::new();
+    machine.files.set(Faults {
+        failing_syncs: Some((0, 1)),
+        ..Faults::default()
+    });
+    let log = open_lazily(&mut machine);
+    assert_eq!(log.figures().poisoned_segments, 1);
+    assert!(log.close(LONG).finished);
+}
+
+#[test]
+fn a_long_commit_delay_holds_up_no_opening_across_the_end_of_a_segment() {
+    let mut machine = Machine::new();
+    let log = open_lazily(&mut machine);
+    for lease in 1..=251 {
+        log.append_event(&expired(lease), &context());
+    }
+    let closed = log.close(LONG);
+    assert_eq!((closed.finished, closed.durable_seq), (true, 255));
+    drop(log);
+    assert!(open_lazily(&mut machine).close(LONG).finished);
+    assert!(machine.files.read(&machine.segment(257)).is_ok());
+}
+
+#[test]
 fn a_log_goes_on_only_when_every_segment_above_the_mark_is_durable() {
     for synced in [0, 100, 300, 560] {
         let mut machine = killed_with_unsynced_segments(synced);
