@@ -30,8 +30,9 @@ mod handle;
 mod node;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use counterfoil_audit::{FileSystem, LogFile};
@@ -66,7 +67,36 @@ pub struct MemFiles {
     disk: Arc<Mutex<Disk>>,
     /// Held by the process that uses these files; gone with it.
     locks: Arc<Mutex<BTreeSet<usize>>>,
-    moments: Arc<Mutex<Option<Vec<Disk>>>>,
+    moments: Arc<Mutex<Option<Moments>>>,
+}
+
+/// What the files were before the first operation and after each.
+#[derive(Clone, Debug, Default)]
+struct Moments {
+    disks: Vec<Disk>,
+    operations: Vec<Operation>,
+}
+
+/// A call that was to change something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Operation {
+    /// Which.
+    pub call: &'static str,
+    /// What it was called on.
+    pub path: PathBuf,
+    /// How it failed, if it did.
+    pub failure: Option<String>,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.call, self.path.display())?;
+        match &self.failure {
+            Some(failure) => write!(f, " ({failure})"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl MemFiles {
@@ -90,18 +120,26 @@ impl MemFiles {
     /// Keeps what the files are after each operation from now on, for [`moments`](Self::moments).
     pub fn record(&self) {
         let now = self.disk().clone();
-        *self.recorded() = Some(vec![now]);
+        *self.recorded() = Some(Moments {
+            disks: vec![now],
+            operations: Vec::new(),
+        });
     }
 
     /// The files as they were when recording began and after each operation since, in order. Each is a machine of its own.
     #[must_use]
     pub fn moments(&self) -> Vec<Self> {
         let recorded = self.recorded();
-        recorded
-            .iter()
-            .flatten()
-            .map(|disk| Self::from(disk.clone()))
-            .collect()
+        let disks = recorded.iter().flat_map(|moments| &moments.disks);
+        disks.map(|disk| Self::from(disk.clone())).collect()
+    }
+
+    /// What was done between those moments.
+    #[must_use]
+    pub fn recorded_operations(&self) -> Vec<Operation> {
+        let recorded = self.recorded();
+        let operations = recorded.iter().flat_map(|moments| &moments.operations);
+        operations.cloned().collect()
     }
 
     /// What is left after a power failure of which nothing survived that was not synced.
@@ -168,16 +206,26 @@ impl MemFiles {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn recorded(&self) -> MutexGuard<'_, Option<Vec<Disk>>> {
+    fn recorded(&self) -> MutexGuard<'_, Option<Moments>> {
         self.moments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does something that changes the files, and keeps the moment where moments are recorded.
-    fn change<T>(&self, action: impl FnOnce(&mut Disk) -> io::Result<T>) -> io::Result<T> {
+    fn change<T>(
+        &self,
+        call: &'static str,
+        path: &Path,
+        action: impl FnOnce(&mut Disk) -> io::Result<T>,
+    ) -> io::Result<T> {
         let mut disk = self.disk();
         let outcome = action(&mut disk);
         if let Some(moments) = &mut *self.recorded() {
-            moments.push(disk.clone());
+            moments.disks.push(disk.clone());
+            moments.operations.push(Operation {
+                call,
+                path: path.to_owned(),
+                failure: outcome.as_ref().err().map(ToString::to_string),
+            });
         }
         outcome
     }
@@ -210,12 +258,15 @@ impl FileSystem for MemFiles {
         if self.disk().find(path).is_ok() {
             return Ok(());
         }
-        if let Some(parent) = path.parent() {
+        let parent = path.parent().unwrap_or(path);
+        if self.disk().find(parent).is_ok() {
+            let above = parent.parent().unwrap_or(parent);
+            self.change("sync", above, |disk| disk.sync_path(above))?;
+        } else {
             self.create_dir(parent)?;
-            self.change(|disk| disk.make_dir(path))?;
-            self.change(|disk| disk.sync_path(parent))?;
         }
-        Ok(())
+        self.change("create_dir", path, |disk| disk.make_dir(path))?;
+        self.change("sync", parent, |disk| disk.sync_path(parent))
     }
 
     fn open_dir(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
@@ -232,7 +283,7 @@ impl FileSystem for MemFiles {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
-        let node = self.change(|disk| disk.create(path))?;
+        let node = self.change("create", path, |disk| disk.create(path))?;
         Ok(self.open(path, node, false))
     }
 
@@ -250,7 +301,7 @@ impl FileSystem for MemFiles {
         let node = match found {
             Ok(node) => node,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.change(|disk| disk.create(path))?
+                self.change("create", path, |disk| disk.create(path))?
             }
             Err(error) => return Err(error),
         };
@@ -259,18 +310,18 @@ impl FileSystem for MemFiles {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.change(|disk| disk.rename(from, to))
+        self.change("rename", from, |disk| disk.rename(from, to))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.change(|disk| disk.remove(path))
+        self.change("remove", path, |disk| disk.remove(path))
     }
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
         if !self.list(path)?.is_empty() {
             return Err(io::ErrorKind::DirectoryNotEmpty.into());
         }
-        self.change(|disk| disk.remove(path))
+        self.change("remove_dir", path, |disk| disk.remove(path))
     }
 }
 

@@ -24,8 +24,8 @@ use std::path::{Path, PathBuf};
 /// # Conformance
 /// The recovery and fault tests of this crate run against it.
 pub trait FileSystem: Debug + Send + Sync + 'static {
-    /// Creates a directory with those above it, unless it is there. The entry of each that it creates is on stable storage
-    /// when this returns.
+    /// Creates a directory with those above it, unless it is there. The entry of each that it creates is on stable storage when
+    /// this returns, and so is that of the one which it creates them in: whoever created that may have been killed before it was.
     ///
     /// # Errors
     /// See the trait.
@@ -147,6 +147,24 @@ pub(crate) fn write_all(file: &dyn LogFile, mut bytes: &[u8]) -> io::Result<()> 
     Ok(())
 }
 
+/// Makes the entry of a directory durable. One above it that may not be looked into was created by nobody who is asking here.
+pub(crate) fn sync_entry(files: &dyn FileSystem, dir: &Path) -> io::Result<()> {
+    match files.open_dir(parent_of(dir)) {
+        Ok(parent) => parent.sync(),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The directory that a path lies in; the root lies in itself.
+fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => path,
+    }
+}
+
 /// The operating system's files.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StdFiles;
@@ -171,12 +189,12 @@ impl FileSystem for StdFiles {
         if path.is_dir() {
             return Ok(());
         }
-        let parent = match path.parent() {
-            Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
-            Some(parent) => parent,
-            None => return Ok(()),
-        };
-        self.create_dir(parent)?;
+        let parent = parent_of(path);
+        if parent.is_dir() {
+            sync_entry(self, parent)?;
+        } else {
+            self.create_dir(parent)?;
+        }
         fs::create_dir_all(path)?;
         File::open(parent)?.sync_data()
     }
@@ -184,11 +202,11 @@ impl FileSystem for StdFiles {
     fn create_private_dir(&self, path: &Path) -> io::Result<()> {
         if !path.is_dir() {
             DirBuilder::new().mode(0o700).create(path)?;
-            if let Some(parent) = path.parent() {
-                File::open(parent)?.sync_data()?;
-            }
         }
-        Ok(())
+        match path.parent() {
+            Some(parent) => File::open(parent)?.sync_data(),
+            None => Ok(()),
+        }
     }
 
     fn open_dir(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {

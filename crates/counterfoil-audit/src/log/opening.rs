@@ -14,7 +14,7 @@ use crate::log::anchoring::{Anchorer, block_on};
 use crate::log::commit::{CommitQueue, Committer, Durable};
 use crate::log::desk::AnchorDesk;
 use crate::log::epochs::{EpochPlan, Epochs, NotBegun, destroy_all, require_key};
-use crate::log::files::{FileSystem, LogFile};
+use crate::log::files::{FileSystem, LogFile, sync_entry};
 use crate::log::first_records::{first_records, late_handover};
 use crate::log::gate::Gate;
 use crate::log::head_signers::HeadSigners;
@@ -203,6 +203,8 @@ impl Place {
         let files = Arc::clone(&plan.files);
         let (path, segments) = (plan.dir.clone(), plan.dir.join("segments"));
         files.create_dir(&path)?;
+        // A process that was killed may have created it, and not have come to this.
+        sync_entry(&*files, &path)?;
         let handle = files.open_dir(&path)?;
         let Some(lock) = files.lock(&path.join("lock"))? else {
             return Ok(Err(Error::new(

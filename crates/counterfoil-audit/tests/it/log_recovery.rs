@@ -395,6 +395,19 @@ fn a_crash_at_any_operation_of_opening_and_appending_keeps_what_was_acknowledged
     }
 }
 
+#[test]
+fn a_directory_whose_creator_was_killed_before_it_synced_the_name_is_kept_all_the_same() {
+    let mut machine = Machine::new();
+    machine.files.set(Faults {
+        dies_at: Some(1),
+        ..Faults::default()
+    });
+    machine.builder().open().unwrap_err();
+    let mut machine = machine.after_kill();
+    append(&machine.open(), [1]);
+    assert_eq!(leases(&machine.after_power_failure().records()), [1]);
+}
+
 /// Opens, appends, rotates, opens again; the leases that were acknowledged before the end.
 fn life(machine: &mut Machine) -> Vec<u64> {
     let mut acknowledged = Vec::new();

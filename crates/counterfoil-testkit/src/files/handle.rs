@@ -17,12 +17,14 @@ pub(super) struct Handle {
 
 impl LogFile for Handle {
     fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.files.change(|disk| disk.write(self.node, bytes))
+        self.files
+            .change("write", &self.path, |disk| disk.write(self.node, bytes))
     }
 
     fn overwrite(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
-        self.files
-            .change(|disk| disk.overwrite(self.node, at, bytes))
+        self.files.change("overwrite", &self.path, |disk| {
+            disk.overwrite(self.node, at, bytes)
+        })
     }
 
     fn read_first(&self, len: u64) -> io::Result<Vec<u8>> {
@@ -34,7 +36,8 @@ impl LogFile for Handle {
             .path
             .extension()
             .is_some_and(|extension| extension == "jsonl");
-        self.files.change(|disk| disk.sync(self.node, is_segment))
+        self.files
+            .change("sync", &self.path, |disk| disk.sync(self.node, is_segment))
     }
 
     fn is_in_place(&self) -> io::Result<bool> {
