@@ -21,6 +21,7 @@ mod clock;
 pub mod event_sink;
 pub mod exporter;
 pub mod files;
+pub mod programs;
 mod rng;
 pub mod signer;
 pub mod vectors;

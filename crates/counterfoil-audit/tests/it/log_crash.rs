@@ -11,6 +11,7 @@ use std::thread;
 
 use counterfoil_anchor::FileAnchorStore;
 use counterfoil_audit::AuditLog;
+use counterfoil_testkit::programs::is_missing;
 
 use crate::log_support::{BASE, LONG, bytes_on_disk, context, expired, leases, records};
 
@@ -117,8 +118,7 @@ fn killing_the_writer_at_any_moment_loses_nothing_that_was_acknowledged() {
 
 #[test]
 fn the_entries_of_directories_that_were_created_are_synced() {
-    if Command::new("strace").arg("-V").output().is_err() {
-        eprintln!("skipped: there is no strace on this machine");
+    if is_missing("strace") {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -148,8 +148,7 @@ fn the_entries_of_directories_that_were_created_are_synced() {
 
 #[test]
 fn every_acknowledgement_comes_after_a_sync_that_covers_its_record() {
-    if Command::new("strace").arg("-V").output().is_err() {
-        eprintln!("skipped: there is no strace on this machine");
+    if is_missing("strace") {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
