@@ -57,6 +57,15 @@ enum Task {
         #[arg(long)]
         long: bool,
     },
+    /// Crashes of the audit log at every operation, in a model of the disk
+    Crash {
+        /// How many to look at, or a few more
+        #[arg(long, default_value_t = 200_000)]
+        points: u64,
+        /// Where they come from [default: the commit]
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Every example runs and prints what its expected-output.txt says
     Examples,
     /// One benchmark; arguments go to `counterfoil-bench`
@@ -92,6 +101,7 @@ pub(crate) fn run() -> Result<()> {
         Task::Fuzz { target, seconds } => steps::fuzz::run(&context, target.as_deref(), seconds),
         Task::Tamper { long: false } => steps::tamper::run(&context),
         Task::Tamper { long: true } => steps::tamper::long(&context),
+        Task::Crash { points, seed } => steps::crash::run(&context, points, seed),
         Task::Examples => steps::examples::run(&context),
         Task::Bench { name, arguments } => steps::bench::run(&context, &name, &arguments),
     }

@@ -21,7 +21,7 @@ pub(crate) struct Step {
 }
 
 /// Cheap and frequent failures first; what shares a build stands together.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step {
         name: "fmt",
         run: steps::rust::fmt,
@@ -37,6 +37,10 @@ const STEPS: [Step; 10] = [
     Step {
         name: "test",
         run: steps::rust::test,
+    },
+    Step {
+        name: "crash",
+        run: steps::crash::ci,
     },
     Step {
         name: "docs",

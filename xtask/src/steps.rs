@@ -1,6 +1,7 @@
 //! The steps that run other programs; `crate::tidy` holds the rules that read files.
 
 pub(crate) mod bench;
+pub(crate) mod crash;
 pub(crate) mod examples;
 pub(crate) mod features;
 pub(crate) mod fuzz;

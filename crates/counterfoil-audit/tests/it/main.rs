@@ -6,6 +6,7 @@
 )]
 
 mod canonicalise;
+mod crash_points;
 mod differential;
 mod encoding;
 mod epoch_attacks;
