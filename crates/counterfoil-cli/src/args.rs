@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::audit::{
-    CanonicaliseArgs, CheckArgs, EraseArgs, ProveArgs, PruneArgs, RevealArgs, ServeArgs,
+    CanonicaliseArgs, CheckArgs, EraseArgs, ProveArgs, PruneArgs, RehearseArgs, RevealArgs,
+    ServeArgs,
 };
 use crate::explain::ExplainArgs;
 use crate::key::KeyCommand;
@@ -64,6 +65,9 @@ pub(crate) enum AuditCommand {
     Check(CheckArgs),
     /// Serve the log to clients of C2SP tlog-tiles, read-only
     Serve(ServeArgs),
+    /// Live the life of a log with short segments, for fault injection
+    #[command(hide = true)]
+    Rehearse(RehearseArgs),
 }
 
 /// How a result is written to standard output: for people, or as one JSON document with a schema name and version.

@@ -7,6 +7,7 @@ mod filter;
 mod line;
 pub(crate) mod prove;
 pub(crate) mod prune;
+pub(crate) mod rehearse;
 pub(crate) mod reveal;
 pub(crate) mod serve;
 pub(crate) mod source;
@@ -23,6 +24,7 @@ pub(crate) use check::CheckArgs;
 pub(crate) use erase::EraseArgs;
 pub(crate) use prove::ProveArgs;
 pub(crate) use prune::PruneArgs;
+pub(crate) use rehearse::RehearseArgs;
 pub(crate) use reveal::RevealArgs;
 pub(crate) use serve::ServeArgs;
 

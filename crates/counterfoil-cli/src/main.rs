@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         Command::Audit(AuditCommand::Check(args)) => audit::check::run(&args),
         Command::Audit(AuditCommand::Serve(args)) => audit::serve::run(&args),
         Command::Key(command) => key::run(&command),
+        Command::Audit(AuditCommand::Rehearse(args)) => audit::rehearse::run(&args),
     };
     ended.unwrap_or_else(|failure| report(&failure))
 }

@@ -12,6 +12,7 @@ mod canonicalise;
 mod crash;
 mod demo;
 mod erasure;
+mod faults;
 mod http;
 mod keys;
 mod messages;
