@@ -24,7 +24,14 @@ pub(crate) fn run(context: &Context, points: u64, seed: Option<u64>) -> Result<(
     println!("seed {seed}");
     Cmd::cargo("test")
         .args(["--profile", "crash", "--package", "counterfoil-audit"])
-        .args(["--test", "it", "--", "--exact", TEST, "--nocapture"])
+        .args([
+            "--test",
+            "it",
+            "--",
+            TESTS,
+            "--nocapture",
+            "--test-threads=1",
+        ])
         .env("COUNTERFOIL_CRASH_POINTS", points.to_string())
         .env("COUNTERFOIL_CRASH_SEED", seed.to_string())
         .dir(&context.root)
