@@ -6,8 +6,8 @@ use crate::pipeline::Context;
 
 /// How many CI looks at.
 const POINTS: u64 = 200_000;
-const TEST: &str =
-    "crash_points::wherever_a_crash_comes_the_log_is_what_was_acknowledged_or_longer_and_goes_on";
+/// The exploration, and the tests of its oracle.
+const TESTS: &str = "crash_points::";
 
 /// As many as CI looks at, with the seed of the commit.
 pub(crate) fn ci(context: &Context) -> Result<()> {
