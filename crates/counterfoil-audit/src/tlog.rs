@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use counterfoil_core::Digest;
 use counterfoil_merkle::checkpoint::Checkpoint;
 use counterfoil_merkle::note::{MAX_NOTE_LEN, SignedNote};
-use counterfoil_merkle::proof::{ProofPlan, verify_consistency, verify_inclusion};
+use counterfoil_merkle::proof::{NodeId, ProofPlan, verify_consistency, verify_inclusion};
 use counterfoil_merkle::tile::{
     BundleId, MAX_BUNDLE_LEN, TILE_LEN, TileId, TileReader, push_entry,
 };
@@ -120,7 +120,9 @@ impl TiledLog {
         Ok(lines.pop().unwrap_or_default())
     }
 
-    /// That record `seq` is in the tree of `size` records with this `root`: the inclusion proof of its body. It holds.
+    /// That record `seq` is in the tree of `size` records with this `root`: the inclusion proof of its hash. It holds.
+    ///
+    /// Only tiles are read, at most two for each eight levels of the tree, so the record itself may have been removed.
     ///
     /// # Errors
     /// [`Missing`](ErrorKind::Missing) when the tree, the log or its tiles do not reach that far, [`Corrupt`](ErrorKind::Corrupt)
@@ -133,10 +135,12 @@ impl TiledLog {
                 format!("there is no record {seq} in a tree of {size}"),
             ));
         }
-        let entry = self.records.entries(seq, 1)?;
-        let leaf = leaf_hash(entry.first().map(Vec::as_slice).unwrap_or_default());
-        let plan = ProofPlan::inclusion(seq - 1, size).map_err(|error| refused(&error))?;
-        let path = self.follow(&plan, size)?;
+        let refused = |error| refused(&error);
+        let plan = ProofPlan::inclusion(seq - 1, size).map_err(refused)?;
+        let leaf = NodeId::new(0, seq - 1).map_err(refused)?;
+        let mut tiles = self.tiles(size);
+        let leaf = tiles.node(leaf).map_err(|Failed(error)| error)?;
+        let path = follow(&plan, tiles)?;
         verify_inclusion(&leaf, seq - 1, size, &path, root)
             .map_err(|rejected| contradicts(&format!("record {seq}"), &rejected))?;
         Ok(path)
@@ -152,7 +156,7 @@ impl TiledLog {
         (size, root): (u64, &Digest),
     ) -> Result<Vec<Digest>, Error> {
         let plan = ProofPlan::consistency(old_size, size).map_err(|error| refused(&error))?;
-        let proof = self.follow(&plan, size)?;
+        let proof = follow(&plan, self.tiles(size))?;
         verify_consistency(old_size, old_root, size, root, &proof)
             .map_err(|rejected| contradicts(&format!("the tree of {old_size}"), &rejected))?;
         Ok(proof)
@@ -176,8 +180,13 @@ impl TiledLog {
                 checkpoint.size()
             )));
         }
-        let path = self.inclusion(seq, checkpoint.size(), &checkpoint.root())?;
+        let (size, root) = (checkpoint.size(), checkpoint.root());
+        let path = self.inclusion(seq, size, &root)?;
         let record = AuditRecord::parse(&self.line(seq)?)?;
+        let entry = self.records.entries(seq, 1)?;
+        let leaf = leaf_hash(entry.first().map(Vec::as_slice).unwrap_or_default());
+        verify_inclusion(&leaf, seq - 1, size, &path, &root)
+            .map_err(|rejected| contradicts(&format!("record {seq}"), &rejected))?;
         if record.chain().as_str() != checkpoint.origin() {
             return Err(refused(&format!(
                 "record {seq} is of the chain {}, and the checkpoint of {}; verify the log",
@@ -241,15 +250,21 @@ impl TiledLog {
         Ok(Some(bundle))
     }
 
-    /// The proof of hashes from the tiles of the tree of `size` records.
-    fn follow(&self, plan: &ProofPlan, size: u64) -> Result<Vec<Digest>, Error> {
-        let mut tiles = TileReader::new(size, |id| match self.tile(id, size)? {
-            Some(bytes) => Ok::<_, Failed>(bytes),
+    /// Reads the nodes of the tree of `size` records out of its tiles.
+    fn tiles(&self, size: u64) -> TileReader<impl FnMut(TileId) -> Result<Vec<u8>, Failed>> {
+        TileReader::new(size, move |id| match self.tile(id, size)? {
+            Some(bytes) => Ok(bytes),
             None => Err(Failed(refused(&"the tree does not reach so far"))),
-        });
-        plan.prove(|node| tiles.node(node))
-            .map_err(|Failed(error)| error)
+        })
     }
+}
+
+fn follow(
+    plan: &ProofPlan,
+    mut tiles: TileReader<impl FnMut(TileId) -> Result<Vec<u8>, Failed>>,
+) -> Result<Vec<Digest>, Error> {
+    plan.prove(|node| tiles.node(node))
+        .map_err(|Failed(error)| error)
 }
 
 /// For the reader of tiles, whose own errors have to become ours.

@@ -111,12 +111,12 @@ fn no_proof_is_handed_out_that_does_not_hold() {
     let hash = String::from_utf8(leaf_hash(body.as_bytes()).to_hex().to_vec()).unwrap();
     let forged = format!("{{\"body\":{body},\"hash\":\"{hash}\"}}");
     std::fs::write(&segment, text.replacen(line, &forged, 1)).unwrap();
-    let error = tiled.inclusion(7, head.seq, &root).unwrap_err();
+    let error = tiled.prove(7).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     // One whose hash was not changed with it.
     let forged = line.replacen("node-a", "node-b", 1);
     std::fs::write(&segment, text.replacen(line, &forged, 1)).unwrap();
-    let error = tiled.inclusion(7, head.seq, &root).unwrap_err();
+    let error = tiled.prove(7).unwrap_err();
     assert!(
         error.to_string().contains("does not have the hash"),
         "{error}"
