@@ -9,7 +9,7 @@ use counterfoil::audit::{AuditLog, ErrorKind, WhenFull};
 use counterfoil::events::{DrainThread, EventRingBuffer};
 use counterfoil::signer::{Ed25519Signer, Signer};
 use counterfoil::witness::{FiguresReader, Policy, TileDirectory, WitnessedAnchorStore};
-use counterfoil::{Clock, Observer, SystemClock, witness_events};
+use counterfoil::{Clock, Observer, SystemClock};
 
 use super::disk;
 use super::home::{Home, LOG_NAME, vkey};
@@ -31,6 +31,8 @@ pub(crate) struct Stage {
     pub(crate) home: Home,
     /// The last record that was in the log before this run.
     pub(crate) resumed_seq: u64,
+    /// Whether heads are cosigned before they are anchored.
+    witnessed: bool,
     drain: DrainThread,
     sink: Arc<CountingSink>,
 }
@@ -54,7 +56,8 @@ impl Stage {
             .clock(Arc::clone(&clock))
             .build()
             .map_err(|error| Failure::new(Exit::Usage, chain(&error)))?;
-        let (anchors, witnesses) = anchors(&home, policy, &events)?;
+        let witnessed = policy.is_some();
+        let (anchors, witnesses) = anchors(&home, policy)?;
         let log = open_log(&home, &clock, Arc::clone(&signer), anchors)?;
         let resumed_seq = log.opened().resumed_seq;
         let sink = CountingSink::new(home.events()?);
@@ -76,6 +79,7 @@ impl Stage {
             vkey: vkey(&signer),
             home,
             resumed_seq,
+            witnessed,
             drain,
             sink,
         })
@@ -111,6 +115,25 @@ impl Stage {
                     ),
                 ));
             }
+            if report.left_unanchored > 0 {
+                let exit = if self.witnessed {
+                    Exit::Policy
+                } else {
+                    Exit::Unreadable
+                };
+                return Err(Failure::new(
+                    exit,
+                    format!(
+                        "the log in {} is closed and its last {} records are not anchored: {}; mend that and run the demo on it again",
+                        self.home.log().display(),
+                        report.left_unanchored,
+                        report
+                            .alarm
+                            .as_deref()
+                            .unwrap_or("nothing is known about why"),
+                    ),
+                ));
+            }
             head = log.anchored().map(|head| HeadTotals {
                 chain: head.chain.to_string(),
                 seq: head.seq,
@@ -132,7 +155,6 @@ impl Stage {
 fn anchors(
     home: &Home,
     policy: Option<Policy>,
-    events: &EventRingBuffer,
 ) -> Result<(Arc<dyn AnchorStore>, Option<FiguresReader>), Failure> {
     let file = FileAnchorStore::open(home.anchor())
         .map_err(|error| Failure::new(Exit::Unreadable, chain(&error)))?;
@@ -141,7 +163,6 @@ fn anchors(
     };
     let tree = TileDirectory::new(home.log());
     let witnessed = WitnessedAnchorStore::builder(file, policy, tree, home.evidence())
-        .on_event(witness_events(events.clone()))
         .build()
         .map_err(|error| Failure::usage(chain(&error)))?;
     let figures = witnessed.figures_reader();

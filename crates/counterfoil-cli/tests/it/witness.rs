@@ -18,7 +18,7 @@ use counterfoil_merkle::witness::{AddCheckpoint, parse_size};
 use counterfoil_merkle::{CompactRange, leaf_hash};
 use tempfile::TempDir;
 
-use crate::run::{Ran, counterfoil};
+use crate::run::{Ran, counterfoil, run_verify};
 
 const ORIGIN: &str = "audit.example.com/leases/1";
 /// SHA-256 of the origin, as monitors ask for it.
@@ -302,4 +302,49 @@ fn what_cannot_be_used_is_refused_with_what_to_do() {
     let second: Ran = place.command().output().unwrap().into();
     assert_eq!(second.code, Some(2), "{second:?}");
     assert!(second.stderr.contains("another process uses"), "{second:?}");
+}
+
+/// The demo's log goes on, and what its witness has not seen is not anchored.
+#[test]
+fn a_demo_whose_witness_is_away_says_so_and_leaves_its_anchor_where_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let dir = directory.path().join("demo");
+    let demo = |more: &[&str]| -> Ran {
+        let mut command = counterfoil();
+        command.args([
+            "demo",
+            "--quiet",
+            "--seconds",
+            "1",
+            "--metrics-addr",
+            "127.0.0.1:0",
+        ]);
+        let ran = command.arg("--dir").arg(&dir).args(more).output().unwrap();
+        ran.into()
+    };
+    assert_eq!(demo(&[]).code, Some(0));
+    let anchored = fs::read(dir.join("anchor.json")).unwrap();
+    let witness = Ed25519Signer::from_seed("witness.example.com", &[2; 32]).unwrap();
+    let policy = format!(
+        "log {}\nwitness w {} http://127.0.0.1:1\nquorum w\n",
+        fs::read_to_string(dir.join("key.vkey")).unwrap().trim_end(),
+        witness.verifier_key().unwrap().as_cosigner()
+    );
+    let file = directory.path().join("policy");
+    fs::write(&file, policy).unwrap();
+    let file = file.to_str().unwrap();
+    let ran = demo(&["--policy", file]);
+    assert_eq!(ran.code, Some(5), "{ran:?}");
+    for part in ["are not anchored", "the quorum w is not met", "witness w: "] {
+        assert!(ran.stderr.contains(part), "{part:?} in {ran:?}");
+    }
+    assert_eq!(fs::read(dir.join("anchor.json")).unwrap(), anchored);
+    // Nor does the anchor before meet the policy: nobody had been asked then.
+    let verified = run_verify(
+        &dir.join("audit"),
+        Some(&dir.join("anchor.json")),
+        &["--policy", file],
+    );
+    assert_eq!(verified.code, Some(5), "{verified:?}");
+    assert!(verified.stdout.contains("CF-V-POLICY"), "{verified:?}");
 }
