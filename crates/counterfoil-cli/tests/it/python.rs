@@ -85,3 +85,41 @@ fn the_full_script_reports_what_the_command_reports() {
         );
     }
 }
+
+#[test]
+fn the_full_script_takes_the_receipt_of_a_record_and_of_no_other() {
+    let copy = sample_log().copy();
+    let segment = std::fs::read_to_string(&copy.segments()[0]).unwrap();
+    let vkey = std::fs::read_to_string(copy.path("key.vkey")).unwrap();
+    let receipt = copy.path("5.tlog-proof");
+    let made = crate::run::counterfoil()
+        .args(["audit", "prove", "--seq", "5", "-o"])
+        .args([&receipt, &copy.path("audit")])
+        .output();
+    assert!(made.unwrap().status.success());
+    let check = |record: usize, receipt: &Path, keys: &[&str]| {
+        let line = copy.path("record.jsonl");
+        std::fs::write(&line, format!("{}\n", segment.lines().nth(record).unwrap())).unwrap();
+        let mut args = vec!["--proof".into(), receipt.as_os_str().to_owned()];
+        args.extend(["--record".into(), line.into_os_string()]);
+        args.extend(keys.iter().map(Into::into));
+        python("verify.py", &args).map(|ran| ran.code)
+    };
+    let key = ["--key", vkey.trim()];
+    let Some(valid) = check(4, &receipt, &key) else {
+        return;
+    };
+    assert_eq!(valid, Some(0));
+    assert_eq!(check(5, &receipt, &key), Some(Some(1)), "another record");
+    assert_eq!(check(4, &receipt, &[]), Some(Some(3)), "no key");
+    let text = std::fs::read_to_string(&receipt).unwrap();
+    for (what, old, new, code) in [
+        ("another index", "index 4\n", "index 5\n", 1),
+        ("no number", "index 4\n", "index 04\n", 4),
+        ("another version", "@v1\n", "@v2\n", 4),
+    ] {
+        let forged = copy.path("forged.tlog-proof");
+        std::fs::write(&forged, text.replacen(old, new, 1)).unwrap();
+        assert_eq!(check(4, &forged, &key), Some(Some(code)), "{what}");
+    }
+}
