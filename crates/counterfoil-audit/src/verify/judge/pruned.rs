@@ -55,6 +55,7 @@ impl Judge<'_> {
         }
         self.lanes.without_beginning = true;
         self.policy.without_beginning = true;
+        self.policy.epochs.hole(first);
         self.before.hash = None;
         self.expected = first;
         self.erasure.skip_to(first);
