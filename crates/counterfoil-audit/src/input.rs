@@ -56,7 +56,8 @@ pub struct Src {
 pub struct Who {
     /// Address or service that the call came from.
     pub from: Option<Text>,
-    /// Pseudonym of the person or service account; never the plain identity.
+    /// Pseudonym of the person or service account ([`PseudonymKey`](crate::PseudonymKey)), or [`Text::erasable`]; never the plain
+    /// identity.
     pub principal: Option<Text>,
     /// Accounting tag.
     pub tag: Option<Text>,

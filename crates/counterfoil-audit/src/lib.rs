@@ -52,6 +52,7 @@ mod kind;
 mod line;
 mod log;
 mod metadata;
+mod pseudonym;
 mod record;
 mod source;
 mod src_id;
@@ -86,6 +87,7 @@ pub use log::{
     StdFiles, Ticket, WhenFull, erased_by, last_opening, reveal,
 };
 pub use metadata::Metadata;
+pub use pseudonym::PseudonymKey;
 pub use record::{AuditRecord, Prior, assemble_record};
 pub use src_id::{Instance, Lane, SrcId};
 pub use text::{MAX_TEXT, Text, Truncated};

@@ -1,6 +1,6 @@
 //! Free text, and what stands in for it.
 
-use counterfoil_core::{Digest, Name};
+use counterfoil_core::{Digest, Name, Pseudonym};
 
 use crate::Forgettable;
 
@@ -68,6 +68,12 @@ impl From<&str> for Text {
 impl From<String> for Text {
     fn from(text: String) -> Self {
         Self::Plain(text)
+    }
+}
+
+impl From<&Pseudonym> for Text {
+    fn from(pseudonym: &Pseudonym) -> Self {
+        pseudonym.name().into()
     }
 }
 

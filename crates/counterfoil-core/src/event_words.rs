@@ -389,12 +389,13 @@ fn name(raw: u32) -> Option<Name> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Pseudonym;
 
     fn contexts() -> Vec<Context> {
         let bare = Context::new(WorkloadIdentity::tenant_only("acme"));
         let identity = WorkloadIdentity::tenant_only("acme")
             .with_workload("train")
-            .with_principal("p-17");
+            .with_principal(&Pseudonym::assume("p-17"));
         let full = Context::new(identity)
             .with_tag(AccountingTag::new("search/batch"))
             .with_from("10.0.0.7")

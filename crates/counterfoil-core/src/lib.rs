@@ -58,7 +58,7 @@ pub use event_words::{EVENT_WORDS, EventWords};
 pub use extension_kind::ExtensionKind;
 pub use fabric_error::FabricError;
 pub use head::Head;
-pub use identity::{AccountingTag, WorkloadIdentity};
+pub use identity::{AccountingTag, Pseudonym, WorkloadIdentity};
 pub use ids::{LeaseId, RequestId};
 pub use name::{Name, NameId};
 pub use resource::{OpType, ResourceType};

@@ -6,7 +6,7 @@
 
 use counterfoil_core::{
     AccountingTag, Context, Event, ExtensionKind, FabricError, FabricEvent, LeaseId, Name, OpType,
-    ResourceType, Timestamp, WorkloadIdentity,
+    Pseudonym, ResourceType, Timestamp, WorkloadIdentity,
 };
 use counterfoil_events::EventSink;
 
@@ -49,7 +49,7 @@ const HOSTILE: &str = "\"\\\n\r\u{0}\u{1b}[2J\u{202e}\u{2028}}]é漢";
 fn full_context() -> Context {
     let identity = WorkloadIdentity::tenant_only("acme")
         .with_workload("web")
-        .with_principal("p-1");
+        .with_principal(&Pseudonym::assume("p-1"));
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse();
     let context = Context::new(identity)
         .with_tag(AccountingTag::new("team/batch"))

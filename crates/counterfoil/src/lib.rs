@@ -50,8 +50,8 @@ mod witness_events;
 pub use counterfoil_core::{
     AccountingTag, ChainId, Clock, Context, Digest, Event, EventWords, ExtensionKind, FabricError,
     FabricEvent, Head, HistogramValue, LeaseId, MetricFamily, MetricKind, MetricSnapshot,
-    MetricValue, Name, OpType, REDACTED, Redact, RequestId, ResourceType, Sensitive, Series,
-    SeriesMeta, SpanId, SystemClock, Ticks, Timeline, Timestamp, TraceContext, TraceId,
+    MetricValue, Name, OpType, Pseudonym, REDACTED, Redact, RequestId, ResourceType, Sensitive,
+    Series, SeriesMeta, SpanId, SystemClock, Ticks, Timeline, Timestamp, TraceContext, TraceId,
     WorkloadIdentity, instruments, json, names,
 };
 

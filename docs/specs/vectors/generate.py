@@ -855,11 +855,28 @@ def keys():
             "logs": out}
 
 
+# --- erasable values (§9) -------------------------------------------------------------------------------------------
+def erasables():
+    lp = lambda x: len(x).to_bytes(8, "big") + x
+    cases = []
+    values = ["", "alice@example.com", "caf\u00e9 \u2028\t\"", "x" * 245, "x" * 246, "x" * 247, "y" * 1025, 0, -1, True, [], {},
+              {"city": "Oslo", "zip": ["0150", 150]}]
+    places = [(1, "/who/principal"), (15, "/event/data/a~1b~0c/0"), (MAX_INT, "/keys/node")]
+    for i, v in enumerate(values):
+        (seq, pointer), value, salt = places[i % 3], encode(v).encode(), sha(b"test salt %d" % i)
+        padding = -len(lp(value)) % 256
+        preimage = b"counterfoil.dev/erasable/v1\n" + lp(ID.encode()) + lp(str(seq).encode()) + lp(pointer.encode()) + lp(value)
+        line = encode({"pointer": pointer, "salt": salt.hex(), "seq": seq}).encode()[:-1] + b',"value":' + value + b"}" + b" " * padding + b"\n"
+        cases.append({"commitment": sha(preimage + bytes(padding) + salt).hex(), "line": line.decode(), "padding": padding,
+                      "pointer": pointer, "salt": salt.hex(), "seq": seq, "value": value.decode()})
+    return {"chain": ID, "openings": cases}
+
+
 def main():
     assert sign(bytes.fromhex(SEEDS[0]), b"").hex().startswith("e5564300c360ac729086e2cc806e828a")  # RFC 8032 §7.1 test 1
     c, told = every_kind()
     (HERE / "lines.jsonl").write_bytes(c.text())
-    for name, value in (("lines", told), ("encoding", encodings()), ("invalid", invalid()), ("chains", chains()), ("checkpoint", checkpoint()), ("keys", keys())):
+    for name, value in (("lines", told), ("encoding", encodings()), ("invalid", invalid()), ("chains", chains()), ("checkpoint", checkpoint()), ("keys", keys()), ("erasable", erasables())):
         (HERE / f"{name}.json").write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 

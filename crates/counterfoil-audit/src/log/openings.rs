@@ -343,6 +343,35 @@ mod tests {
     }
 
     #[test]
+    fn lines_and_commitments_are_those_of_the_published_vectors() {
+        let path = "../../docs/specs/vectors/erasable.json";
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        let text = std::fs::read_to_string(path).unwrap();
+        let vectors: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let openings = vectors["openings"].as_array().unwrap();
+        assert!(openings.len() > 10);
+        for vector in openings {
+            let text = |member: &str| vector[member].as_str().unwrap();
+            let opening = Opening {
+                seq: vector["seq"].as_u64().unwrap(),
+                pointer: text("pointer").to_owned(),
+                value: Zeroizing::new(text("value").as_bytes().to_vec()),
+                salt: Zeroizing::new(
+                    *Digest::from_hex(text("salt").as_bytes())
+                        .unwrap()
+                        .as_bytes(),
+                ),
+            };
+            let mut line = Vec::new();
+            write_line(&mut line, &opening);
+            assert_eq!(line, text("line").as_bytes());
+            assert_eq!(read_line(&line), Some(opening.clone()));
+            let chain = vectors["chain"].as_str().unwrap();
+            assert_eq!(opening.commitment(chain).to_string(), text("commitment"));
+        }
+    }
+
+    #[test]
     fn the_length_of_a_line_tells_the_bucket_of_a_value_and_no_more() {
         let len = |len: usize| line(&"1".repeat(len)).len();
         assert_eq!(len(1), len(248));

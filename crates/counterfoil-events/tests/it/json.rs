@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use counterfoil_core::{
-    AccountingTag, Context, Event, FabricError, FabricEvent, LeaseId, Name, OpType, REDACTED,
-    Redact, ResourceType, WorkloadIdentity,
+    AccountingTag, Context, Event, FabricError, FabricEvent, LeaseId, Name, OpType, Pseudonym,
+    REDACTED, Redact, ResourceType, WorkloadIdentity,
 };
 use counterfoil_events::{EventSink, JsonEventSink};
 use counterfoil_testkit::event_sink;
@@ -61,7 +61,7 @@ impl Redact for NoTokens {
 fn an_event_with_everything_has_this_line() {
     let identity = WorkloadIdentity::tenant_only("acme")
         .with_workload("web")
-        .with_principal("p-1");
+        .with_principal(&Pseudonym::assume("p-1"));
     let context = Context::new(identity)
         .with_tag(AccountingTag::new("team/batch"))
         .with_from("10.0.0.1")
