@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -58,7 +59,23 @@ pub(crate) fn files_of(path: &Path) -> Result<Vec<LogFile>, Error> {
     Ok(files)
 }
 
+/// What tells a file from another one under the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
 impl LogFile {
+    /// Which file stands under the name now; `None` where there is none.
+    pub(crate) fn id(&self) -> Option<FileId> {
+        let metadata = fs::metadata(&self.path).ok()?;
+        Some(FileId {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
+    }
+
     /// Opens the file. What a directory holds has to be a regular file; what the caller named may be a pipe.
     pub(crate) fn open(&self) -> io::Result<File> {
         if self.first_seq.is_some() {

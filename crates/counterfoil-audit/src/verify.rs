@@ -20,6 +20,7 @@ mod judge;
 mod lanes;
 mod log_keys;
 mod policy;
+mod progress;
 mod reason;
 mod report;
 mod run;
@@ -36,6 +37,7 @@ use counterfoil_signer::Keyring;
 pub use cause::Cause;
 pub use heads::{GivenHead, KeyReader};
 use log_keys::Checker;
+pub use progress::Progress;
 pub use reason::{Reason, Verdict};
 pub use report::{
     Completeness, Cosigned, Erasables, Failure, HeadSource, KeyReport, KeyRole, LaneReport,
@@ -68,6 +70,8 @@ pub struct VerifyOptions<'a> {
     /// Looks into lines that fail for what happened to them: a record that was written again, a flipped bit. Takes some
     /// milliseconds for each of the first few.
     pub diagnose: bool,
+    /// Is told how far the verification is.
+    pub progress: Option<Progress<'a>>,
     /// Threads that hash and parse; 0 counts as 1. The report is the same for every number.
     pub jobs: usize,
     /// Most failures that are listed; all are counted.
@@ -103,6 +107,7 @@ impl VerifyOptions<'_> {
             now: Timestamp::default(),
             hash_only: false,
             diagnose: false,
+            progress: None,
             jobs: 1,
             max_failures: 100,
         }

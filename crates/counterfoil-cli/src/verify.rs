@@ -2,25 +2,25 @@
 
 mod document;
 mod next;
+mod progress;
 mod text;
 
 use std::fs;
-use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 
 use counterfoil::anchor::Anchor;
-use counterfoil::audit::verify::{GivenHead, Trust, VerifyOptions, verify_path};
+use counterfoil::audit::verify::{GivenHead, Progress, Trust, VerifyOptions, verify_path};
 use counterfoil::signer::{Ed25519Verifier, Keyring, Verifier, VerifierKey};
 use counterfoil::{Clock, SystemClock};
 use counterfoil_merkle::policy::Policy;
 
 use crate::args::{Output, VerifyArgs};
 use crate::bounded::bounded;
-use crate::escape::Escaped;
 use crate::failure::{Code, Exit, Failure, chain};
 use crate::{policy, result};
+use progress::Waiting;
 
 /// Bytes that an anchor may have.
 const MAX_ANCHOR: u64 = 8 << 20;
@@ -49,9 +49,11 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     );
 
     require_log(&args.log)?;
-    let working = working(args);
+    let waiting = Waiting::new(&args.log);
+    let tell = |bytes| waiting.tell(bytes);
+    options.progress = waiting.is_watched().then_some(Progress(&tell));
     let report = verify_path(&args.log, &options);
-    done(working);
+    waiting.done();
     match args.output {
         Output::Text => result::print(&text::of(&report))?,
         Output::Json => result::print(&document::of(&report)?)?,
@@ -126,23 +128,4 @@ fn keyring(vkeys: &[String]) -> Result<Keyring, Failure> {
         keys.trust(verifier).map_err(|error| refused(&error))?;
     }
     Ok(keys)
-}
-
-/// Says on a terminal that work is being done; a large log takes seconds.
-fn working(args: &VerifyArgs) -> bool {
-    let watched = io::stderr().is_terminal();
-    if watched {
-        let _nobody_reads = write!(
-            io::stderr(),
-            "verifying {} …",
-            Escaped(&args.log.display().to_string())
-        );
-    }
-    watched
-}
-
-fn done(working: bool) {
-    if working {
-        let _nobody_reads = write!(io::stderr(), "\r\x1b[K");
-    }
 }

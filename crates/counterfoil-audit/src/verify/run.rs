@@ -8,9 +8,10 @@ use std::thread::Scope;
 use super::VerifyOptions;
 use super::batch::{Batch, BatchReader};
 use super::judge::Judge;
+use super::progress::Watched;
 use super::reason::Reason;
 use super::report::Report;
-use crate::source::{Chunk, Chunks, LogFile, files_of, read_text};
+use crate::source::{Chunk, Chunks, FileId, LogFile, files_of, read_text};
 
 /// Batches that a worker has at most, the one at hand included.
 const AHEAD: usize = 2;
@@ -18,8 +19,30 @@ const AHEAD: usize = 2;
 /// Bytes that a stored checkpoint may have: a note with hundreds of signatures has fewer.
 const MAX_CHECKPOINT: u64 = 1 << 20;
 
+/// How often a log whose files were replaced or removed meanwhile is looked at again.
+const MAX_TRIES: u32 = 8;
+
 /// Verifies what lies at `path`.
+///
+/// A writer may be at work. What it appends behind what was listed is not looked for; but it may also replace a segment that
+/// failed to sync, or prune one, between the listing and the reading. A finding in files that are not those listed any more
+/// says nothing, so the log is read again.
 pub(crate) fn path(path: &Path, options: &VerifyOptions<'_>) -> Report {
+    for _ in 1..MAX_TRIES {
+        let before = identities(path);
+        let report = once(path, options);
+        let doubtful = report
+            .failures
+            .iter()
+            .any(|failure| !matches!(failure.reason, Reason::NoHead | Reason::Tail | Reason::Key));
+        if !doubtful || still_there(&before) {
+            return report;
+        }
+    }
+    once(path, options)
+}
+
+fn once(path: &Path, options: &VerifyOptions<'_>) -> Report {
     let stored = match stored_checkpoint(path) {
         Ok(stored) => stored,
         Err(why) => return unreadable(path, options, why),
@@ -37,6 +60,22 @@ pub(crate) fn path(path: &Path, options: &VerifyOptions<'_>) -> Report {
         }
         Err(error) => unreadable(path, options, error.to_string()),
     }
+}
+
+/// The segments of a log, and what tells each from a file that takes its place.
+fn identities(path: &Path) -> Vec<(LogFile, Option<FileId>)> {
+    let files = files_of(path).unwrap_or_default();
+    files
+        .into_iter()
+        .map(|file| {
+            let id = file.id();
+            (file, id)
+        })
+        .collect()
+}
+
+fn still_there(before: &[(LogFile, Option<FileId>)]) -> bool {
+    before.iter().all(|(file, id)| file.id() == *id)
 }
 
 /// Verifies what `reader` gives.
@@ -85,6 +124,7 @@ fn run<R: Read>(
     if let Some(folder) = folder {
         judge.log_folder(folder);
     }
+    let mut watched = Watched::new(options);
     let bytes = std::thread::scope(|scope| {
         let mut pool = Pool::new(scope, options);
         let mut bytes = 0;
@@ -93,7 +133,10 @@ fn run<R: Read>(
             let last = sources.peek().is_none();
             judge.file(&file);
             match source {
-                Ok(source) => bytes += read_file(source, &file, last, &mut judge, &mut pool),
+                Ok(source) => {
+                    let source = watched.over(source);
+                    bytes += read_file(source, &file, last, &mut judge, &mut pool);
+                }
                 Err(error) => judge.findings.log(
                     Reason::Unreadable,
                     format!("{} cannot be opened: {error}", file.path.display()),

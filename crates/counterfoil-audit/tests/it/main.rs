@@ -28,5 +28,6 @@ mod specification;
 mod tamper;
 mod tlog;
 mod verification;
+mod verify_live;
 mod verify_policy;
 mod verify_trust;

@@ -16,6 +16,7 @@ mod faults;
 mod http;
 mod keys;
 mod messages;
+mod offline;
 mod prometheus;
 mod python;
 mod query;
