@@ -1,7 +1,7 @@
 //! The bytes of a log: segments in order, one file, or a reader.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -74,6 +74,20 @@ impl LogFile {
             device: metadata.dev(),
             inode: metadata.ino(),
         })
+    }
+
+    /// How long it is now.
+    pub(crate) fn len(&self) -> Option<u64> {
+        fs::metadata(&self.path).ok().map(|metadata| metadata.len())
+    }
+
+    /// Opens the file, to be read from byte `from` on.
+    pub(crate) fn open_at(&self, from: u64) -> io::Result<File> {
+        let mut file = self.open()?;
+        if from > 0 {
+            file.seek(SeekFrom::Start(from))?;
+        }
+        Ok(file)
     }
 
     /// Opens the file. What a directory holds has to be a regular file; what the caller named may be a pipe.
@@ -166,11 +180,12 @@ pub(crate) enum Chunk {
 }
 
 impl<R: Read> Chunks<R> {
-    pub(crate) const fn new(reader: R) -> Self {
+    /// Lines from byte `offset` of a file on, which `reader` gives next.
+    pub(crate) const fn new(reader: R, offset: u64) -> Self {
         Self {
             reader,
             carry: Vec::new(),
-            offset: 0,
+            offset,
         }
     }
 

@@ -24,6 +24,7 @@ mod progress;
 mod reason;
 mod report;
 mod run;
+mod state;
 
 use std::io::Read;
 use std::path::Path;
@@ -41,8 +42,9 @@ pub use progress::Progress;
 pub use reason::{Reason, Verdict};
 pub use report::{
     Completeness, Cosigned, Erasables, Failure, HeadSource, KeyReport, KeyRole, LaneReport,
-    MissingRange, Report, Tail,
+    MissingRange, Report, StateUse, Tail,
 };
+pub use state::{MAX_STATE, VerifiedState};
 
 /// How a log is verified.
 #[derive(Clone, Debug)]
@@ -70,6 +72,10 @@ pub struct VerifyOptions<'a> {
     /// Looks into lines that fail for what happened to them: a record that was written again, a flipped bit. Takes some
     /// milliseconds for each of the first few.
     pub diagnose: bool,
+    /// The state of an earlier verification of this log, to go on from.
+    pub state: Option<&'a VerifiedState>,
+    /// Whether to make such a state for the next time.
+    pub keep_state: bool,
     /// Is told how far the verification is.
     pub progress: Option<Progress<'a>>,
     /// Threads that hash and parse; 0 counts as 1. The report is the same for every number.
@@ -108,6 +114,8 @@ impl VerifyOptions<'_> {
             hash_only: false,
             diagnose: false,
             progress: None,
+            state: None,
+            keep_state: false,
             jobs: 1,
             max_failures: 100,
         }

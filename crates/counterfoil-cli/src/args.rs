@@ -144,6 +144,10 @@ pub(crate) struct VerifyArgs {
     /// Refuse records after the trusted head that are older than this, such as 10m
     #[arg(long, value_name = "AGE", value_parser = parse_age)]
     pub(crate) max_tail_age: Option<Duration>,
+    /// Go on from what the last verification kept here, and keep anew what this one
+    /// finds valid; made if it is not there. Keep it where the anchor is
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
     /// Check hashes and links only, not the grammar of bodies; the verdict says so
     #[arg(long)]
     pub(crate) hash_only: bool,

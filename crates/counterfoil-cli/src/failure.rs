@@ -35,12 +35,13 @@ pub(crate) enum Code {
     Log,
     Anchor,
     Key,
+    State,
 }
 
 impl Code {
     /// Every code.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Contradiction,
         Self::Usage,
         Self::Incomplete,
@@ -49,6 +50,7 @@ impl Code {
         Self::Log,
         Self::Anchor,
         Self::Key,
+        Self::State,
     ];
 
     pub(crate) const fn as_str(self) -> &'static str {
@@ -61,6 +63,7 @@ impl Code {
             Self::Log => "CF-C-LOG",
             Self::Anchor => "CF-C-ANCHOR",
             Self::Key => "CF-C-KEY",
+            Self::State => "CF-C-STATE",
         }
     }
 }

@@ -3,6 +3,7 @@
 mod document;
 mod next;
 mod progress;
+mod state;
 mod text;
 
 use std::fs;
@@ -49,11 +50,22 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     );
 
     require_log(&args.log)?;
+    let before = args
+        .state
+        .as_deref()
+        .map(state::read)
+        .transpose()?
+        .flatten();
+    options.state = before.as_ref();
+    options.keep_state = args.state.is_some();
     let waiting = Waiting::new(&args.log);
     let tell = |bytes| waiting.tell(bytes);
     options.progress = waiting.is_watched().then_some(Progress(&tell));
     let report = verify_path(&args.log, &options);
     waiting.done();
+    if let (Some(path), Some(kept)) = (&args.state, &report.state) {
+        state::write(path, kept)?;
+    }
     match args.output {
         Output::Text => result::print(&text::of(&report))?,
         Output::Json => result::print(&document::of(&report)?)?,

@@ -111,6 +111,11 @@ impl Erasure {
         }
     }
 
+    /// Whether records hold erasable values.
+    pub(crate) const fn saw_any(&self) -> bool {
+        self.found.commitments > 0
+    }
+
     /// The end of the log, whose last record is `last`. Openings above it are of records that are about to come.
     pub(crate) fn finish(mut self, last: u64) -> (Option<Erasables>, Vec<ErasureFault>) {
         let mut faults = Vec::new();

@@ -24,6 +24,10 @@ impl<'a> Place<'a> {
         }
     }
 
+    pub(crate) const fn offset(&self) -> u64 {
+        self.offset
+    }
+
     pub(crate) const fn none() -> Self {
         Self {
             file: None,

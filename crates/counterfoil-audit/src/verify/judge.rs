@@ -11,6 +11,7 @@ mod key_reports;
 mod keys;
 mod line;
 mod pruned;
+mod resume;
 mod tail;
 mod tiles;
 mod tree;
@@ -34,6 +35,7 @@ use super::report::{HeadSource, MissingRange, Report, Tail};
 use crate::source::LogFile;
 use candidate::Candidate;
 use pruned::Pruned;
+use resume::Keeping;
 use tiles::Tiles;
 use tree::Tree;
 
@@ -75,6 +77,7 @@ pub(crate) struct Judge<'a> {
     /// The directory of the log, where it has one.
     folder: Option<PathBuf>,
     pruned: Option<Pruned>,
+    keeping: Keeping,
 }
 
 /// What the next line is compared with.
@@ -119,6 +122,7 @@ impl<'a> Judge<'a> {
             erasure: Erasure::default(),
             folder: None,
             pruned: None,
+            keeping: Keeping::default(),
         };
         judge.read_heads();
         judge
@@ -161,6 +165,7 @@ impl<'a> Judge<'a> {
         }
         self.position = first;
         self.began = true;
+        self.keep_segment(None, Some(first));
     }
 
     /// Whole lines.
@@ -182,7 +187,7 @@ impl<'a> Judge<'a> {
     /// Takes a batch's nodes into the tree, unless a root is asked for in the middle of it.
     fn join(&mut self, run: &Subtrees) -> bool {
         let within = |mark: &Mark| (run.start() + 1..run.end()).contains(&mark.seq);
-        !self.marks.iter().any(within) && self.tree.join(run)
+        !self.marks.iter().any(within) && !self.wants_state_at(run.end()) && self.tree.join(run)
     }
 
     /// The end of the log.
@@ -214,6 +219,7 @@ impl<'a> Judge<'a> {
         let keys = self.key_reports(&signed_by);
         let end = self.end();
         let verdict = self.findings.verdict();
+        let state = self.state().filter(|_| verdict == Verdict::Valid);
         let (failures, failures_total) = self.findings.finish();
         let (lanes, completeness) = completeness;
         Report {
@@ -242,6 +248,8 @@ impl<'a> Judge<'a> {
             cosigned_by,
             rotations_followed: self.policy.log_keys.followed,
             epoch: self.policy.epochs.number(),
+            state_used: self.keeping.used,
+            state,
             failures,
             failures_total,
             verdict,

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::reason::Reason;
 use super::report::{Completeness, LaneReport};
 use crate::{Instance, Lane, LanePositions, SrcId};
@@ -49,7 +51,71 @@ struct LaneState {
     first_missing: Option<(u64, u64)>,
 }
 
+/// The lanes, to be written down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SavedLanes {
+    lanes: Vec<SavedLane>,
+    closed: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SavedLane {
+    src: String,
+    contiguous: u64,
+    islands: Vec<(u64, u64, u64)>,
+    declared: u64,
+    end: Option<(u64, u64)>,
+    stated: Option<(u64, u64)>,
+}
+
+impl SavedLanes {
+    /// The lanes again; `None` when a name is none.
+    pub(crate) fn restore(&self) -> Option<Lanes> {
+        let mut lanes = Lanes::default();
+        for saved in &self.lanes {
+            let index = lanes.index(saved.src.parse().ok()?);
+            let lane = &mut lanes.lanes[index];
+            lane.contiguous = saved.contiguous;
+            let islands = saved.islands.iter();
+            lane.islands = islands
+                .map(|(first, last, position)| (*first, (*last, *position)))
+                .collect();
+            lane.declared = saved.declared;
+            lane.end = saved.end;
+            lane.stated = saved.stated;
+        }
+        for instance in &self.closed {
+            let digits = u64::from_str_radix(instance, 16).ok()?;
+            lanes.closed.insert(Instance(digits));
+        }
+        Some(lanes)
+    }
+}
+
 impl Lanes {
+    /// The lanes as they are now, of a log that has its beginning and no gap that was given up.
+    pub(crate) fn save(&self) -> SavedLanes {
+        let saved = |lane: &LaneState| SavedLane {
+            src: lane.src.to_string(),
+            contiguous: lane.contiguous,
+            islands: lane
+                .islands
+                .iter()
+                .map(|(first, (last, position))| (*first, *last, *position))
+                .collect(),
+            declared: lane.declared,
+            end: lane.end,
+            stated: lane.stated,
+        };
+        let mut closed: Vec<String> = self.closed.iter().map(ToString::to_string).collect();
+        closed.sort();
+        let mut lanes: Vec<SavedLane> = self.lanes.iter().map(saved).collect();
+        lanes.sort_by(|one, other| one.src.cmp(&other.src));
+        SavedLanes { lanes, closed }
+    }
+
     /// Index of a lane, which is new if nobody named it before.
     pub(crate) fn index(&mut self, src: SrcId) -> usize {
         *self.index.entry(src).or_insert_with(|| {

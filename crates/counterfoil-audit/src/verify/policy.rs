@@ -350,6 +350,13 @@ impl Policy {
         self.signatures_verified + self.epochs.signatures_verified
     }
 
+    /// Whether no record is signed, and none has to be.
+    pub(crate) fn has_no_record_signatures(&self) -> bool {
+        self.in_force != InForce::Mode(SigningMode::Record)
+            && self.by_key.is_empty()
+            && self.given.is_empty()
+    }
+
     /// Signatures in records that nobody here could check.
     pub(crate) const fn signatures_not_checked(&self) -> u64 {
         self.signatures_not_checked + self.epochs.signatures_not_checked

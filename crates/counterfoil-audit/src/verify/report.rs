@@ -7,6 +7,7 @@ use counterfoil_core::Head;
 
 use super::cause::Cause;
 use super::reason::{Reason, Verdict};
+use super::state::VerifiedState;
 use crate::SrcId;
 
 /// One thing that is wrong.
@@ -151,6 +152,8 @@ pub enum HeadSource {
     Given,
     /// A given key signed the checkpoint that is stored with the log.
     StoredCheckpoint,
+    /// The state of an earlier verification.
+    State,
 }
 
 impl HeadSource {
@@ -160,8 +163,25 @@ impl HeadSource {
         match self {
             Self::Given => "the given anchor",
             Self::StoredCheckpoint => "the log's checkpoint, signed by a given key",
+            Self::State => "the state of the last verification",
         }
     }
+}
+
+/// What became of the state of an earlier verification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StateUse {
+    /// What comes before this record was not read again: it rests on the state.
+    From {
+        /// The first record that was read.
+        seq: u64,
+    },
+    /// Everything was read, and the state's head had to be met as any other.
+    ReadAll {
+        /// The reason.
+        why: &'static str,
+    },
 }
 
 /// The role of a key, which its name tells (audit specification §6).
@@ -267,6 +287,11 @@ pub struct Report {
     pub rotations_followed: u64,
     /// The key epoch that the log ends in; `None` where there are no epochs or nobody knows.
     pub epoch: Option<u64>,
+    /// What became of the state that was given.
+    pub state_used: Option<StateUse>,
+    /// The state to go on from next time. `None` when none was asked for, when the verdict is not VALID, or when the log has
+    /// signed records or erasable values, which a state does not cover.
+    pub state: Option<VerifiedState>,
     /// What is wrong: first what decides the verdict, each in the order of positions; at most as many as asked for, and a few
     /// more that concern the log as a whole.
     pub failures: Vec<Failure>,

@@ -49,14 +49,19 @@ fn once(path: &Path, options: &VerifyOptions<'_>) -> Report {
     };
     match files_of(path) {
         Ok(files) => {
-            let sources = files.iter().map(|file| (file.clone(), file.open()));
-            run(
-                sources,
-                stored,
-                Some(path),
-                path.display().to_string(),
-                options,
-            )
+            let mut judge = Judge::new(options, stored);
+            judge.log_folder(path);
+            let state = options.state;
+            let (first, offset) = state.map_or((0, 0), |state| judge.resume(state, &files));
+            let sources = files.iter().enumerate().skip(first).map(|(index, file)| {
+                let from = if index == first { offset } else { 0 };
+                Source {
+                    file: file.clone(),
+                    reader: file.open_at(from),
+                    from,
+                }
+            });
+            run(sources, judge, path.display().to_string(), options)
         }
         Err(error) => unreadable(path, options, error.to_string()),
     }
@@ -84,8 +89,13 @@ pub(crate) fn reader(reader: impl Read, name: &str, options: &VerifyOptions<'_>)
         path: name.into(),
         first_seq: None,
     };
-    let sources = std::iter::once((file, Ok(reader)));
-    run(sources, None, None, name.to_owned(), options)
+    let source = Source {
+        file,
+        reader: Ok(reader),
+        from: 0,
+    };
+    let judge = Judge::new(options, None);
+    run(std::iter::once(source), judge, name.to_owned(), options)
 }
 
 /// The checkpoint stored with a log. One that is there and cannot be read is no absent one: who can hide a checkpoint must
@@ -111,31 +121,38 @@ fn unreadable(path: &Path, options: &VerifyOptions<'_>, why: String) -> Report {
     judge.finish(path.display().to_string(), 0)
 }
 
-type Sources<R> = (LogFile, std::io::Result<R>);
+/// A file to read, from a byte on.
+struct Source<R> {
+    file: LogFile,
+    reader: std::io::Result<R>,
+    from: u64,
+}
 
 fn run<R: Read>(
-    sources: impl Iterator<Item = Sources<R>>,
-    stored: Option<String>,
-    folder: Option<&Path>,
+    sources: impl Iterator<Item = Source<R>>,
+    mut judge: Judge<'_>,
     log: String,
     options: &VerifyOptions<'_>,
 ) -> Report {
-    let mut judge = Judge::new(options, stored);
-    if let Some(folder) = folder {
-        judge.log_folder(folder);
-    }
     let mut watched = Watched::new(options);
     let bytes = std::thread::scope(|scope| {
         let mut pool = Pool::new(scope, options);
         let mut bytes = 0;
         let mut sources = sources.peekable();
-        while let Some((file, source)) = sources.next() {
+        while let Some(Source { file, reader, from }) = sources.next() {
             let last = sources.peek().is_none();
-            judge.file(&file);
-            match source {
-                Ok(source) => {
-                    let source = watched.over(source);
-                    bytes += read_file(source, &file, last, &mut judge, &mut pool);
+            if from == 0 {
+                judge.file(&file);
+            }
+            match reader {
+                Ok(reader) => {
+                    let chunks = Chunks::new(watched.over(reader), from);
+                    let end = read_file(chunks, &file, last, &mut judge, &mut pool);
+                    bytes += end - from;
+                    let next = sources.peek().map(|next| next.file.first_seq);
+                    if let Some(next) = next {
+                        judge.keep_segment(file.first_seq.map(|first| (first, end)), next);
+                    }
                 }
                 Err(error) => judge.findings.log(
                     Reason::Unreadable,
@@ -150,13 +167,12 @@ fn run<R: Read>(
 
 /// Judges one file; returns its length.
 fn read_file<R: Read>(
-    source: R,
+    mut chunks: Chunks<R>,
     file: &LogFile,
     last: bool,
     judge: &mut Judge<'_>,
     pool: &mut Pool<'_>,
 ) -> u64 {
-    let mut chunks = Chunks::new(source);
     loop {
         let mut batch = pool.spare();
         match chunks.next(std::mem::take(&mut batch.bytes)) {

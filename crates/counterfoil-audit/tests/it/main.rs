@@ -30,4 +30,5 @@ mod tlog;
 mod verification;
 mod verify_live;
 mod verify_policy;
+mod verify_state;
 mod verify_trust;

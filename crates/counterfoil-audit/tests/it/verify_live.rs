@@ -138,7 +138,7 @@ fn a_log_that_is_being_written_gives_no_false_alarm() {
     let stop = AtomicBool::new(false);
     let (mut valid, mut lease) = (0, 0);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let writer = scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) && lease < RECORDS {
                 lease += 1;
                 let ticket = log.append_event(&expired(lease), &context());
@@ -147,7 +147,9 @@ fn a_log_that_is_being_written_gives_no_false_alarm() {
                 }
             }
         });
-        for round in 0..30 {
+        let mut round = 0;
+        while !writer.is_finished() || round < 3 {
+            round += 1;
             // The head first, then the log.
             let anchor = block_on(anchors.load(&chain)).unwrap();
             let mut options = VerifyOptions::new();

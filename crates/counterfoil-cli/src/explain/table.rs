@@ -327,6 +327,17 @@ pub(crate) const ENTRIES: &[Entry] = &[
         causes: &["a secret key, a file name or a part of a key was given"],
         next: "Give the content of the .vkey file.",
     },
+    Entry {
+        code: "CF-C-STATE",
+        exit: 4,
+        title: "a verification state cannot be used",
+        meaning: "The file given with --state is no state, was cut or changed, or cannot be written. It was not written over.",
+        causes: &[
+            "the path of another file was given",
+            "the file was edited, or a copy of it broke off",
+        ],
+        next: "Name a file that does not exist: the log is read from its beginning, and the state is made anew.",
+    },
 ];
 
 /// The entry of a code, in any case.

@@ -1,7 +1,7 @@
 //! The verdict as JSON.
 
 use counterfoil::Head;
-use counterfoil::audit::verify::{Cosigned, KeyReport, MissingRange, Report};
+use counterfoil::audit::verify::{Cosigned, KeyReport, MissingRange, Report, StateUse};
 use serde::Serialize;
 
 use super::next;
@@ -33,6 +33,10 @@ struct Document<'a> {
     /// Ranges that are absent, and how many records they have together.
     missing_ranges: Vec<RangeDocument>,
     missing_records: u64,
+    /// Records from 1 on that rest on the given state and were not read; `null` where all were.
+    rests_on_state_to: Option<u64>,
+    /// Why a given state was not gone on from.
+    state_not_used: Option<&'a str>,
     keys: Vec<KeyDocument<'a>>,
     tail: TailDocument,
     completeness: Option<&'a str>,
@@ -167,6 +171,14 @@ pub(super) fn of(report: &Report) -> Result<String, Failure> {
         trusted_age_seconds: report.head_age.map(|age| age.as_secs_f64()),
         missing_ranges: report.missing_ranges.iter().map(range).collect(),
         missing_records: report.missing_records,
+        rests_on_state_to: match report.state_used {
+            Some(StateUse::From { seq }) => Some(seq - 1),
+            _ => None,
+        },
+        state_not_used: match report.state_used {
+            Some(StateUse::ReadAll { why }) => Some(why),
+            _ => None,
+        },
         keys: report.keys.iter().map(key).collect(),
         trusted: report.trusted.as_ref().map(head),
         end: report.end.as_ref().map(head),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use counterfoil::Timestamp;
-use counterfoil::audit::verify::{Completeness, Failure, KeyReport, LaneReport, Report};
+use counterfoil::audit::verify::{Completeness, Failure, KeyReport, LaneReport, Report, StateUse};
 
 use super::next;
 use crate::wrap::Paragraph;
@@ -25,6 +25,7 @@ pub(super) fn of(report: &Report) -> String {
             "hash only: the grammar of bodies, policies and completeness were not judged",
         );
     }
+    state(&mut text, report);
     for failure in &report.failures {
         finding(&mut text, failure, &report.log);
     }
@@ -195,6 +196,22 @@ fn lane_line(lane: &LaneReport) -> String {
         what.push_str(&format!(", {} missing and not declared", lane.missing));
     }
     what
+}
+
+fn state(text: &mut Text, report: &Report) {
+    match report.state_used {
+        Some(StateUse::From { seq }) if seq > 1 => text.item(
+            "state",
+            &format!(
+                "records 1 to {} rest on it and were not read again",
+                seq - 1
+            ),
+        ),
+        Some(StateUse::ReadAll { why }) => {
+            text.item("state", &format!("everything was read, for {why}"));
+        }
+        _ => {}
+    }
 }
 
 fn finding(text: &mut Text, failure: &Failure, log: &str) {

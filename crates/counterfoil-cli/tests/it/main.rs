@@ -22,6 +22,7 @@ mod python;
 mod query;
 mod refusals;
 mod run;
+mod state;
 mod tamper;
 mod tlog;
 mod verify;

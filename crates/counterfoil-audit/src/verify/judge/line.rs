@@ -51,6 +51,7 @@ impl Judge<'_> {
         let stated = line.stated(batch);
         match &line.form {
             Ok(form) => {
+                self.keep_state(place);
                 if first && form.seq != 1 {
                     self.absent(form.seq, place);
                 }
@@ -99,7 +100,7 @@ impl Judge<'_> {
     }
 
     /// Keeps the root over the records up to a `key_rotated`, which the old key vouches for.
-    fn root_for_handover(&mut self) {
+    pub(super) fn root_for_handover(&mut self) {
         let seq = self.expected - 1;
         if self.policy.log_keys.wants_root(seq) {
             let root = self.tree.root_at(seq);
@@ -197,6 +198,7 @@ impl Judge<'_> {
                 .add(fault.reason, Some(fault.position), place, fault.detail);
         }
         if form.special.is_some() || !self.policy.is_quiet() {
+            self.keep_policy(batch, line, form);
             self.about_the_log(line, form, place);
         }
         if let Some(special) = &form.special {

@@ -42,6 +42,25 @@ impl Tree {
         self.holds && self.range.join(subtrees)
     }
 
+    /// The nodes over all records so far; none where there is no root.
+    pub(super) fn nodes(&mut self) -> Vec<Digest> {
+        self.grow();
+        if self.holds {
+            self.range.hashes().to_vec()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Becomes the tree of `size` records that has these nodes: as many as `size` has bits set.
+    pub(super) fn restore(&mut self, size: u64, nodes: &[Digest]) {
+        self.leaves.clear();
+        let mut nodes = nodes.iter().copied();
+        let restored = CompactRange::restore(size, |_| nodes.next().ok_or(()));
+        self.holds = restored.is_ok();
+        self.range = restored.unwrap_or_default();
+    }
+
     /// A record is absent or cannot be hashed: from here on there is no root.
     pub(super) const fn lose(&mut self) {
         self.holds = false;
