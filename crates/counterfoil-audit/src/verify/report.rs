@@ -172,7 +172,7 @@ impl HeadSource {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StateUse {
-    /// What comes before this record was not read again: it rests on the state.
+    /// What comes before this record was not read again: it rests on the state. Hash tiles were not compared.
     From {
         /// The first record that was read.
         seq: u64,

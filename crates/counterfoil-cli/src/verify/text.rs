@@ -203,7 +203,7 @@ fn state(text: &mut Text, report: &Report) {
         Some(StateUse::From { seq }) if seq > 1 => text.item(
             "state",
             &format!(
-                "records 1 to {} rest on it and were not read again",
+                "records 1 to {} rest on it and were not read again; hash tiles were not compared",
                 seq - 1
             ),
         ),
