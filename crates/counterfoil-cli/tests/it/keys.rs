@@ -192,10 +192,7 @@ fn a_closed_log_is_rotated_and_who_trusts_the_old_keys_follows() {
     assert!(rotated["rotations"][0]["seq"].as_u64() > Some(0));
     let ran = kept.verify(&["a.key", "r.key"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(
-        ran.stdout.contains("rotations of the log key followed: 1"),
-        "{ran:?}"
-    );
+    assert!(ran.stdout.contains("1 of the log key followed"), "{ran:?}");
     assert_eq!(kept.verify(&["b.key"]).code, Some(0));
     // Again: there is nothing left to do.
     let again = kept.key(&both[..12]);
