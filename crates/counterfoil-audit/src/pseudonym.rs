@@ -40,7 +40,7 @@ impl PseudonymKey {
     /// The pseudonym of `principal` within `tenant`: `p-` and 32 hexadecimal digits.
     #[must_use]
     pub fn pseudonym(&self, tenant: &str, principal: &str) -> Pseudonym {
-        let of_tenant = Zeroizing::new(mac(&*self.0, &[DOMAIN, tenant.as_bytes()]));
+        let of_tenant = Zeroizing::new(mac(&self.0, &[DOMAIN, tenant.as_bytes()]));
         let tag = mac(&of_tenant, &[principal.as_bytes()]);
         let digits: String = tag[..LEN]
             .iter()
