@@ -385,7 +385,6 @@ impl Committer {
             }
             batch.segment.grew_durable(batch.bytes.len() as u64);
             self.durable.grow(batch);
-            self.anchors.leave(&batch.hashes);
             head = batch.head.as_ref().map(|(head, _)| head.clone()).or(head);
         }
         let nanos = u64::try_from(self.last_sync.as_nanos()).unwrap_or(u64::MAX);
@@ -399,10 +398,11 @@ impl Committer {
             .longest_sync_nanos
             .fetch_max(nanos, Ordering::Relaxed);
         self.woken = shared.wake(Stage::Durable);
-        if let Some(head) = head {
+        if let Some(head) = &head {
             shared.set_head(head.clone());
-            self.anchors.submit(head);
         }
+        let hashes = done.iter().map(|batch| &batch.hashes[..]);
+        self.anchors.leave(hashes, head);
         shared.tell();
         give_back(&shared.commit, done);
     }

@@ -51,26 +51,28 @@ impl AnchorDesk {
         }
     }
 
-    /// Leaves the hashes of the records that follow those left before.
-    pub(crate) fn leave(&self, hashes: &[Digest]) {
+    /// Leaves the hashes of the records that follow those left before, and the newest head among them that is to be anchored. All at
+    /// once, for who takes leaves without a head must not come beyond one: its tiles could not be completed any more.
+    pub(crate) fn leave<'a>(
+        &self,
+        hashes: impl IntoIterator<Item = &'a [Digest]>,
+        head: Option<Head>,
+    ) {
         let mut desk = self.lock();
-        if desk.leaves.hashes.len() + hashes.len() > MOST {
-            desk.leaves.after = desk.leaves.last() + hashes.len() as u64;
-            desk.leaves.hashes.clear();
-            return;
+        for hashes in hashes {
+            desk.add(hashes);
         }
-        desk.leaves.hashes.extend_from_slice(hashes);
-        let enough = desk.leaves.hashes.len() >= WORTH_IT;
+        let enough = desk.leaves.hashes.len() >= WORTH_IT || head.is_some();
+        desk.head = head.or(desk.head.take());
         drop(desk);
         if enough {
             self.changed.notify_one();
         }
     }
 
-    /// Leaves a head whose records were left before.
+    /// Leaves a head whose records were left before, and no other ones.
     pub(crate) fn submit(&self, head: Head) {
-        self.lock().head = Some(head);
-        self.changed.notify_one();
+        self.leave([], Some(head));
     }
 
     /// Nothing will come any more.
@@ -96,7 +98,8 @@ impl AnchorDesk {
                     head: Some(head),
                 });
             }
-            if desk.leaves.hashes.len() >= WORTH_IT {
+            // While a head waits, the tiles must not grow beyond it.
+            if again.is_none() && desk.leaves.hashes.len() >= WORTH_IT {
                 return Some(Work {
                     leaves: desk.take_leaves(u64::MAX),
                     head: None,
@@ -126,6 +129,15 @@ impl AnchorDesk {
 }
 
 impl Desk {
+    fn add(&mut self, hashes: &[Digest]) {
+        if self.leaves.hashes.len() + hashes.len() > MOST {
+            self.leaves.after = self.leaves.last() + hashes.len() as u64;
+            self.leaves.hashes.clear();
+        } else {
+            self.leaves.hashes.extend_from_slice(hashes);
+        }
+    }
+
     /// The leaves up to record `last`; later ones stay.
     fn take_leaves(&mut self, last: u64) -> Leaves {
         let after = self.leaves.after;
@@ -158,10 +170,10 @@ mod tests {
     #[test]
     fn a_head_comes_with_the_leaves_up_to_it_and_later_ones_stay() {
         let desk = AnchorDesk::new(10);
-        desk.leave(&[Digest::ZERO; 5]);
+        desk.leave([&[Digest::ZERO; 5][..]], None);
         desk.submit(head(13));
         desk.submit(head(15));
-        desk.leave(&[Digest::ZERO; 3]);
+        desk.leave([&[Digest::ZERO; 3][..]], None);
         let work = desk.take(None).unwrap();
         assert_eq!(work.head, Some(head(15)));
         assert_eq!((work.leaves.after, work.leaves.last()), (10, 15));
@@ -173,8 +185,8 @@ mod tests {
     #[test]
     fn what_is_too_much_is_forgotten_and_the_next_leaves_say_where_they_begin() {
         let desk = AnchorDesk::new(0);
-        desk.leave(&vec![Digest::ZERO; MOST]);
-        desk.leave(&[Digest::ZERO]);
+        desk.leave([&vec![Digest::ZERO; MOST][..]], None);
+        desk.leave([&[Digest::ZERO][..]], None);
         desk.submit(head(MOST as u64 + 1));
         let work = desk.take(None).unwrap();
         assert_eq!(work.leaves.after, MOST as u64 + 1);
@@ -184,7 +196,7 @@ mod tests {
     #[test]
     fn what_was_left_before_the_end_is_still_taken() {
         let desk = AnchorDesk::new(0);
-        desk.leave(&[Digest::ZERO; 3]);
+        desk.leave([&[Digest::ZERO; 3][..]], None);
         desk.submit(head(3));
         desk.finish();
         assert!(desk.take(None).is_some());
@@ -201,5 +213,22 @@ mod tests {
         assert_eq!(desk.take(again(3)).unwrap().head, Some(head(4)));
         desk.finish();
         assert!(desk.take(again(4)).is_none());
+    }
+
+    #[test]
+    fn leaves_are_not_taken_beyond_a_head_that_has_to_be_anchored() {
+        let desk = AnchorDesk::new(0);
+        let group = vec![Digest::ZERO; WORTH_IT];
+        // The head of the first batch of a group.
+        desk.leave([&group[..5], &group[..]], Some(head(5)));
+        let work = desk.take(None).unwrap();
+        assert_eq!((work.leaves.last(), work.head), (5, Some(head(5))));
+        // It could not be anchored: it comes back before what is worth writing tiles for.
+        let at = Instant::now() + std::time::Duration::from_millis(20);
+        let work = desk.take(Some((head(5), at))).unwrap();
+        assert_eq!((work.leaves.last(), work.head), (5, Some(head(5))));
+        let work = desk.take(None).unwrap();
+        assert_eq!(work.leaves.last(), 5 + WORTH_IT as u64);
+        assert_eq!(work.head, None);
     }
 }
