@@ -34,6 +34,8 @@ pub(crate) struct Anchorer {
     pub(crate) known: Option<Head>,
     /// What the store may hold: the answer to an advance never came.
     pub(crate) attempted: Option<Head>,
+    /// The checkpoint of what is known, which is still to be published.
+    pub(crate) unpublished: Option<String>,
     pub(crate) on_conflict: OnConflict,
     /// How long to wait before a head is tried again that could not be anchored.
     pub(crate) retry_after: Duration,
@@ -99,7 +101,7 @@ impl Anchorer {
             .as_ref()
             .is_some_and(|known| known.agrees_with(head))
         {
-            return Ok(());
+            return self.publish(head);
         }
         let mut anchor = Anchor::new(head.clone()).map_err(Failed::for_now)?;
         match self.complete_tiles(head, grown) {
@@ -126,7 +128,13 @@ impl Anchorer {
             )));
         }
         // The stored one, because the store may have had it cosigned.
-        if let Some(note) = stored.checkpoint() {
+        self.unpublished = stored.checkpoint().map(str::to_owned);
+        self.publish(head)
+    }
+
+    /// Publishes the checkpoint of a head that is anchored, unless that was done.
+    fn publish(&mut self, head: &Head) -> Result<(), Failed> {
+        if let Some(note) = &self.unpublished {
             put_atomically(
                 &*self.files,
                 &*self.dir,
@@ -135,6 +143,7 @@ impl Anchorer {
             )
             .map_err(|error| Failed::ForNow(format!("checkpoint not published: {error}")))?;
         }
+        self.unpublished = None;
         // What stays behind is removed after the next publication.
         self.tiles.published(head.seq).ok();
         Ok(())

@@ -537,6 +537,7 @@ fn run(plan: Plan, place: Place, start: Start, marks: &Marks) -> Result<Running,
         signers,
         known: marks.anchor.clone(),
         attempted: None,
+        unpublished: None,
         on_conflict: plan.settings.on_conflict,
         retry_after: plan
             .settings

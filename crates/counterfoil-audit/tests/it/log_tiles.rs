@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use counterfoil_anchor::AnchorStore;
+use counterfoil_anchor::{AnchorStore, MemoryAnchorStore};
 use counterfoil_audit::{AuditLog, AuditLogBuilder, FileSystem as _};
 use counterfoil_core::{ChainId, Digest, Head};
 use counterfoil_merkle::CompactRange;
@@ -264,4 +264,28 @@ fn at_every_operation_a_kill_leaves_the_tiles_of_each_head_and_a_log_that_comple
         }
     }
     assert_eq!(heads.len(), 4, "the life had fewer heads: {heads:?}");
+}
+
+#[test]
+fn a_checkpoint_that_could_not_be_published_is_published_without_another_head() {
+    let dir = tempfile::tempdir().unwrap();
+    let signer =
+        |chain: &ChainId| Ok(Arc::new(Ed25519Signer::from_seed(chain.as_str(), &[7; 32])?) as _);
+    let log = AuditLog::builder(dir.path(), BASE)
+        .anchor_store(Arc::new(MemoryAnchorStore::new()))
+        .anchor_records(1 << 40)
+        .signer(signer)
+        .open()
+        .unwrap();
+    append(&log, 3);
+    // Nothing can be put in the checkpoint's place.
+    let new = dir.path().join("checkpoint.new");
+    std::fs::create_dir(&new).unwrap();
+    assert!(log.anchor_now(SHORT).is_err());
+    std::fs::remove_dir(&new).unwrap();
+    let head = log.anchor_now(LONG).unwrap();
+    let note = std::fs::read_to_string(dir.path().join("checkpoint")).unwrap();
+    let note = SignedNote::parse(&note).unwrap();
+    assert_eq!(Checkpoint::parse(note.text()).unwrap().size(), head.seq);
+    assert!(log.close(LONG).finished);
 }
