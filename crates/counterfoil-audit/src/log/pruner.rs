@@ -99,6 +99,12 @@ impl Sealer {
         }
         retention.first = found.below.map_or(1, |below| below.seq + 1);
         retention.pending = found.pruning();
+        if let Some(pending) = &mut retention.pending {
+            // Not before a head of this opening is anchored: what the opening found missing of the tiles is written before, from the
+            // segments that are to go.
+            pending.sealed = self.chain.seq() + 1;
+            self.shared.want_anchor();
+        }
     }
 
     /// Carries out what is anchored, and begins with what is due.

@@ -301,3 +301,30 @@ fn after_a_crash_at_any_point_the_log_is_pruned_or_it_is_not() {
     }
     assert!(kept > 0 && cut > 0, "{kept} {cut}");
 }
+
+#[test]
+fn what_a_crash_kept_from_going_stays_until_its_tiles_are_there_again() {
+    let sample = Sample::new();
+    sample.run(NONE, 3_000);
+    let segments = sample.path().join("segments");
+    let read = |first: &u64| {
+        let path = segments.join(format!("{first:020}.jsonl"));
+        (path.clone(), fs::read(path).unwrap())
+    };
+    let before: Vec<_> = sample.segments().iter().map(read).collect();
+    let (first, _) = sample.run(BYTES, 300);
+    // As power loss may leave it: what was sealed is anchored, nothing went yet, and tiles are not synced.
+    for (path, bytes) in before {
+        if !path.exists() {
+            fs::write(path, bytes).unwrap();
+        }
+    }
+    fs::remove_dir_all(sample.path().join("tile")).unwrap();
+    let log = sample.builder(BYTES).open().unwrap();
+    assert!(log.prune(LONG).unwrap() >= first);
+    let head = log.anchor_now(LONG).unwrap();
+    assert!(log.close(LONG).finished);
+    let report = sample.verify(&head);
+    assert_eq!(report.verdict, Verdict::Valid, "{report}");
+    assert!(report.pruned >= Some(first - 1));
+}
