@@ -237,20 +237,29 @@ impl<'a> Openings<'a> {
             .find(|opening| opening.seq == seq && opening.pointer == pointer))
     }
 
-    /// Destroys the opening of a place: writes over it where it lies, and syncs. Whether there was one.
+    /// Destroys the opening of a place: writes over it where it lies, and syncs. Whether there was one. Where there is none, what was
+    /// destroyed before is written over once more, for a sync that failed may have left it on the disk although it reads as spaces.
     pub(crate) fn destroy(&self, seq: u64, pointer: &str) -> io::Result<bool> {
         let Some(first) = self.list()?.into_iter().rfind(|first| *first <= seq) else {
             return Ok(false);
         };
         let bytes = Zeroizing::new(self.files.read(&self.path_of(first))?);
-        let lines: Vec<(usize, usize)> = Self::lines(&bytes)
-            .filter(|(_, line)| {
-                read_line(line).is_some_and(|it| it.seq == seq && it.pointer == pointer)
-            })
-            .map(|(start, line)| (start, line.len() - 1))
-            .collect();
-        self.overwrite(first, &lines)?;
-        Ok(!lines.is_empty())
+        let lines_that = |wanted: &dyn Fn(&[u8]) -> bool| -> Vec<(usize, usize)> {
+            Self::lines(&bytes)
+                .filter(|(_, line)| line.ends_with(b"\n") && wanted(line))
+                .map(|(start, line)| (start, line.len() - 1))
+                .collect()
+        };
+        let there = lines_that(&|line| {
+            read_line(line).is_some_and(|it| it.seq == seq && it.pointer == pointer)
+        });
+        if there.is_empty() {
+            let blank = lines_that(&|line| line.trim_ascii().is_empty());
+            self.overwrite(first, &blank)?;
+        } else {
+            self.overwrite(first, &there)?;
+        }
+        Ok(!there.is_empty())
     }
 
     fn overwrite(&self, first: u64, ranges: &[(usize, usize)]) -> io::Result<()> {

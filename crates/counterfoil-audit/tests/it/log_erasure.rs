@@ -12,7 +12,7 @@ use counterfoil_audit::{
 };
 use counterfoil_core::Head;
 use counterfoil_testkit::SeededRng;
-use counterfoil_testkit::files::{Faults, MemFiles};
+use counterfoil_testkit::files::{Failure, Faults, MemFiles};
 use sha2::{Digest as _, Sha256};
 
 use crate::log_support::{BASE, LONG, Machine, bytes_on_disk, context, expired, records};
@@ -494,4 +494,34 @@ fn after_a_crash_at_any_point_every_commitment_has_its_opening_or_its_erasure() 
         }
         check(machine.unanchored().on(crashed), victim);
     }
+}
+
+#[test]
+fn an_erasure_that_is_tried_again_after_a_failed_sync_reaches_the_disk() {
+    let mut failed = 0;
+    for seed in 0..8 {
+        for call in 0..12 {
+            let mut machine = Machine::new();
+            let log = machine.open();
+            let seq = append(&log, NAME);
+            let next = machine.files.calls() + call;
+            machine.files.set(Faults {
+                at: Some((next, next + 1, Failure::Io)),
+                seed,
+                ..Faults::default()
+            });
+            let first = log.erase(seq, WHO, "asked to", LONG);
+            machine.files.set(Faults::default());
+            if first.is_err() {
+                failed += 1;
+                log.erase(seq, WHO, "asked to", LONG).unwrap();
+            }
+            let left = openings(&machine.files.after_power_failure());
+            assert!(
+                left.iter().all(|(_, pointer, _)| pointer != WHO),
+                "call {call}, seed {seed}: {left:?}"
+            );
+        }
+    }
+    assert!(failed > 0);
 }
