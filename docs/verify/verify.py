@@ -28,7 +28,7 @@ from lanes import Lanes
 from notes import Checkpoint, Ed25519PublicKey, Key, Tree, key_or_none
 from policy import Policy
 from proofs import Contradiction, NotMet, verify_consistency, verify_proof
-from record import HEADER, LONGEST_LINE, Malformed, Record, fits, has_shape, is_chain_id, is_hash, is_position
+from record import HEADER, LONGEST_LINE, MAX_INTEGER, Malformed, Record, fits, has_shape, is_chain_id, is_hash, is_position
 
 
 class Unreadable(Exception):
@@ -361,8 +361,9 @@ def segments(log):
     """The segments of a log directory with the numbers that their names give (§8)."""
     found = []
     for path in log.glob("segments/*.jsonl"):
-        if not re.fullmatch("[0-9]{20}", path.stem):
-            raise Unreadable(f"{path} is no segment: its name should be 20 digits and .jsonl")
+        if not re.fullmatch("[0-9]{20}", path.stem) or not 1 <= int(path.stem) <= MAX_INTEGER:
+            raise Unreadable(
+                f"{path} is no segment: its name should be the number of its first record in 20 digits and .jsonl")
         found.append((int(path.stem), path))
     return sorted(found)
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use crate::line::MAX_LINE;
+use crate::value::MAX_INTEGER;
 use crate::{Error, ErrorKind};
 
 /// How many bytes are read at once: small enough that a batch stays in the cache of a core while it is checked for UTF-8,
@@ -44,7 +45,7 @@ pub(crate) fn files_of(path: &Path) -> Result<Vec<LogFile>, Error> {
                     ErrorKind::Corrupt,
                     "read a log",
                     format!(
-                        "{} is no segment: its name should be 20 digits and .jsonl",
+                        "{} is no segment: its name should be the number of its first record in 20 digits and .jsonl",
                         path.display()
                     ),
                 ));
@@ -146,7 +147,9 @@ pub(crate) fn read_text(path: &Path, limit: u64) -> io::Result<String> {
 fn segment_number(path: &Path) -> Option<u64> {
     let digits = path.file_stem()?.to_str()?;
     let number = digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit());
-    number.then(|| digits.parse().ok())?
+    // No record has another number (audit specification §2, §3), so that positions can be counted on.
+    let seq = number.then(|| digits.parse().ok())??;
+    (1..=MAX_INTEGER).contains(&seq).then_some(seq)
 }
 
 pub(crate) fn unreadable(path: &Path, error: io::Error) -> Error {

@@ -402,3 +402,17 @@ fn a_changed_record_is_read_and_found_by_its_index() {
     );
     assert!(verify_chain(&records[..2], [0; 32]).is_ok());
 }
+
+#[test]
+fn a_segment_with_a_number_that_no_record_can_have_is_unreadable() {
+    for number in [0, 1 << 53, u64::MAX] {
+        for content in ["", "x\n"] {
+            let dir = tempfile::tempdir().unwrap();
+            let segments = dir.path().join("segments");
+            std::fs::create_dir(&segments).unwrap();
+            std::fs::write(segments.join(format!("{number:020}.jsonl")), content).unwrap();
+            let report = verify_path(dir.path(), &VerifyOptions::new());
+            assert_eq!(report.verdict, Verdict::Unreadable, "{report}");
+        }
+    }
+}
