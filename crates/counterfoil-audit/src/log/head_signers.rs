@@ -97,23 +97,25 @@ impl HeadSigners {
             return Ok(HeadNote::Unsigned);
         };
         // Not under the lock, for a signer may be on another machine and the sealer must not wait for it.
-        let (log, epoch, in_epochs) = {
+        let (log, lapsed, in_epochs) = {
             let inner = self.lock();
             let in_epochs = !inner.epochs.0.is_empty();
-            (inner.log.at(head.seq), inner.epochs.at(head.seq), in_epochs)
+            let lapsed = in_epochs && inner.epochs.at(head.seq).is_none();
+            (inner.log.at(head.seq), lapsed, in_epochs)
         };
-        let Some(log) = log else {
+        let Some(log) = log.filter(|_| !lapsed) else {
             return Ok(HeadNote::Superseded);
         };
-        if in_epochs && epoch.is_none() {
-            return Ok(HeadNote::Superseded);
-        }
         let checkpoint =
             Checkpoint::new(head.chain.as_str(), head.seq, root).map_err(SignError::from_source)?;
         let Some(mut note) = sign_checkpoint(&*log, &checkpoint)? else {
             return Ok(HeadNote::Unsigned);
         };
-        if let Some(epoch) = epoch {
+        if in_epochs {
+            // Taken only now: while the log key signed, which may take long, the epoch may have ended, and its key must be gone then.
+            let Some(epoch) = self.lock().epochs.at(head.seq) else {
+                return Ok(HeadNote::Superseded);
+            };
             let line = sign_note_text(&*epoch, note.text())?.ok_or_else(SignError::new)?;
             note.add_signature(line).map_err(SignError::from_source)?;
         }
@@ -122,5 +124,69 @@ impl HeadSigners {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::OnceLock;
+
+    use counterfoil_core::{ChainId, Digest};
+    use counterfoil_signer::{Ed25519Signer, VerifierKey, epoch_key_name};
+
+    use super::*;
+
+    /// A log key far away: while it signs, the next epoch begins and the key before is let go.
+    #[derive(Debug)]
+    struct Slow {
+        inner: Ed25519Signer,
+        signers: OnceLock<Arc<HeadSigners>>,
+        next: Arc<dyn Signer>,
+    }
+
+    impl Signer for Slow {
+        fn verifier_key(&self) -> Option<&VerifierKey> {
+            self.inner.verifier_key()
+        }
+
+        fn sign(&self, message: &[u8]) -> Result<Option<Vec<u8>>, SignError> {
+            if let Some(signers) = self.signers.get() {
+                signers.epoch_from(5, Arc::clone(&self.next));
+                signers.retire_epochs();
+            }
+            self.inner.sign(message)
+        }
+    }
+
+    #[test]
+    fn the_key_of_an_epoch_that_ends_while_the_log_key_signs_is_not_held_on_to() {
+        let chain = ChainId::first("audit.example.com/leases").unwrap();
+        let epoch = |number: u64| {
+            let name = epoch_key_name(chain.as_str(), number);
+            Arc::new(Ed25519Signer::from_seed(&name, &[number as u8; 32]).unwrap())
+        };
+        let slow = Arc::new(Slow {
+            inner: Ed25519Signer::from_seed(chain.as_str(), &[9; 32]).unwrap(),
+            signers: OnceLock::new(),
+            next: epoch(2),
+        });
+        let signers = Arc::new(HeadSigners::new(Arc::clone(&slow) as Arc<dyn Signer>));
+        let first = epoch(1);
+        let weak = Arc::downgrade(&first);
+        signers.epoch_from(0, first);
+        slow.signers.set(Arc::clone(&signers)).unwrap();
+        let head = |seq| Head {
+            chain: chain.clone(),
+            seq,
+            hash: Digest::ZERO,
+            root: Some(Digest::ZERO),
+        };
+        let note = signers.sign(&head(5)).unwrap();
+        assert!(matches!(note, HeadNote::Superseded));
+        assert!(weak.upgrade().is_none(), "the key is erased");
+        let HeadNote::Signed(note) = signers.sign(&head(6)).unwrap() else {
+            panic!("the next epoch signs");
+        };
+        assert_eq!(note.signatures().len(), 2);
     }
 }

@@ -608,9 +608,9 @@ fn settle_keys(
     if let Some(next) = signing.record.as_ref().and_then(next) {
         rotation::ask(shared, KeyRole::Record, next, None, FIRST_COMMIT)?;
     }
-    let before = running.opened.restarted.as_ref().map(|it| &it.old_id);
-    if let (Some(epochs), Some(before)) = (epochs, before) {
-        destroy_all(&*epochs.keys, before).map_err(|error| {
+    // At each opening, because the one that began this incarnation may have been cut short before it came to this.
+    if let (Some(epochs), Some(before)) = (epochs, incarnation_before(&running.chain)) {
+        destroy_all(&*epochs.keys, &before).map_err(|error| {
             Error::new(
                 ErrorKind::Signer,
                 OPEN,
@@ -620,6 +620,12 @@ fn settle_keys(
         })?;
     }
     Ok(())
+}
+
+/// The chain that this one follows; `None` for the first.
+fn incarnation_before(chain: &ChainId) -> Option<ChainId> {
+    let before = chain.incarnation() - 1;
+    ChainId::new(&format!("{}/{before}", chain.base())).ok()
 }
 
 impl Running {

@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
@@ -676,6 +677,16 @@ impl Sealer {
             thread::park_timeout(LONG_SLEEP);
         }
         self.turn_epochs(Epochs::settle)
+    }
+
+    /// However this thread ends: a key whose epoch is durably over must not outlive the process.
+    pub(crate) fn end_epoch(&mut self) {
+        let now = self.shared.clock.ticks().0;
+        let ended = self.turn_epochs(|epochs, sealer| -> Result<(), Infallible> {
+            epochs.end(sealer, now);
+            Ok(())
+        });
+        let Ok(()) = ended;
     }
 
     /// Lets the epochs, if there are any, work on this sealer.

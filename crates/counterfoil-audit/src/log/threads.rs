@@ -37,6 +37,7 @@ pub(crate) fn spawn(
                     sealer.shared.fail(why);
                 }
                 sealer.finish_pruning();
+                sealer.end_epoch();
                 sealing.done();
             }),
         )?,

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use counterfoil_audit::{AuditLog, AuditLogBuilder, ErrorKind, FileSystem};
-use counterfoil_signer::EpochKeys;
-use counterfoil_testkit::files::MemFiles;
+use counterfoil_core::ChainId;
+use counterfoil_signer::{EpochKeys, Error as KeyError, ErrorKind as KeyErrorKind, Signer};
+use counterfoil_testkit::files::{Faults, MemFiles};
 use counterfoil_testkit::{FakeClock, SeededRng};
 
 use crate::held_files::HeldFiles;
@@ -352,7 +353,7 @@ fn a_log_that_was_put_back_to_an_older_epoch_is_refused_and_no_key_is_touched() 
 #[test]
 fn an_epoch_whose_start_cannot_be_signed_does_not_begin_and_the_alarm_says_so() {
     let mut sealed = Sealed::new();
-    let tired = |chain: &counterfoil_core::ChainId| -> Made {
+    let tired = |chain: &ChainId| -> Made {
         Ok(Arc::new(Tiring {
             inner: log_key(1)(chain)?,
             left: AtomicU64::new(0),
@@ -376,4 +377,94 @@ fn an_epoch_whose_start_cannot_be_signed_does_not_begin_and_the_alarm_says_so() 
         let error = builder.epochs(period, sealed.keys()).open().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
     }
+}
+
+/// Keys that cannot be destroyed for a while.
+#[derive(Debug)]
+struct Stubborn {
+    inner: Arc<MachineKeys>,
+    refuses: AtomicBool,
+}
+
+impl EpochKeys for Stubborn {
+    fn list(&self, chain: &ChainId) -> Result<Vec<u64>, KeyError> {
+        self.inner.list(chain)
+    }
+
+    fn create(&self, chain: &ChainId, epoch: u64) -> Result<Arc<dyn Signer>, KeyError> {
+        self.inner.create(chain, epoch)
+    }
+
+    fn load(&self, chain: &ChainId, epoch: u64) -> Result<Arc<dyn Signer>, KeyError> {
+        self.inner.load(chain, epoch)
+    }
+
+    fn destroy(&self, chain: &ChainId, epoch: u64) -> Result<(), KeyError> {
+        // What is not there is destroyed as always.
+        if self.refuses.load(Ordering::SeqCst) && self.list(chain)?.contains(&epoch) {
+            return Err(KeyError::new(
+                KeyErrorKind::Io,
+                "destroy an epoch key",
+                "it is in use",
+            ));
+        }
+        self.inner.destroy(chain, epoch)
+    }
+}
+
+fn stubborn(sealed: &Sealed) -> Arc<Stubborn> {
+    Arc::new(Stubborn {
+        inner: sealed.keys(),
+        refuses: AtomicBool::new(true),
+    })
+}
+
+#[test]
+fn keys_of_a_chain_that_was_set_aside_go_at_a_later_opening_where_they_could_not_before() {
+    let mut sealed = Sealed::new();
+    let log = sealed.open();
+    append(&log, 1);
+    assert!(log.close(LONG).finished);
+    let path = sealed.machine.segment(1);
+    sealed.machine.files.tamper(&path, |bytes| bytes[20] ^= 1);
+    let keys = stubborn(&sealed);
+    let builder = sealed.builder().epochs(PERIOD, keys.clone());
+    let error = builder.open_or_restart().unwrap_err();
+    assert!(error.to_string().contains("destroyed"), "{error}");
+    assert_eq!(sealed.kept(), [1]);
+    keys.refuses.store(false, Ordering::SeqCst);
+    let log = sealed.builder().epochs(PERIOD, keys).open().unwrap();
+    assert_eq!(sealed.kept(), [0; 0]);
+    assert!(log.close(LONG).finished);
+}
+
+#[test]
+fn a_log_that_fails_leaves_no_key_of_an_epoch_that_has_ended() {
+    let mut sealed = Sealed::new();
+    let keys = stubborn(&sealed);
+    let log = sealed
+        .builder()
+        .epochs(PERIOD, keys.clone())
+        .open()
+        .unwrap();
+    sealed.clock.step(PERIOD);
+    let until = Instant::now() + LONG;
+    while log.figures().epoch != 2 || log.figures().alarm.is_none() {
+        assert!(Instant::now() < until);
+        std::thread::yield_now();
+    }
+    assert_eq!(sealed.kept(), [1, 2]);
+    keys.refuses.store(false, Ordering::SeqCst);
+    // The clock stands, so it is not tried again; and the disk is full.
+    sealed.machine.files.set(Faults {
+        space: Some(0),
+        ..Faults::default()
+    });
+    assert!(
+        log.append_event(&expired(1), &context())
+            .wait_durable(LONG)
+            .is_err()
+    );
+    drop(log);
+    assert_eq!(sealed.kept(), [2]);
 }
