@@ -11,7 +11,7 @@ class LogKeys:
     def __init__(self, given):
         self.spans = []  # [key, above, up to]
         self.trusted = {key.text for key in given if is_chain_id(key.name)}
-        self.rotation = None  # [old key, new key, seq, root at seq] whose handover is still to come
+        self.rotation = None  # [old key, new key, seq, root at seq, whether the old key was in force] whose handover is still to come
 
     def opened(self, seq, keys):
         for span in self.spans:
@@ -21,11 +21,13 @@ class LogKeys:
             self.begin(key, seq - 1)
 
     def rotated(self, seq, old, new):
+        # Where the beginning was pruned, nothing may have said yet which keys are in force.
+        in_force = not self.spans or any(span[0] == old and span[2] == END for span in self.spans)
         for span in self.spans:
             if span[0] == old:
                 span[2] = min(span[2], seq)
         self.begin(new, seq)
-        self.rotation = [old, new, seq, None]
+        self.rotation = [old, new, seq, None, in_force]
 
     def begin(self, key, above):
         runs = any(span[0] == key and span[2] == END for span in self.spans)
@@ -44,7 +46,7 @@ class LogKeys:
             return
         if not self.rotation or (note.origin, note.size) != (chain, self.rotation[2]):
             return
-        old, new, _, root = self.rotation
+        old, new, _, root, in_force = self.rotation
         key = key_or_none(old)
         outcome = key and note.judged_by(key)
         if outcome is False:
@@ -53,7 +55,7 @@ class LogKeys:
             yield "root", "the handover has another root than the log"
         elif outcome and root:
             self.rotation = None
-            if key.name == chain and old in self.trusted:
+            if in_force and key.name == chain and old in self.trusted:
                 self.trusted.add(new)
 
     def at(self, size, chain):

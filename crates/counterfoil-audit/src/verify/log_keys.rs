@@ -63,6 +63,8 @@ struct Rotation {
     new: String,
     seq: u64,
     root: Option<Digest>,
+    /// Whether the old key was in force, so that it has a say in who follows it.
+    in_force: bool,
 }
 
 impl LogKeys {
@@ -92,6 +94,9 @@ impl LogKeys {
 
     /// A `key_rotated` at `seq`: the old key counts up to it, the new one from the next record on.
     pub(crate) fn rotated(&mut self, seq: u64, old: &str, new: &str) {
+        let runs = |span: &Span| span.key == old && span.up_to == u64::MAX;
+        // Where the beginning was pruned, nothing may have said yet which keys are in force.
+        let in_force = self.spans.is_empty() || self.spans.iter().any(runs);
         for span in self.spans.iter_mut().filter(|span| span.key == old) {
             span.up_to = span.up_to.min(seq);
         }
@@ -101,6 +106,7 @@ impl LogKeys {
             new: new.to_owned(),
             seq,
             root: None,
+            in_force,
         });
     }
 
@@ -171,7 +177,7 @@ impl LogKeys {
             ));
         }
         let rotation = self.rotation.take()?;
-        if old.name() == chain && self.trusted.contains(&rotation.old) {
+        if rotation.in_force && old.name() == chain && self.trusted.contains(&rotation.old) {
             self.trusted.insert(rotation.new);
             self.followed += 1;
         }

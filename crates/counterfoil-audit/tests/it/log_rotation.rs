@@ -3,10 +3,19 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use counterfoil_audit::{AuditEventData, AuditLog, ErrorKind, KeyRole};
-use counterfoil_signer::NullSigner;
+use counterfoil_audit::verify::{GivenHead, VerifyOptions, verify_reader};
+use counterfoil_audit::{
+    AuditChain, AuditEventData, AuditInput, AuditLog, ConfigChanged, ErrorKind, Instance, KeyRole,
+    KeyRotated, Lane, LogOpened, Src, SrcId,
+};
+use counterfoil_core::Head;
+use counterfoil_merkle::CompactRange;
+use counterfoil_merkle::checkpoint::Checkpoint;
+use counterfoil_signer::{NullSigner, sign_checkpoint};
 
-use crate::key_support::{Tiring, first_chain, log_key, record_key, verify, vkey};
+use crate::key_support::{
+    Tiring, first_chain, keyring, log_key, read_key, record_key, verify, vkey,
+};
 use crate::log_support::{LONG, Machine, context, expired, own_kinds};
 
 fn append(log: &AuditLog, leases: std::ops::RangeInclusive<u64>) {
@@ -250,4 +259,78 @@ fn an_opening_without_the_old_key_says_that_the_rotation_is_not_whole() {
         Some(unfinished)
     });
     assert!(unfinished.is_some());
+}
+
+#[test]
+fn a_key_that_was_replaced_hands_over_to_nobody_else() {
+    let mut machine = Machine::new();
+    let log = machine.builder().signer(log_key(1)).open().unwrap();
+    append(&log, 1..=2);
+    let next = log_key(2)(&first_chain()).unwrap();
+    log.rotate_signer(next, None, LONG).unwrap();
+    assert!(log.close(LONG).finished);
+    let report = verify(&machine, &[vkey_of(1)]);
+    assert_eq!(report.exit_code(), 0, "{report}");
+
+    // Who took the first key, after it was replaced, and the disk goes on with the log.
+    let mut bytes = machine.files.log_bytes(&machine.dir);
+    let records = machine.records();
+    let last = records.last().unwrap();
+    let mut tree = CompactRange::new();
+    tree.extend(&records.iter().map(|it| it.hash()).collect::<Vec<_>>());
+    let head = Head {
+        chain: first_chain(),
+        seq: last.seq(),
+        hash: last.hash(),
+        root: None,
+    };
+    let now = last.time();
+    let mut chain = AuditChain::resume(&head, now, tree).unwrap();
+    let opened = records.iter().find_map(|it| match it.data() {
+        Ok(AuditEventData::LogOpened(opened)) => Some(opened),
+        _ => None,
+    });
+    let opened = AuditEventData::LogOpened(LogOpened {
+        keys: vec![vkey_of(2)],
+        ..opened.unwrap()
+    });
+    let mut seal = |chain: &mut AuditChain, data, n| {
+        let id = SrcId::new(Instance(0xf0), Lane::sealer());
+        let src = Src { id, n, time: now };
+        chain
+            .seal(&mut bytes, &AuditInput::new(data, src), now)
+            .unwrap();
+    };
+    seal(&mut chain, opened, 1);
+    let rotated = AuditEventData::KeyRotated(KeyRotated {
+        new_key: vkey_of(3),
+        old_key: vkey_of(1),
+        reason: None,
+        role: KeyRole::Log,
+    });
+    seal(&mut chain, rotated, 2);
+    let note = |chain: &mut AuditChain, number: u8| {
+        let head = chain.head().unwrap();
+        let checkpoint = Checkpoint::new(head.chain.as_str(), head.seq, head.root.unwrap());
+        let signer = log_key(number)(&first_chain()).unwrap();
+        let note = sign_checkpoint(&*signer, &checkpoint.unwrap()).unwrap();
+        note.unwrap().to_text()
+    };
+    let handover = AuditEventData::ConfigChanged(ConfigChanged {
+        key: "keys.handover".to_owned(),
+        new_value: Some(note(&mut chain, 1).into()),
+        old_value: None,
+    });
+    seal(&mut chain, handover, 3);
+    let keyring = keyring(&[vkey_of(1)]);
+    let mut options = VerifyOptions::new();
+    options.head = Some(GivenHead {
+        head: chain.head().unwrap(),
+        checkpoint: Some(note(&mut chain, 3)),
+    });
+    options.keys = &keyring;
+    options.key_reader = Some(read_key);
+    let report = verify_reader(&bytes[..], "log", &options);
+    assert_eq!(report.exit_code(), 5, "{report}");
+    assert_eq!(report.rotations_followed, 1);
 }
