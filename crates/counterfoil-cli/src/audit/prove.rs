@@ -1,11 +1,12 @@
 //! `counterfoil audit prove`: a receipt that verifies with nothing else.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use counterfoil::audit::ErrorKind;
+use counterfoil::audit;
 use counterfoil::audit::tlog::TiledLog;
 use counterfoil_merkle::tlog_proof::TlogProof;
 use serde::Serialize;
@@ -32,7 +33,8 @@ pub(crate) struct ProveArgs {
     /// The record
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..1 << 53))]
     seq: u64,
-    /// Where to write the receipt; without it, it goes to standard output
+    /// Where to write the receipt, a file that does not exist; without it, it
+    /// goes to standard output
     #[arg(short = 'o', long = "out", value_name = "FILE")]
     out: Option<PathBuf>,
     /// Form of the summary that is printed when the receipt goes to a file
@@ -61,7 +63,7 @@ pub(crate) fn run(args: &ProveArgs) -> Result<ExitCode, Failure> {
     require_log(&args.log)?;
     let log = TiledLog::open(&args.log).map_err(|error| failure(&error))?;
     let proof = log.prove(args.seq).map_err(|error| match error.kind() {
-        ErrorKind::Missing => Failure::new(Exit::Incomplete, error.to_string()),
+        audit::ErrorKind::Missing => Failure::new(Exit::Incomplete, error.to_string()),
         _ => failure(&error),
     })?;
     let text = proof.to_text();
@@ -69,18 +71,33 @@ pub(crate) fn run(args: &ProveArgs) -> Result<ExitCode, Failure> {
         result::print(&text)?;
         return Ok(ExitCode::SUCCESS);
     };
-    fs::write(out, &text).map_err(|error| {
-        Failure::new(
-            Exit::Unreadable,
-            format!("cannot write the receipt to {}: {error}", out.display()),
-        )
-    })?;
+    write_new(out, text.as_bytes())?;
     let document = document(args.seq, &proof, out.display().to_string(), text.len());
     result::print(&match args.output {
         Output::Json => result::json(&document)?,
         Output::Text => summary(&document),
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a file that was not there before, whole or not at all.
+fn write_new(out: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let cannot = |error: io::Error| {
+        let next = match error.kind() {
+            ErrorKind::AlreadyExists => "; nothing is written over, so name a file that does not exist",
+            _ => "",
+        };
+        Failure::new(
+            Exit::Unreadable,
+            format!("cannot write the receipt to {}: {error}{next}", out.display()),
+        )
+    };
+    let mut file = File::create_new(out).map_err(cannot)?;
+    file.write_all(bytes).map_err(|error| {
+        // Half a receipt is worse than none. That it was made a moment ago is certain.
+        let _stays = fs::remove_file(out);
+        cannot(error)
+    })
 }
 
 fn document(seq: u64, proof: &TlogProof, receipt: String, bytes: usize) -> Document<'_> {

@@ -238,6 +238,20 @@ fn what_cannot_be_proved_yet_says_so_and_what_to_do() {
     assert_eq!(ran.code, Some(4), "{ran:?}");
 }
 
+#[test]
+fn a_receipt_is_never_written_over_what_exists() {
+    let log = Log::new();
+    log.grow(9);
+    let kept = log.put("kept", "mine");
+    let ran = log.prove(7, &["-o", kept.to_str().unwrap()]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(4), ""), "{ran:?}");
+    assert!(
+        ran.stderr.contains("name a file that does not exist"),
+        "{ran:?}"
+    );
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "mine");
+}
+
 /// `audit serve`, which is killed when dropped.
 struct Served {
     child: Child,
