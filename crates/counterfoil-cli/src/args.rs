@@ -167,6 +167,9 @@ pub(crate) struct QueryArgs {
     /// A log directory, or a file of records
     #[arg(value_name = "LOG")]
     pub(crate) log: PathBuf,
+    /// Only the record of this number
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..1 << 53))]
+    pub(crate) seq: Option<u64>,
     /// Only this kind, such as lease_expired; repeatable
     #[arg(long = "kind", value_name = "KIND")]
     pub(crate) kinds: Vec<String>,

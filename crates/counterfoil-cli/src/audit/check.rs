@@ -196,7 +196,7 @@ fn record_line(given: &str) -> Result<Vec<u8>, Failure> {
     let lines = line.iter().filter(|byte| **byte == b'\n').count();
     if lines > 1 {
         return Err(Failure::usage(format!(
-            "--record gives {lines} lines; give the line of one record, such as sed -n 7p prints"
+            "--record gives {lines} lines; give the line of one record, such as `counterfoil audit query LOG --seq 7 --output jsonl` prints"
         )));
     }
     Ok(line)

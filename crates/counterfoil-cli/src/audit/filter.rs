@@ -9,6 +9,7 @@ use crate::failure::Failure;
 /// Conditions that a record has to meet, every one of them; of several kinds it has to be one.
 #[derive(Debug)]
 pub(super) struct Filter {
+    seq: Option<u64>,
     kinds: Vec<AuditEventKind>,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
@@ -27,6 +28,7 @@ impl Filter {
                 .map_err(|error| Failure::usage(format!("cannot take --kind: {error}")))
         });
         Ok(Self {
+            seq: args.seq,
             kinds: kinds.collect::<Result<_, _>>()?,
             since: args.since.map(|moment| moment.seen_from(now)),
             until: args.until.map(|moment| moment.seen_from(now)),
@@ -41,7 +43,8 @@ impl Filter {
     /// Times are those at which things occurred, not those at which they were sealed.
     pub(super) fn matches(&self, record: &AuditRecord) -> bool {
         let (keys, who, time) = (record.keys(), record.who(), record.src().time);
-        (self.kinds.is_empty() || self.kinds.contains(record.kind()))
+        self.seq.is_none_or(|seq| record.seq() == seq)
+            && (self.kinds.is_empty() || self.kinds.contains(record.kind()))
             && self.since.is_none_or(|since| time >= since)
             && self.until.is_none_or(|until| time <= until)
             && is(self.lease.as_ref(), keys.lease.as_ref())

@@ -84,12 +84,17 @@ pub(crate) fn run(args: &ProveArgs) -> Result<ExitCode, Failure> {
 fn write_new(out: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let cannot = |error: io::Error| {
         let next = match error.kind() {
-            ErrorKind::AlreadyExists => "; nothing is written over, so name a file that does not exist",
+            ErrorKind::AlreadyExists => {
+                "; nothing is written over, so name a file that does not exist"
+            }
             _ => "",
         };
         Failure::new(
             Exit::Unreadable,
-            format!("cannot write the receipt to {}: {error}{next}", out.display()),
+            format!(
+                "cannot write the receipt to {}: {error}{next}",
+                out.display()
+            ),
         )
     };
     let mut file = File::create_new(out).map_err(cannot)?;

@@ -51,6 +51,18 @@ fn without_a_condition_jsonl_is_the_log_byte_for_byte() {
 }
 
 #[test]
+fn a_number_selects_the_line_of_its_record() {
+    let copy = sample_log().copy();
+    let all = query(&copy, &["--output", "jsonl"]).stdout;
+    let seventh = query(&copy, &["--seq", "7", "--output", "jsonl"]).stdout;
+    assert_eq!(
+        seventh.lines().collect::<Vec<_>>(),
+        [all.lines().nth(6).unwrap()]
+    );
+    assert_eq!(query(&copy, &["--seq", "0"]).code, Some(2));
+}
+
+#[test]
 fn each_key_selects_its_records_and_keys_combine() {
     let copy = sample_log().copy();
     let all = records(&query(&copy, &["--output", "jsonl"]));
