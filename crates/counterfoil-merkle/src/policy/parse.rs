@@ -82,7 +82,7 @@ impl Reader {
             ["quorum", ..] => Err("a quorum line is: quorum <name>, or quorum none".to_owned()),
             _ => Err(format!(
                 "it begins with {:?}, which is none of log, witness, group and quorum",
-                items[0]
+                beginning(items[0])
             )),
         }
     }
@@ -234,6 +234,12 @@ fn key_of(text: &str, key_type: KeyType, role: &str) -> Result<VerifierKey, Stri
         key.key_type().byte(),
         key.name()
     ))
+}
+
+/// As much of a word as tells a reader which line it is; the file may be anything.
+fn beginning(word: &str) -> &str {
+    let end = word.char_indices().nth(32).map_or(word.len(), |(at, _)| at);
+    &word[..end]
 }
 
 fn bounded(count: usize, what: &str) -> Result<(), String> {

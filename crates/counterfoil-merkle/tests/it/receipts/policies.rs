@@ -359,3 +359,11 @@ proptest! {
         prop_assert_eq!(by(few), few.iter().filter(|seen| **seen).count() >= usize::from(k));
     }
 }
+
+#[test]
+fn a_file_that_is_no_policy_is_not_quoted_at_length() {
+    let file = format!("{{\"body\":{}\n", "ä".repeat(9_000));
+    let error = Policy::parse(file.as_bytes()).unwrap_err().to_string();
+    assert!(error.contains("begins with \"{\\\"body\\\":ä"), "{error}");
+    assert!(error.len() < 250, "{error}");
+}
