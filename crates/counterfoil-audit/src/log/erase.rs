@@ -17,6 +17,7 @@ use crate::{AuditEventData, Erased, ErasedItem, Error, ErrorKind};
 
 const ERASE: &str = "erase a value";
 const REVEAL: &str = "reveal a value";
+const FIND: &str = "find an erasable value";
 
 /// What [`AuditLog::erase`] came to. In every case the opening is gone and record `seq` says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,14 +151,14 @@ pub fn reveal(log: &Path, seq: u64, pointer: &str) -> Result<Sensitive<String>, 
 /// As [`reveal`].
 pub fn erased_by(log: &Path, seq: u64, pointer: &str) -> Result<Option<u64>, Error> {
     let files = &StdFiles;
-    find_commitment(files, log, seq, pointer, REVEAL)?;
+    find_commitment(files, log, seq, pointer, FIND)?;
     let read = || {
         if Openings::of(files, log).find(seq, pointer)?.is_some() {
             return Ok(None);
         }
         Segments::of(files, log).erased_by(seq, pointer)
     };
-    read().map_err(|error| at(log, REVEAL, error))
+    read().map_err(|error| at(log, FIND, error))
 }
 
 /// The chain and the commitment at a place.
