@@ -36,7 +36,7 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Say what a code of a finding or an error means, and what to do
     Explain(ExplainArgs),
-    /// Read an audit log, and erase values in it
+    /// Read, prove and serve an audit log; erase values, and let records go
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Make, show and replace keys

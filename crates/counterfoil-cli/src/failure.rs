@@ -35,13 +35,14 @@ pub(crate) enum Code {
     Log,
     Anchor,
     Key,
+    KeyFile,
     State,
 }
 
 impl Code {
     /// Every code.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Contradiction,
         Self::Usage,
         Self::Incomplete,
@@ -50,6 +51,7 @@ impl Code {
         Self::Log,
         Self::Anchor,
         Self::Key,
+        Self::KeyFile,
         Self::State,
     ];
 
@@ -63,7 +65,21 @@ impl Code {
             Self::Log => "CF-C-LOG",
             Self::Anchor => "CF-C-ANCHOR",
             Self::Key => "CF-C-KEY",
+            Self::KeyFile => "CF-C-KEY-FILE",
             Self::State => "CF-C-STATE",
+        }
+    }
+
+    /// The exit code that goes with it, always the same.
+    pub(crate) const fn exit(self) -> Exit {
+        match self {
+            Self::Contradiction => Exit::Contradiction,
+            Self::Usage => Exit::Usage,
+            Self::Incomplete => Exit::Incomplete,
+            Self::Unreadable | Self::Log | Self::Anchor | Self::Key | Self::State => {
+                Exit::Unreadable
+            }
+            Self::Policy | Self::KeyFile => Exit::Policy,
         }
     }
 }
@@ -84,7 +100,6 @@ impl From<Exit> for Code {
 /// Why a command could not do its work: what, where and what to do next, in one sentence.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    exit: Exit,
     code: Code,
     sentence: String,
 }
@@ -92,7 +107,6 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn new(exit: Exit, sentence: impl Into<String>) -> Self {
         Self {
-            exit,
             code: exit.into(),
             sentence: sentence.into(),
         }
@@ -102,13 +116,13 @@ impl Failure {
         Self::new(Exit::Usage, sentence)
     }
 
-    /// The same failure under a finer code.
+    /// The same failure under a finer code, and with the exit code of that.
     pub(crate) fn with_code(self, code: Code) -> Self {
         Self { code, ..self }
     }
 
     pub(crate) const fn exit(&self) -> Exit {
-        self.exit
+        self.code.exit()
     }
 
     pub(crate) const fn code(&self) -> Code {

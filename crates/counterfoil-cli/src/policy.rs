@@ -12,7 +12,10 @@ pub(crate) fn read(path: &Path) -> Result<Policy, Failure> {
     let cannot = |why: String| {
         Failure::new(
             Exit::Unreadable,
-            format!("cannot read the policy in {}: {why}", path.display()),
+            format!(
+                "cannot read the policy in {}: {why}; give a C2SP tlog-policy, one that begins with a log line",
+                path.display()
+            ),
         )
     };
     let bytes = bounded(path, MAX_POLICY_LEN as u64).map_err(|error| cannot(error.to_string()))?;

@@ -63,12 +63,13 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     options.progress = waiting.is_watched().then_some(Progress(&tell));
     let report = verify_path(&args.log, &options);
     waiting.done();
-    if let (Some(path), Some(kept)) = (&args.state, &report.state) {
-        state::write(path, kept)?;
-    }
     match args.output {
         Output::Text => result::print(&text::of(&report))?,
         Output::Json => result::print(&document::of(&report)?)?,
+    }
+    // After the verdict, which stands although it cannot be kept.
+    if let (Some(path), Some(kept)) = (&args.state, &report.state) {
+        state::write(path, kept)?;
     }
     Ok(report.exit_code().into())
 }

@@ -74,7 +74,7 @@ impl WriterArgs {
     }
 
     fn epoch_keys(&self) -> Result<Arc<EpochKeyDir>, Failure> {
-        let refused = |why: String| Failure::new(Exit::Policy, why).with_code(Code::Key);
+        let refused = |why: String| Failure::new(Exit::Policy, why).with_code(Code::KeyFile);
         let Some(dir) = &self.epoch_keys else {
             return Err(refused(
                 "the log's keys change by epochs, and the one at work has to sign what is added; give their directory with --epoch-keys"

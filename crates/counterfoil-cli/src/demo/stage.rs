@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use counterfoil::anchor::{AnchorStore, FileAnchorStore};
-use counterfoil::audit::{AuditLog, ErrorKind, WhenFull};
+use counterfoil::audit::{AuditLog, WhenFull};
 use counterfoil::events::{DrainThread, EventRingBuffer};
 use counterfoil::signer::{Ed25519Signer, Signer};
 use counterfoil::witness::{FiguresReader, Policy, TileDirectory, WitnessedAnchorStore};
@@ -15,7 +15,7 @@ use super::disk;
 use super::home::{Home, LOG_NAME, vkey};
 use super::ring::CountingSink;
 use super::totals::{EventTotals, HeadTotals};
-use crate::failure::{Exit, Failure, chain};
+use crate::failure::{Code, Exit, Failure, chain};
 
 /// How often the ring is written to `events.jsonl`.
 const DRAIN: Duration = Duration::from_millis(100);
@@ -184,12 +184,5 @@ fn open_log(
         .when_full(WhenFull::Block(PATIENCE))
         .anchor_interval(Duration::from_secs(2))
         .open()
-        .map_err(|error| {
-            let exit = if error.kind() == ErrorKind::Conflict {
-                Exit::Usage
-            } else {
-                Exit::Unreadable
-            };
-            Failure::new(exit, chain(&error))
-        })
+        .map_err(|error| Failure::new(Exit::Unreadable, chain(&error)).with_code(Code::Log))
 }

@@ -268,14 +268,15 @@ pub(crate) const ENTRIES: &[Entry] = &[
         code: "CF-C-INCOMPLETE",
         exit: 3,
         title: "less is there than was asked for",
-        meaning: "The command asked for something that was there once and is no longer: an erasable value whose opening was destroyed \
-            or is not in LOG/openings.",
+        meaning: "The command asked for something that is not there yet, or is no longer: a receipt for a record that no checkpoint \
+            covers, or an erasable value whose opening was destroyed or is not in LOG/openings.",
         causes: &[
+            "the log was not anchored since the record was sealed, or has no signer and so never has a checkpoint",
             "the value was erased; the sentence names the record that says so",
             "LOG is a copy: openings are never shipped with one",
             "the opening was removed by other means than counterfoil audit erase",
         ],
-        next: "Look in the log's own directory. Where an opening is gone and no record says so: counterfoil audit erase LOG --seq N \
+        next: "For a receipt, wait for the next anchor. For a value, look in the log's own directory; where an opening is gone and no record says so: counterfoil audit erase LOG --seq N \
             --field POINTER --reason TEXT, which records it.",
     },
     Entry {
@@ -305,6 +306,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         causes: &[
             "the path is wrong; a demo keeps its log in DIR/audit",
             "the log belongs to somebody else",
+            "another program is writing to it; a log has one writer",
         ],
         next: "Give the directory that holds segments/, or one .jsonl file.",
     },
@@ -326,6 +328,19 @@ pub(crate) const ENTRIES: &[Entry] = &[
         meaning: "The text given is no verifier key: name+0123abcd+base64, on one line.",
         causes: &["a secret key, a file name or a part of a key was given"],
         next: "Give the content of the .vkey file.",
+    },
+    Entry {
+        code: "CF-C-KEY-FILE",
+        exit: 5,
+        title: "a key file cannot be used",
+        meaning: "The secret key that the command signs with cannot be read from its file or written to it, or is not the key \
+            that is needed. Nothing was signed.",
+        causes: &[
+            "the path is wrong, or a new key was to be written over a file",
+            "others than the owner can read the file, so the key may be known",
+            "the key is of another log, or is no longer the one in force",
+        ],
+        next: "Do what the message says; counterfoil key show FILE prints whose key it is.",
     },
     Entry {
         code: "CF-C-STATE",
@@ -366,10 +381,14 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_has_the_exit_code_of_its_reason() {
+    fn an_entry_has_the_exit_code_of_its_reason_or_code() {
         for reason in Reason::ALL {
             let exit = find(reason.code()).map(|entry| entry.exit);
             assert_eq!(exit, Some(reason.verdict().exit_code()), "{reason}");
+        }
+        for code in Code::ALL {
+            let exit = find(code.as_str()).map(|entry| entry.exit);
+            assert_eq!(exit, Some(code.exit() as u8), "{code:?}");
         }
     }
 }

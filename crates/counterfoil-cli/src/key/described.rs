@@ -32,13 +32,13 @@ pub(super) fn read(file: &Path) -> Result<Ed25519Signer, Failure> {
 
 /// A key that cannot be used as it is.
 pub(super) fn refused(error: &dyn std::error::Error) -> Failure {
-    Failure::new(Exit::Policy, chain(error)).with_code(Code::Key)
+    Failure::new(Exit::Policy, chain(error)).with_code(Code::KeyFile)
 }
 
 /// The public half of a key; of a witness's, as its cosignatures name it.
 pub(super) fn public(signer: &Ed25519Signer, of_witness: bool) -> Result<VerifierKey, Failure> {
     let key = signer.verifier_key().ok_or_else(|| {
-        Failure::new(Exit::Policy, "the key has no public half").with_code(Code::Key)
+        Failure::new(Exit::Policy, "the key has no public half").with_code(Code::KeyFile)
     })?;
     Ok(if of_witness {
         key.as_cosigner()

@@ -148,7 +148,7 @@ fn plan(
                 "only the {role} key in force can vouch for the next one; give its file as well"
             ),
         )
-        .with_code(Code::Key));
+        .with_code(Code::KeyFile));
     };
     let old = read(old)?;
     let old_key = public(&old, false)?.to_string();
@@ -161,7 +161,7 @@ fn plan(
             Exit::Policy,
             format!("the {role} key in force is {new_key}, and {old_key} never handed over to it; give the files the other way round"),
         )
-        .with_code(Code::Key));
+        .with_code(Code::KeyFile));
     }
     Ok(Some(Planned {
         role,

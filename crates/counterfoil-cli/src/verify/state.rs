@@ -38,7 +38,18 @@ pub(super) fn write(path: &Path, state: &VerifiedState) -> Result<(), Failure> {
         file.persist(path)?;
         fs::File::open(folder)?.sync_all()
     };
-    put().map_err(|error| refused(path, &format!("it cannot be written: {error}")))
+    put().map_err(|error| {
+        // The kind alone: the error names a temporary file that is gone.
+        let error = error.kind();
+        Failure::new(
+            Exit::Unreadable,
+            format!(
+                "cannot keep the state in {}: {error}; the verdict stands. Name a file in a directory that can be written",
+                path.display()
+            ),
+        )
+        .with_code(Code::State)
+    })
 }
 
 fn refused(path: &Path, why: &str) -> Failure {

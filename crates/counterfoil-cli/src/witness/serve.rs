@@ -35,8 +35,9 @@ What was cosigned last is in DIR. Never restore DIR from an old copy: the
 witness would cosign another history. There is no encryption and no login; put a
 proxy in front where others are to reach it.
 
-Exit codes: 0 stopped by a signal; 2 the address or state cannot be used;
-4 unreadable; 5 the key is not usable.")]
+Exit codes: 0 stopped by a signal; 2 the address or DIR is in use, or key and
+policy do not fit; 4 policy or DIR cannot be read or written; 5 the key file
+cannot be used.")]
 pub(crate) struct ServeArgs {
     /// The witness's key file, which signs for nothing else
     #[arg(long, value_name = "FILE")]
@@ -55,7 +56,7 @@ pub(crate) struct ServeArgs {
 /// Serves until a signal comes. What is printed is the line by which others name this witness in their policies.
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let signer = Ed25519Signer::from_file(&args.key)
-        .map_err(|error| Failure::new(Exit::Policy, chain(&error)).with_code(Code::Key))?;
+        .map_err(|error| Failure::new(Exit::Policy, chain(&error)).with_code(Code::KeyFile))?;
     let policy = policy::read(&args.policy)?;
     let storage = FileWitnessStorage::open(&args.state).map_err(|error| unusable(&error))?;
     let witness = Witness::new(Arc::new(signer), &policy, storage, SystemClock::new())

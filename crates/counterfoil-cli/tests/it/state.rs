@@ -35,6 +35,18 @@ fn a_file_that_is_no_state_is_refused_and_stays() {
 }
 
 #[test]
+fn a_state_that_cannot_be_kept_does_not_cost_the_verdict() {
+    let copy = sample_log().copy();
+    let state = copy.path("no-such-directory/verified.state");
+    let path = state.to_str().expect("a path of this test is UTF-8");
+    let ran = copy.verify(&["--state", path]);
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    assert!(ran.stdout.starts_with("VALID"), "{ran:?}");
+    assert!(ran.stderr.contains("the verdict stands"), "{ran:?}");
+    assert!(!ran.stderr.contains("at path"), "{ran:?}");
+}
+
+#[test]
 fn a_log_that_is_not_valid_leaves_the_state_as_it_was() {
     let copy = sample_log().copy();
     let state = copy.path("verified.state");
