@@ -11,6 +11,7 @@ class LogKeys:
     def __init__(self, given):
         self.spans = []  # [key, above, up to]
         self.trusted = {key.text for key in given if is_chain_id(key.name)}
+        self.replaced = set()  # trusted keys that have handed over; only a rotation brings one back
         self.rotation = None  # [old key, new key, seq, root at seq, whether the old key was in force] whose handover is still to come
 
     def opened(self, seq, keys):
@@ -18,7 +19,8 @@ class LogKeys:
             if span[2] == END and span[0] not in keys:
                 span[2] = seq - 1
         for key in keys:
-            self.begin(key, seq - 1)
+            if key not in self.replaced:
+                self.begin(key, seq - 1)
 
     def rotated(self, seq, old, new):
         # Where the beginning was pruned, nothing may have said yet which keys are in force.
@@ -26,6 +28,7 @@ class LogKeys:
         for span in self.spans:
             if span[0] == old:
                 span[2] = min(span[2], seq)
+        self.replaced.discard(new)
         self.begin(new, seq)
         self.rotation = [old, new, seq, None, in_force]
 
@@ -57,6 +60,7 @@ class LogKeys:
             self.rotation = None
             if in_force and key.name == chain and old in self.trusted:
                 self.trusted.add(new)
+                self.replaced.add(old)
 
     def at(self, size, chain):
         """The keys that count for a head of so many records."""

@@ -43,6 +43,8 @@ impl Checker<'_> {
 pub(crate) struct LogKeys {
     spans: Vec<Span>,
     trusted: HashSet<String>,
+    /// Trusted keys that have handed over: what the log says later does not bring them back, unless they are rotated to.
+    replaced: HashSet<String>,
     rotation: Option<Rotation>,
     /// Rotations that were followed.
     pub(crate) followed: u64,
@@ -88,7 +90,9 @@ impl LogKeys {
             }
         }
         for key in keys {
-            self.begin(key, before);
+            if !self.replaced.contains(key) {
+                self.begin(key, before);
+            }
         }
     }
 
@@ -100,6 +104,7 @@ impl LogKeys {
         for span in self.spans.iter_mut().filter(|span| span.key == old) {
             span.up_to = span.up_to.min(seq);
         }
+        self.replaced.remove(new);
         self.begin(new, seq);
         self.rotation = Some(Rotation {
             old: old.to_owned(),
@@ -179,6 +184,7 @@ impl LogKeys {
         let rotation = self.rotation.take()?;
         if rotation.in_force && old.name() == chain && self.trusted.contains(&rotation.old) {
             self.trusted.insert(rotation.new);
+            self.replaced.insert(rotation.old);
             self.followed += 1;
         }
         None

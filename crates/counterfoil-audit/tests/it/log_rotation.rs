@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use counterfoil_audit::verify::{GivenHead, VerifyOptions, verify_reader};
+use counterfoil_audit::verify::{GivenHead, Report, VerifyOptions, verify_reader};
 use counterfoil_audit::{
     AuditChain, AuditEventData, AuditInput, AuditLog, ConfigChanged, ErrorKind, Instance, KeyRole,
     KeyRotated, Lane, LogOpened, Src, SrcId,
@@ -263,6 +263,20 @@ fn an_opening_without_the_old_key_says_that_the_rotation_is_not_whole() {
 
 #[test]
 fn a_key_that_was_replaced_hands_over_to_nobody_else() {
+    let report = gone_on_by_the_first_key(true);
+    assert_eq!(report.exit_code(), 5, "{report}");
+    assert_eq!(report.rotations_followed, 1);
+}
+
+#[test]
+fn a_key_that_was_replaced_is_not_brought_back_by_an_announcement() {
+    let report = gone_on_by_the_first_key(false);
+    assert_eq!(report.exit_code(), 5, "{report}");
+}
+
+/// What a verifier that was given the first key says to a log in which it was replaced, and which somebody who took it then went
+/// on with: rotated to a key of his own, or announced that the first key is in force again.
+fn gone_on_by_the_first_key(rotates: bool) -> Report {
     let mut machine = Machine::new();
     let log = machine.builder().signer(log_key(1)).open().unwrap();
     append(&log, 1..=2);
@@ -291,7 +305,7 @@ fn a_key_that_was_replaced_hands_over_to_nobody_else() {
         _ => None,
     });
     let opened = AuditEventData::LogOpened(LogOpened {
-        keys: vec![vkey_of(2)],
+        keys: vec![vkey_of(if rotates { 2 } else { 1 })],
         ..opened.unwrap()
     });
     let mut seal = |chain: &mut AuditChain, data, n| {
@@ -301,14 +315,24 @@ fn a_key_that_was_replaced_hands_over_to_nobody_else() {
             .seal(&mut bytes, &AuditInput::new(data, src), now)
             .unwrap();
     };
-    seal(&mut chain, opened, 1);
+    let changed = |key: &str, new_value: Option<String>| {
+        AuditEventData::ConfigChanged(ConfigChanged {
+            key: key.to_owned(),
+            new_value: new_value.map(Into::into),
+            old_value: None,
+        })
+    };
+    seal(&mut chain, changed("keys", None), 1);
+    seal(&mut chain, opened, 2);
     let rotated = AuditEventData::KeyRotated(KeyRotated {
         new_key: vkey_of(3),
         old_key: vkey_of(1),
         reason: None,
         role: KeyRole::Log,
     });
-    seal(&mut chain, rotated, 2);
+    if rotates {
+        seal(&mut chain, rotated, 3);
+    }
     let note = |chain: &mut AuditChain, number: u8| {
         let head = chain.head().unwrap();
         let checkpoint = Checkpoint::new(head.chain.as_str(), head.seq, head.root.unwrap());
@@ -316,21 +340,17 @@ fn a_key_that_was_replaced_hands_over_to_nobody_else() {
         let note = sign_checkpoint(&*signer, &checkpoint.unwrap()).unwrap();
         note.unwrap().to_text()
     };
-    let handover = AuditEventData::ConfigChanged(ConfigChanged {
-        key: "keys.handover".to_owned(),
-        new_value: Some(note(&mut chain, 1).into()),
-        old_value: None,
-    });
-    seal(&mut chain, handover, 3);
+    if rotates {
+        let handover = note(&mut chain, 1);
+        seal(&mut chain, changed("keys.handover", Some(handover)), 4);
+    }
     let keyring = keyring(&[vkey_of(1)]);
     let mut options = VerifyOptions::new();
     options.head = Some(GivenHead {
         head: chain.head().unwrap(),
-        checkpoint: Some(note(&mut chain, 3)),
+        checkpoint: Some(note(&mut chain, if rotates { 3 } else { 1 })),
     });
     options.keys = &keyring;
     options.key_reader = Some(read_key);
-    let report = verify_reader(&bytes[..], "log", &options);
-    assert_eq!(report.exit_code(), 5, "{report}");
-    assert_eq!(report.rotations_followed, 1);
+    verify_reader(&bytes[..], "log", &options)
 }
