@@ -15,7 +15,8 @@ use table::{ENTRIES, Entry};
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// A code such as CF-V-HASH; without it, all are listed
+    /// A code such as CF-V-HASH, or a reason such as hash; without it, all are
+    /// listed
     #[arg(value_name = "CODE")]
     code: Option<String>,
     /// Form of the explanation

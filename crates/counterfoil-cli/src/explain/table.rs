@@ -355,11 +355,13 @@ pub(crate) const ENTRIES: &[Entry] = &[
     },
 ];
 
-/// The entry of a code, in any case.
+/// The entry of a code, or of a verifier's reason as JSON and the specification name it, such as `absent`; in any case.
 pub(crate) fn find(code: &str) -> Option<&'static Entry> {
+    let is = |entry: &&Entry, code: &str| entry.code.eq_ignore_ascii_case(code);
+    let reason = format!("CF-V-{code}");
     ENTRIES
         .iter()
-        .find(|entry| entry.code.eq_ignore_ascii_case(code))
+        .find(|entry| is(entry, code) || is(entry, &reason))
 }
 
 #[cfg(test)]
@@ -384,6 +386,8 @@ mod tests {
     fn an_entry_has_the_exit_code_of_its_reason_or_code() {
         for reason in Reason::ALL {
             let exit = find(reason.code()).map(|entry| entry.exit);
+            let by_name = find(&reason.to_string()).map(|entry| entry.code);
+            assert_eq!(by_name, Some(reason.code()));
             assert_eq!(exit, Some(reason.verdict().exit_code()), "{reason}");
         }
         for code in Code::ALL {
