@@ -196,7 +196,7 @@ fn a_second_demo_on_the_same_directory_is_refused_while_the_first_runs() {
     let second = demo_in(&dir, &["--seconds", "1"]);
     assert_eq!(
         (second.code, second.stdout.as_str()),
-        (Some(2), ""),
+        (Some(4), ""),
         "{second:?}"
     );
     first.signal("TERM");

@@ -234,7 +234,11 @@ fn every_class_of_tampering_has_its_exit_code_and_the_report_names_the_record() 
         let ran = log.verify(&[]);
         assert_eq!(ran.code, Some(code), "{name}: {ran:?}");
         let position = if record > 0 { record as u64 } else { whole };
-        let first = &ran.json()["findings"][0];
+        let document = ran.json();
+        let findings = document["findings"].as_array().unwrap();
+        // The tiles, which nobody changed here, contradict what was made of the records.
+        let of_records = |finding: &&serde_json::Value| finding["reason"] != "tile";
+        let first = findings.iter().find(of_records).unwrap();
         assert_eq!(first["record"].as_u64(), Some(position), "{name}: {ran:?}");
         assert!(
             reason.is_empty() || first["reason"] == reason,

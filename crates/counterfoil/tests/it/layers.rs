@@ -270,7 +270,10 @@ fn every_name_of_the_table_is_exported() {
     ];
     for row in names::TABLE.instruments {
         assert!(
-            exported(row.name) || silent.contains(&row.name),
+            // What witnesses do is fed where there are any: see the module `witnesses`.
+            exported(row.name)
+                || silent.contains(&row.name)
+                || row.name.starts_with("counterfoil.witness."),
             "{} is in the table and nobody feeds it",
             row.name
         );

@@ -9,7 +9,7 @@ use counterfoil::audit::AuditLog;
 use counterfoil::events::EventRingBuffer;
 use counterfoil::signer::{Ed25519Signer, Signer};
 use counterfoil::witness::{EvidenceDir, Policy, TileDirectory, WitnessedAnchorStore};
-use counterfoil::{MetricValue, Observer, Series, witness_events};
+use counterfoil::{MetricValue, Observer, Series, names, witness_events};
 
 const CHAIN: &str = "audit.example.com/leases/1";
 
@@ -91,4 +91,13 @@ fn a_missed_quorum_raises_the_alarm_and_is_counted() {
     let submissions = |outcome| counted(&observer, "counterfoil.witness.submission", Some(outcome));
     assert!(submissions("unreachable") >= 1);
     assert_eq!(submissions("cosigned"), 0);
+    let families = observer.snapshot().families;
+    for row in names::TABLE.instruments {
+        assert!(
+            !row.name.starts_with("counterfoil.witness.")
+                || families.iter().any(|family| &*family.name == row.name),
+            "{} is in the table and nobody feeds it",
+            row.name
+        );
+    }
 }

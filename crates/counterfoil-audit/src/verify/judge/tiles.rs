@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use counterfoil_core::Digest;
-use counterfoil_merkle::tile::{TileBuilder, TileId};
+use counterfoil_merkle::tile::{TILE_WIDTH, TileBuilder, TileId};
 
 use super::Judge;
 use crate::source::read_regular;
@@ -30,8 +30,10 @@ pub(super) struct Tiles {
 
 #[derive(Debug)]
 struct Wrong {
-    /// The first record that it is about.
+    /// The first record that the first contradicting hash is over.
     seq: u64,
+    /// Where that hash lies in the tile, in bytes.
+    offset: u64,
     path: PathBuf,
     why: String,
 }
@@ -87,23 +89,28 @@ impl Tiles {
 
 fn compare(log: &Path, id: TileId, expected: &[u8]) -> Option<Wrong> {
     let path = log.join(id.to_string());
-    let why = match read_regular(&path, expected.len() as u64) {
+    let (at, why) = match read_regular(&path, expected.len() as u64) {
         Ok(found) if found.len() > expected.len() => {
-            format!(
+            let why = format!(
                 "the tile has more than the {} bytes that follow from the records",
                 expected.len()
-            )
+            );
+            (0, why)
         }
         Ok(found) => {
             let at = contradiction(&found, expected)?;
-            format!("hash {at} of the tile is not the one that follows from the records")
+            let why = format!("hash {at} of the tile is not the one that follows from the records");
+            (at as u64, why)
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        Err(error) => format!("the tile cannot be read: {error}"),
+        Err(error) => (0, format!("the tile cannot be read: {error}")),
     };
-    let span = 1_u64.checked_shl(8 * (u32::from(id.level()) + 1));
+    // The hashes of a tile that was computed are over records that were counted, so nothing here overflows.
+    let span = 1_u64.checked_shl(8 * u32::from(id.level())).unwrap_or(0);
+    let before = (id.index() * u64::from(TILE_WIDTH) + at) * span;
     Some(Wrong {
-        seq: span.unwrap_or(0).saturating_mul(id.index()) + 1,
+        seq: before + 1,
+        offset: at * Digest::LEN as u64,
         path,
         why,
     })
@@ -121,9 +128,10 @@ fn contradiction(found: &[u8], expected: &[u8]) -> Option<usize> {
 impl Judge<'_> {
     /// Reports the tiles that contradict the records.
     pub(super) fn judge_tiles(&mut self) {
-        for Wrong { seq, path, why } in std::mem::take(&mut self.tiles.wrong) {
+        for wrong in std::mem::take(&mut self.tiles.wrong) {
+            let place = Place::new(&wrong.path, wrong.offset);
             self.findings
-                .add(Reason::Tile, Some(seq), &Place::new(&path, 0), why);
+                .add(Reason::Tile, Some(wrong.seq), &place, wrong.why);
         }
     }
 }
