@@ -21,7 +21,7 @@
 //! What it takes for granted, because no program can do without: a sync that succeeds has written everything; what is
 //! stable stays as it is; and a rename is atomic.
 //!
-//! Everything that is drawn comes from a [`SeededRng`](crate::SeededRng), so a crash can be repeated.
+//! Everything that is drawn comes from a [`SeededRng`], so a crash can be repeated.
 
 mod crash;
 mod disk;

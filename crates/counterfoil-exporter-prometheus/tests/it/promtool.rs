@@ -24,6 +24,12 @@ fn observe_all(out: &mut Observations<'_>) {
         names::AUDIT_RECORD_DROPPED,
         names::AUDIT_RECORD_LOST,
         names::AUDIT_SEGMENT_POISONED,
+        names::AUDIT_ANCHOR_FAILED,
+        names::AUDIT_TILE_WRITTEN,
+        names::WITNESS_QUORUM_MET,
+        names::WITNESS_QUORUM_MISSED,
+        names::WITNESS_QUORUM_WAIVED,
+        names::WITNESS_SPLIT_VIEW,
         names::AUDIT_VERIFICATION_FAILED,
         names::METRIC_OVERFLOW,
         names::METRIC_OVER_CEILING,
@@ -43,6 +49,9 @@ fn observe_all(out: &mut Observations<'_>) {
     ] {
         out.up_down_counter(&def, &[], 2);
     }
+    out.counter(&names::WITNESS_SUBMISSION, &["w", "cosigned"], 3);
+    out.up_down_counter(&names::WITNESS_COSIGNED_SIZE, &["w"], 2);
+    out.gauge(&names::WITNESS_COSIGNED_AGE, &["w"], 0.5);
     out.gauge(&names::AUDIT_ANCHOR_AGE, &[], 0.25);
     out.histogram(&names::AUDIT_SYNC_DURATION, &[], &[0, 1, 2], 0.004);
 }
