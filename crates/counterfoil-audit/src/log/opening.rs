@@ -223,6 +223,8 @@ impl Place {
         handle.sync()?;
         let segments = SegmentDir::open(Arc::clone(&files), segments)?;
         let firsts = segments.list()?;
+        // A process that was killed while it replaced a segment has not made the new name durable, and this one may append to it.
+        segments.sync()?;
         Ok(Ok(Self {
             files,
             path,

@@ -293,3 +293,31 @@ fn a_crash_at_any_operation_of_renewing_segments_loses_nothing_that_was_acknowle
         );
     }
 }
+
+#[test]
+fn a_kill_while_a_segment_is_replaced_and_a_power_failure_in_the_next_opening_lose_nothing() {
+    // The sync for a head fails when nothing is left to be written, so the segment is replaced by one that is the same. Its new
+    // name may be on no disk yet when the process is killed; the next one finds nothing above the mark, and appends to it.
+    for later in 0..25 {
+        let mut machine = Machine::new();
+        let log = machine.open();
+        for lease in 1..=3 {
+            let ticket = log.append_event(&expired(lease), &context());
+            ticket.wait_durable(LONG).unwrap();
+        }
+        machine.files.set(Faults {
+            failing_syncs: Some((0, 1)),
+            dies_at: Some(machine.files.operations() + later),
+            ..Faults::default()
+        });
+        let _ = log.anchor_now(Duration::from_millis(50));
+        let mut killed = machine.after_kill();
+        let next = killed.open();
+        let ticket = next.append_event(&expired(4), &context());
+        ticket.wait_durable(LONG).unwrap();
+        let mut again = killed.after_power_failure();
+        assert!(again.open().close(LONG).finished);
+        let found = leases(&again.records());
+        assert_eq!(found, [1, 2, 3, 4], "killed {later} operations later");
+    }
+}
