@@ -310,7 +310,7 @@ fn a_kill_while_a_segment_is_replaced_and_a_power_failure_in_the_next_opening_lo
             dies_at: Some(machine.files.operations() + later),
             ..Faults::default()
         });
-        let _ = log.anchor_now(Duration::from_millis(50));
+        log.anchor_now(Duration::from_millis(50)).ok();
         let mut killed = machine.after_kill();
         let next = killed.open();
         let ticket = next.append_event(&expired(4), &context());
