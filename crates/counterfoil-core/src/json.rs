@@ -1,10 +1,12 @@
 //! JSON as our own lines are written in: compact, and safe to print on a terminal.
 
 mod line_writer;
+mod telemetry;
 
 use std::fmt::Write;
 
 pub use line_writer::LineWriter;
+pub use telemetry::{push_log, push_span};
 
 use crate::{Event, FabricEvent, LeaseId, Name, Redact};
 
@@ -24,6 +26,16 @@ pub fn push_string(out: &mut String, text: &str) {
         }
     }
     out.push('"');
+}
+
+/// Appends a number. What JSON has no form for becomes one of the strings `NaN`, `+Inf` and `-Inf`.
+pub fn push_float(out: &mut String, value: f64) {
+    match value {
+        _ if value.is_finite() => append(out, format_args!("{value:?}")),
+        f64::INFINITY => out.push_str("\"+Inf\""),
+        f64::NEG_INFINITY => out.push_str("\"-Inf\""),
+        _ => out.push_str("\"NaN\""),
+    }
 }
 
 /// Appends `event` as one JSON object, without a line feed.

@@ -25,9 +25,11 @@
 //! # Ok::<(), counterfoil_core::Error>(())
 //! ```
 
+mod attribute;
 mod chain_id;
 mod clock;
 mod context;
+mod current;
 mod digest;
 mod error;
 mod event;
@@ -39,18 +41,22 @@ mod hex;
 mod identity;
 mod ids;
 pub mod json;
+mod log_record;
 mod name;
 pub mod names;
 mod resource;
 mod sealed;
 mod sensitive;
 mod snapshot;
+mod span_record;
 mod timestamp;
 mod trace;
 
+pub use attribute::{Attribute, AttributeValue};
 pub use chain_id::ChainId;
 pub use clock::{Clock, SystemClock, Ticks, Timeline};
 pub use context::Context;
+pub use current::{ContextSource, Current, Entered, InContext, WithContext};
 pub use digest::Digest;
 pub use error::{Error, ErrorKind};
 pub use event::{Event, FabricEvent};
@@ -60,6 +66,7 @@ pub use fabric_error::FabricError;
 pub use head::Head;
 pub use identity::{AccountingTag, Pseudonym, WorkloadIdentity};
 pub use ids::{LeaseId, RequestId};
+pub use log_record::{LogRecord, Severity};
 pub use name::{Name, NameId};
 pub use resource::{OpType, ResourceType};
 pub use sealed::SealedLine;
@@ -67,5 +74,6 @@ pub use sensitive::{REDACTED, Redact, Sensitive};
 pub use snapshot::{
     HistogramValue, MetricFamily, MetricKind, MetricSnapshot, MetricValue, Series, SeriesMeta,
 };
+pub use span_record::{SpanEvent, SpanKind, SpanRecord, SpanStatus};
 pub use timestamp::Timestamp;
 pub use trace::{SpanId, TraceContext, TraceId};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::BitOr;
 use std::sync::Arc;
 
-use counterfoil_core::{Event, MetricSnapshot, SealedLine};
+use counterfoil_core::{Event, LogRecord, MetricSnapshot, SealedLine, SpanRecord};
 
 use crate::error::{Error, ErrorKind};
 
@@ -27,8 +27,12 @@ impl Signals {
     pub const EVENTS: Self = Self(2);
     /// Sealed lines of an audit log.
     pub const SEALED: Self = Self(4);
+    /// Spans that have ended.
+    pub const SPANS: Self = Self(8);
+    /// Log records.
+    pub const LOGS: Self = Self(16);
     /// Each of them.
-    pub const ALL: Self = Self(7);
+    pub const ALL: Self = Self(31);
 
     /// Whether every signal of `other` is in this set.
     #[must_use]
@@ -57,6 +61,8 @@ impl fmt::Debug for Signals {
             (Self::METRICS, "metrics"),
             (Self::EVENTS, "events"),
             (Self::SEALED, "sealed"),
+            (Self::SPANS, "spans"),
+            (Self::LOGS, "logs"),
         ];
         let held = names.iter().filter(|(signal, _)| self.contains(*signal));
         f.debug_set().entries(held.map(|(_, name)| name)).finish()
@@ -73,6 +79,10 @@ pub enum Batch {
     Events(Arc<[Event]>),
     /// Sealed lines in sequence; their bytes are shipped unchanged.
     Sealed(Arc<[SealedLine]>),
+    /// Spans in the order in which they ended.
+    Spans(Arc<[SpanRecord]>),
+    /// Log records in time order.
+    Logs(Arc<[LogRecord]>),
 }
 
 impl Batch {
@@ -83,10 +93,12 @@ impl Batch {
             Self::Metrics(_) => Signals::METRICS,
             Self::Events(_) => Signals::EVENTS,
             Self::Sealed(_) => Signals::SEALED,
+            Self::Spans(_) => Signals::SPANS,
+            Self::Logs(_) => Signals::LOGS,
         }
     }
 
-    /// How many items it has: series, events or lines.
+    /// How many items it has: series, events, lines, spans or log records.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
@@ -97,6 +109,8 @@ impl Batch {
                 .sum(),
             Self::Events(events) => events.len(),
             Self::Sealed(lines) => lines.len(),
+            Self::Spans(spans) => spans.len(),
+            Self::Logs(logs) => logs.len(),
         }
     }
 
@@ -131,5 +145,17 @@ impl From<Vec<Event>> for Batch {
 impl From<Vec<SealedLine>> for Batch {
     fn from(lines: Vec<SealedLine>) -> Self {
         Self::Sealed(lines.into())
+    }
+}
+
+impl From<Vec<SpanRecord>> for Batch {
+    fn from(spans: Vec<SpanRecord>) -> Self {
+        Self::Spans(spans.into())
+    }
+}
+
+impl From<Vec<LogRecord>> for Batch {
+    fn from(logs: Vec<LogRecord>) -> Self {
+        Self::Logs(logs.into())
     }
 }

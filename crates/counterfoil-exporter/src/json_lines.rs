@@ -21,6 +21,8 @@ use crate::exporter::Exporter;
 ///   more than bounds), `sum`, `over_ceiling` and `refused` instead of `value`. Known by the key `metric`. Numbers that JSON does not
 ///   have are the strings `NaN`, `+Inf` and `-Inf`.
 /// - **Sealed lines** byte for byte; known by the key `hash`.
+/// - **Spans** in the form of [`counterfoil_core::json::push_span`]; known by the key `span`.
+/// - **Log records** in the form of [`counterfoil_core::json::push_log`]; known by the key `severity`.
 ///
 /// A batch is given to the writer whole, through a [`LineWriter`]: a write that fails damages one line at most.
 pub struct JsonLinesExporter<W> {
@@ -62,6 +64,18 @@ impl<W: Write + Send + 'static> JsonLinesExporter<W> {
             Batch::Events(events) => {
                 for event in events.iter() {
                     json::push_event(&mut lines, event, self.redact.as_deref());
+                    lines.push('\n');
+                }
+            }
+            Batch::Spans(spans) => {
+                for span in spans.iter() {
+                    json::push_span(&mut lines, span);
+                    lines.push('\n');
+                }
+            }
+            Batch::Logs(logs) => {
+                for log in logs.iter() {
+                    json::push_log(&mut lines, log);
                     lines.push('\n');
                 }
             }
@@ -146,19 +160,19 @@ fn push_value(out: &mut String, value: &MetricValue) {
         MetricValue::UpDownCounter(value) => append(out, format_args!(",\"value\":{value}")),
         MetricValue::Gauge(value) => {
             out.push_str(",\"value\":");
-            push_float(out, *value);
+            json::push_float(out, *value);
         }
         MetricValue::Histogram(histogram) => {
             out.push_str(",\"bounds\":");
             push_list(out, histogram.bounds.iter(), |out, bound| {
-                push_float(out, *bound);
+                json::push_float(out, *bound);
             });
             out.push_str(",\"counts\":");
             push_list(out, &histogram.counts, |out, count| {
                 append(out, format_args!("{count}"));
             });
             out.push_str(",\"sum\":");
-            push_float(out, histogram.sum);
+            json::push_float(out, histogram.sum);
             append(
                 out,
                 format_args!(
@@ -181,15 +195,6 @@ fn push_list<T>(
         push(out, item);
     }
     out.push(']');
-}
-
-fn push_float(out: &mut String, value: f64) {
-    match value {
-        _ if value.is_finite() => append(out, format_args!("{value:?}")),
-        f64::INFINITY => out.push_str("\"+Inf\""),
-        f64::NEG_INFINITY => out.push_str("\"-Inf\""),
-        _ => out.push_str("\"NaN\""),
-    }
 }
 
 const fn kind(kind: MetricKind) -> &'static str {

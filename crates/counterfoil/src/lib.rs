@@ -34,7 +34,6 @@
 //! ```
 
 mod builder;
-mod current;
 #[cfg(feature = "audit")]
 mod domain_record;
 mod error;
@@ -48,15 +47,16 @@ mod receipt;
 mod witness_events;
 
 pub use counterfoil_core::{
-    AccountingTag, ChainId, Clock, Context, Digest, Event, EventWords, ExtensionKind, FabricError,
-    FabricEvent, Head, HistogramValue, LeaseId, MetricFamily, MetricKind, MetricSnapshot,
+    AccountingTag, Attribute, AttributeValue, ChainId, Clock, Context, ContextSource, Current,
+    Digest, Entered, Event, EventWords, ExtensionKind, FabricError, FabricEvent, Head,
+    HistogramValue, InContext, LeaseId, LogRecord, MetricFamily, MetricKind, MetricSnapshot,
     MetricValue, Name, OpType, Pseudonym, REDACTED, Redact, RequestId, ResourceType, Sensitive,
-    Series, SeriesMeta, SpanId, SystemClock, Ticks, Timeline, Timestamp, TraceContext, TraceId,
-    WorkloadIdentity, instruments, json, names,
+    Series, SeriesMeta, Severity, SpanEvent, SpanId, SpanKind, SpanRecord, SpanStatus, SystemClock,
+    Ticks, Timeline, Timestamp, TraceContext, TraceId, WithContext, WorkloadIdentity, instruments,
+    json, names,
 };
 
 pub use builder::ObserverBuilder;
-pub use current::{ContextSource, Current, Entered, InContext, WithContext};
 #[cfg(feature = "audit")]
 pub use domain_record::DomainRecord;
 pub use error::{Error, ErrorKind};

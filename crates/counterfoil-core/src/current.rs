@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task;
 
-use counterfoil_core::Context;
+use crate::Context;
 
 thread_local! {
     static ENTERED: RefCell<Stack> = const { RefCell::new(Stack { last_id: 0, contexts: Vec::new() }) };
@@ -49,8 +49,8 @@ pub trait ContextSource: sealed::Sealed {
 
 mod sealed {
     pub trait Sealed {}
-    impl Sealed for counterfoil_core::Context {}
-    impl Sealed for std::sync::Arc<counterfoil_core::Context> {}
+    impl Sealed for crate::Context {}
+    impl Sealed for std::sync::Arc<crate::Context> {}
     impl Sealed for super::Current {}
 }
 
@@ -73,7 +73,7 @@ impl ContextSource for Arc<Context> {
 /// Where none was given, a call takes the observer's own default context, so nothing is lost for want of one.
 ///
 /// ```
-/// use counterfoil::{Context, Current, WorkloadIdentity};
+/// use counterfoil_core::{Context, Current, WorkloadIdentity};
 /// let context = Context::new(WorkloadIdentity::tenant_only("acme"));
 /// let _entered = Current::enter(context);
 /// assert_eq!(Current::get().unwrap().tenant(), "acme");
@@ -158,15 +158,16 @@ impl fmt::Debug for Entered {
 /// Spawned tasks do not inherit a context; say which one they have:
 ///
 /// ```
-/// use counterfoil::{Context, Current, InContext, WorkloadIdentity};
+/// use counterfoil_core::{Context, Current, InContext, WorkloadIdentity};
 ///
-/// # tokio::runtime::Builder::new_multi_thread().build().unwrap().block_on(async {
+/// # fn spawn<F: Future>(task: F) -> std::task::Poll<F::Output> {
+/// #     std::pin::pin!(task).poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
+/// # }
 /// let context = Context::new(WorkloadIdentity::tenant_only("acme"));
-/// let tenant = tokio::spawn(
+/// let tenant = spawn(
 ///     async { Current::get().map(|context| context.tenant().to_owned()) }.in_context(context),
 /// );
-/// assert_eq!(tenant.await.unwrap().as_deref(), Some("acme"));
-/// # });
+/// assert_eq!(tenant, std::task::Poll::Ready(Some("acme".to_owned())));
 /// ```
 pub trait InContext: Future + Sized {
     /// This future, with `context` as the current one while it is polled, and while it is dropped.

@@ -1,0 +1,1 @@
+//! Sends Counterfoil's metrics, spans, logs, events and sealed lines over OTLP.

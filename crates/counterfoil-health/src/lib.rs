@@ -1,0 +1,1 @@
+//! Named health checks with deadlines and cached results, and the pages that show them.
