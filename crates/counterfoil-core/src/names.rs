@@ -22,7 +22,10 @@ pub const LATENCY_SECONDS: &[f64] = &[
 
 crate::instruments! {
     /// Every instrument of Counterfoil's own.
-    pub TABLE: prefix "counterfoil.", labels ["error.type", "kind", "metric", "op", "outcome", "resource_type", "witness"];
+    pub TABLE: prefix "counterfoil.", labels [
+        "counterfoil.version", "error.type", "exporter", "kind", "metric", "op", "outcome", "resource_type", "service.name",
+        "service.version", "signal", "witness",
+    ];
 
     /// Leases that are held now.
     LEASE_ACTIVE: UpDownCounter("counterfoil.lease.active", "{lease}", ["resource_type"]);
@@ -107,6 +110,24 @@ crate::instruments! {
     /// Times that a witness showed another signed head that contradicts the one it was asked to cosign.
     WITNESS_SPLIT_VIEW: Counter("counterfoil.witness.split_view", "{sighting}", []);
 
+    /// Items (series, spans, log records, events or sealed lines) that were given to an exporter.
+    EXPORT_OFFERED: Counter("counterfoil.export.offered", "{item}", ["exporter", "signal"]);
+    /// Items that an exporter has delivered.
+    EXPORT_DELIVERED: Counter("counterfoil.export.delivered", "{item}", ["exporter", "signal"]);
+    /// Items that an exporter could not deliver: refused by the destination, or given up after the last attempt.
+    EXPORT_FAILED: Counter("counterfoil.export.failed", "{item}", ["exporter", "signal"]);
+    /// Items that were dropped because the queue of an exporter was full.
+    EXPORT_DROPPED: Counter("counterfoil.export.dropped", "{item}", ["exporter", "signal"]);
+    /// Items that wait for an exporter or are under way.
+    EXPORT_QUEUE_SIZE: UpDownCounter("counterfoil.export.queue.size", "{item}", ["exporter", "signal"]);
+    /// Sealed lines that were to be exported and are no longer there to be read.
+    EXPORT_SEALED_MISSED: Counter("counterfoil.export.sealed.missed", "{line}", []);
+
+    /// Panics that the panic hook has seen, those included that somebody caught.
+    PANIC_SEEN: Counter("counterfoil.panic.seen", "{panic}", []);
+    /// Always 1; its labels say which service this is.
+    BUILD_INFO: Gauge("counterfoil.build.info", "{build}", ["service.name", "service.version", "counterfoil.version"]);
+
     /// Names of this process that its table had no room for.
     NAME_OVERFLOW: Counter("counterfoil.name.overflow", "{name}", []);
 
@@ -122,6 +143,46 @@ crate::instruments! {
     METRIC_SOURCE_FAILED: Counter("counterfoil.metric.source.failed", "{failure}", []);
 }
 
+crate::instruments! {
+    /// What is measured of the process, under the names of OpenTelemetry's conventions, which the rules for our own names do
+    /// not bind.
+    pub PROCESS: prefix "process.", labels [];
+
+    /// Processor time that the process has used, in user mode and in the kernel.
+    PROCESS_CPU_TIME: Counter("process.cpu.time", "s", []);
+    /// Physical memory that the process uses.
+    PROCESS_MEMORY_USAGE: UpDownCounter("process.memory.usage", "By", []);
+    /// Memory that the process has reserved.
+    PROCESS_MEMORY_VIRTUAL: UpDownCounter("process.memory.virtual", "By", []);
+    /// File descriptors that the process has open.
+    PROCESS_FILE_DESCRIPTOR_COUNT: UpDownCounter("process.unix.file_descriptor.count", "{file_descriptor}", []);
+    /// The most file descriptors that the process may have open.
+    PROCESS_FILE_DESCRIPTOR_LIMIT: UpDownCounter("process.unix.file_descriptor.limit", "{file_descriptor}", []);
+    /// Threads of the process.
+    PROCESS_THREAD_COUNT: UpDownCounter("process.thread.count", "{thread}", []);
+    /// When the process started, since the Unix epoch.
+    PROCESS_START_TIME: Gauge("process.start_time", "s", []);
+}
+
+crate::instruments! {
+    /// What is measured of tokio's runtime.
+    pub TOKIO: prefix "tokio.", labels [];
+
+    /// Worker threads of the runtime.
+    TOKIO_WORKER_LIMIT: UpDownCounter("tokio.runtime.worker.limit", "{thread}", []);
+    /// Tasks that were spawned and have not ended.
+    TOKIO_TASK_ALIVE: UpDownCounter("tokio.runtime.task.alive", "{task}", []);
+    /// Tasks that wait in the queue that all workers share.
+    TOKIO_GLOBAL_QUEUE_SIZE: UpDownCounter("tokio.runtime.global_queue.size", "{task}", []);
+    /// Time that the workers were busy, all of them together.
+    TOKIO_WORKER_BUSY_TIME: Counter("tokio.runtime.worker.busy_time", "s", []);
+    /// Share of the time between the last two readings, at least a second apart, that the workers were busy.
+    TOKIO_WORKER_UTILIZATION: Gauge("tokio.runtime.worker.utilization", "1", []);
+}
+
+/// Every table, for whoever prints or checks them all.
+pub const TABLES: &[&Table] = &[&TABLE, &PROCESS, &TOKIO];
+
 /// Names that security tools rely on, beside the derived ones: the instrument, and the alias with `<label>` in it.
 pub const PROMETHEUS_ALIASES: &[(Instrument, &str)] = &[
     (
@@ -134,13 +195,59 @@ pub const PROMETHEUS_ALIASES: &[(Instrument, &str)] = &[
     ),
 ];
 
+/// Names that every Prometheus client library gives to what OpenTelemetry calls otherwise; they stand in the place of the
+/// derived ones.
+pub const PROMETHEUS_STANDARD: &[(Instrument, &str)] = &[
+    (*PROCESS_CPU_TIME.instrument(), "process_cpu_seconds_total"),
+    (
+        *PROCESS_MEMORY_USAGE.instrument(),
+        "process_resident_memory_bytes",
+    ),
+    (
+        *PROCESS_MEMORY_VIRTUAL.instrument(),
+        "process_virtual_memory_bytes",
+    ),
+    (
+        *PROCESS_FILE_DESCRIPTOR_COUNT.instrument(),
+        "process_open_fds",
+    ),
+    (
+        *PROCESS_FILE_DESCRIPTOR_LIMIT.instrument(),
+        "process_max_fds",
+    ),
+    (*PROCESS_THREAD_COUNT.instrument(), "process_threads"),
+];
+
 #[cfg(test)]
 mod tests {
-    use super::TABLE;
+    use super::{TABLE, TOKIO};
 
     #[test]
     fn our_own_table_keeps_its_own_rules() {
         assert_eq!(TABLE.check(), Vec::new());
+        assert_eq!(TOKIO.check(), Vec::new());
+    }
+
+    #[test]
+    fn the_process_is_measured_under_the_names_that_prometheus_has_for_it() {
+        let mut names: Vec<_> = super::PROCESS
+            .instruments
+            .iter()
+            .map(super::Instrument::prometheus_name)
+            .collect();
+        names.sort();
+        assert_eq!(
+            names,
+            [
+                "process_cpu_seconds_total",
+                "process_max_fds",
+                "process_open_fds",
+                "process_resident_memory_bytes",
+                "process_start_time_seconds",
+                "process_threads",
+                "process_virtual_memory_bytes",
+            ]
+        );
     }
 
     #[test]

@@ -78,6 +78,9 @@ pub struct Series {
 pub enum MetricValue {
     /// Total so far.
     Counter(u64),
+    /// Total so far of what is measured rather than counted, such as seconds of processor time; its family is a
+    /// [`MetricKind::Counter`] too.
+    FloatCounter(f64),
     /// Current sum of all ups and downs.
     UpDownCounter(i64),
     /// Last value set.

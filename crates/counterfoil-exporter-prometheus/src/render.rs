@@ -309,7 +309,7 @@ fn push_value(out: &mut String, value: &MetricValue) {
     match value {
         MetricValue::Counter(value) => push_u64(out, *value),
         MetricValue::UpDownCounter(value) => push_i64(out, *value),
-        MetricValue::Gauge(value) => push_f64(out, *value),
+        MetricValue::FloatCounter(value) | MetricValue::Gauge(value) => push_f64(out, *value),
         MetricValue::Histogram(value) => push_u64(out, value.count()),
     }
     out.push('\n');

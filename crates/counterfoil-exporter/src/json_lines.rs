@@ -158,7 +158,7 @@ fn push_value(out: &mut String, value: &MetricValue) {
     match value {
         MetricValue::Counter(value) => append(out, format_args!(",\"value\":{value}")),
         MetricValue::UpDownCounter(value) => append(out, format_args!(",\"value\":{value}")),
-        MetricValue::Gauge(value) => {
+        MetricValue::FloatCounter(value) | MetricValue::Gauge(value) => {
             out.push_str(",\"value\":");
             json::push_float(out, *value);
         }

@@ -13,7 +13,7 @@
 use std::process::ExitCode;
 use std::{env, fs};
 
-use counterfoil_core::names::TABLE;
+use counterfoil_core::names::{TABLE, TABLES, TOKIO};
 
 const INTRODUCTION: &str = "\
 # Metrics
@@ -23,8 +23,11 @@ What Counterfoil measures of itself and of the lease fabric. This page is genera
 `cargo run -p counterfoil-metrics --example names -- --bless docs/reference/metrics.md`.
 
 Durations are in seconds and sizes in bytes. Prometheus names are derived from the OpenTelemetry ones. Label values come
-from closed sets, except those of `metric` (names of metrics), `kind` (kinds of audit records) and `witness` (names in a policy); a family with more label
+from closed sets, except those of `metric` (names of metrics), `exporter` (as configured), `kind` (kinds of audit records) and `witness` (names in a policy); a family with more label
 sets than the registry allows has a series `{overflow=\"true\"}` for the rest.
+
+The process and tokio's runtime are measured by `counterfoil::init`; the process under the names that every Prometheus client
+library uses.
 
 ";
 
@@ -49,7 +52,8 @@ fn main() -> ExitCode {
 }
 
 fn lint() -> Result<(), String> {
-    let violations: Vec<_> = TABLE.check().iter().map(ToString::to_string).collect();
+    let violations = [TABLE.check(), TOKIO.check()].concat();
+    let violations: Vec<_> = violations.iter().map(ToString::to_string).collect();
     if violations.is_empty() {
         Ok(())
     } else {
@@ -58,7 +62,8 @@ fn lint() -> Result<(), String> {
 }
 
 fn page() -> String {
-    format!("{INTRODUCTION}{}", TABLE.to_markdown())
+    let tables: Vec<_> = TABLES.iter().map(|table| table.to_markdown()).collect();
+    format!("{INTRODUCTION}{}", tables.join("\n"))
 }
 
 fn check(path: &str) -> Result<String, String> {

@@ -188,7 +188,7 @@ fn fingerprint(value: &MetricValue) -> u64 {
     match value {
         MetricValue::Counter(value) => *value,
         MetricValue::UpDownCounter(value) => value.cast_unsigned(),
-        MetricValue::Gauge(value) => value.to_bits(),
+        MetricValue::FloatCounter(value) | MetricValue::Gauge(value) => value.to_bits(),
         MetricValue::Histogram(value) => value.count().saturating_add(value.refused),
     }
 }

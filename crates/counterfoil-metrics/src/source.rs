@@ -153,6 +153,11 @@ impl Observations<'_> {
         self.put(def.instrument(), values, MetricValue::Counter(total));
     }
 
+    /// A total so far of what is measured rather than counted, such as seconds.
+    pub fn float_counter(&mut self, def: &CounterDef, values: &[&str], total: f64) {
+        self.put(def.instrument(), values, MetricValue::FloatCounter(total));
+    }
+
     /// A sum that goes up and down.
     pub fn up_down_counter(&mut self, def: &UpDownCounterDef, values: &[&str], sum: i64) {
         self.put(def.instrument(), values, MetricValue::UpDownCounter(sum));
@@ -216,6 +221,7 @@ impl fmt::Debug for Observations<'_> {
 pub(crate) fn add(sum: &mut MetricValue, more: MetricValue) {
     match (sum, more) {
         (MetricValue::Counter(sum), MetricValue::Counter(more)) => *sum = sum.saturating_add(more),
+        (MetricValue::FloatCounter(sum), MetricValue::FloatCounter(more)) => *sum += more,
         (MetricValue::UpDownCounter(sum), MetricValue::UpDownCounter(more)) => {
             *sum = sum.wrapping_add(more);
         }

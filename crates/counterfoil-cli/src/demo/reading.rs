@@ -75,7 +75,7 @@ fn value(series: &Series) -> u64 {
     match &series.value {
         MetricValue::Counter(count) => *count,
         MetricValue::UpDownCounter(level) => u64::try_from(*level).unwrap_or(0),
-        MetricValue::Gauge(_) | MetricValue::Histogram(_) => 0,
+        MetricValue::FloatCounter(_) | MetricValue::Gauge(_) | MetricValue::Histogram(_) => 0,
     }
 }
 

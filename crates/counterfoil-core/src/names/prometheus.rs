@@ -1,10 +1,11 @@
 //! Prometheus names, derived as the OpenTelemetry compatibility specification says.
 
-use super::PROMETHEUS_ALIASES;
+use super::{PROMETHEUS_ALIASES, PROMETHEUS_STANDARD};
 use crate::MetricKind;
 
 /// The Prometheus name of an instrument: characters outside `[a-zA-Z0-9_:]` become `_`, runs of `_` become one, the unit's
-/// word is appended unless the name ends with it, and counters end in `_total`.
+/// word is appended unless the name ends with it, and counters end in `_total`. What every Prometheus client library has a
+/// name of its own for goes by that ([`PROMETHEUS_STANDARD`](super::PROMETHEUS_STANDARD)).
 ///
 /// ```
 /// use counterfoil_core::{MetricKind, names::prometheus_name};
@@ -14,6 +15,9 @@ use crate::MetricKind;
 /// ```
 #[must_use]
 pub fn prometheus_name(name: &str, unit: &str, kind: MetricKind) -> String {
+    if let Some((_, standard)) = PROMETHEUS_STANDARD.iter().find(|(row, _)| row.name == name) {
+        return (*standard).into();
+    }
     let mut derived = sanitize(name, true);
     let counts = kind == MetricKind::Counter;
     if counts && derived.len() > "_total".len() && derived.ends_with("_total") {
