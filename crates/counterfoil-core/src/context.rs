@@ -1,7 +1,7 @@
 //! The keys that the three layers share.
 
 use crate::event_words::ContextWords;
-use crate::{AccountingTag, Name, RequestId, TraceContext, WorkloadIdentity};
+use crate::{AccountingTag, Name, RequestId, TraceContext, TraceState, WorkloadIdentity};
 
 /// On whose behalf and within which trace and request something happens.
 ///
@@ -13,6 +13,7 @@ pub struct Context {
     tag: Option<AccountingTag>,
     from: Option<Name>,
     trace: Option<TraceContext>,
+    trace_state: Option<TraceState>,
     request: Option<RequestId>,
     words: ContextWords,
 }
@@ -21,15 +22,33 @@ impl Context {
     /// A context of which only the identity is known.
     #[must_use]
     pub fn new(identity: WorkloadIdentity) -> Self {
+        Self::in_request(identity, None, None, None)
+    }
+
+    /// A context within a trace and a request.
+    pub(crate) fn in_request(
+        identity: WorkloadIdentity,
+        trace: Option<TraceContext>,
+        trace_state: Option<TraceState>,
+        request: Option<RequestId>,
+    ) -> Self {
         let context = Self {
             identity,
             tag: None,
             from: None,
-            trace: None,
-            request: None,
+            trace,
+            trace_state,
+            request,
             words: ContextWords::default(),
         };
         context.encoded()
+    }
+
+    /// The same, on behalf of somebody else: what a handler knows once it has resolved who is asking.
+    #[must_use]
+    pub fn with_identity(mut self, identity: WorkloadIdentity) -> Self {
+        self.identity = identity;
+        self.encoded()
     }
 
     /// Books costs on `tag`.
@@ -55,6 +74,13 @@ impl Context {
     pub fn with_trace(mut self, trace: TraceContext) -> Self {
         self.trace = Some(trace);
         self.encoded()
+    }
+
+    /// Passes on what other tracing systems say about the trace.
+    #[must_use]
+    pub fn with_trace_state(mut self, state: TraceState) -> Self {
+        self.trace_state = Some(state);
+        self
     }
 
     /// Joins a request.
@@ -99,6 +125,12 @@ impl Context {
         self.trace.as_ref()
     }
 
+    /// What other tracing systems say about the trace. Recorded events do not carry it.
+    #[must_use]
+    pub const fn trace_state(&self) -> Option<&TraceState> {
+        self.trace_state.as_ref()
+    }
+
     /// The request.
     #[must_use]
     pub const fn request(&self) -> Option<&RequestId> {
@@ -116,6 +148,7 @@ impl PartialEq for Context {
             && self.tag == other.tag
             && self.from == other.from
             && self.trace == other.trace
+            && self.trace_state == other.trace_state
             && self.request == other.request
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Error;
+use crate::{Error, TraceId, hex};
 
 /// A lease. Audit records carry it as a decimal string, because JSON numbers lose integers above 2^53.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -90,6 +90,15 @@ impl FromStr for RequestId {
                 format!("{text:?} is not 1 to 64 characters of [A-Za-z0-9._-]"),
             )
         })
+    }
+}
+
+impl From<TraceId> for RequestId {
+    /// A request id out of the bytes of a fresh id, as 32 hexadecimal digits.
+    fn from(id: TraceId) -> Self {
+        let mut bytes = [0; Self::MAX_LEN];
+        hex::encode_into(id.as_bytes(), &mut bytes[..32]);
+        Self { len: 32, bytes }
     }
 }
 

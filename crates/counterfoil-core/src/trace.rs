@@ -86,6 +86,21 @@ impl TraceContext {
     pub const fn is_sampled(&self) -> bool {
         self.flags & 1 == 1
     }
+
+    /// As a `traceparent` of version `00`, in ASCII, without an allocation.
+    #[must_use]
+    pub fn to_text(&self) -> [u8; 55] {
+        let mut text = *b"00-                                -                -  ";
+        hex::encode_into(&self.trace_id.0, &mut text[3..35]);
+        hex::encode_into(&self.span_id.0, &mut text[36..52]);
+        hex::encode_into(&[self.flags], &mut text[53..]);
+        text
+    }
+
+    /// Parses the bytes of a header.
+    pub(crate) fn from_bytes(text: &[u8]) -> Option<Self> {
+        parse(text)
+    }
 }
 
 impl FromStr for TraceContext {

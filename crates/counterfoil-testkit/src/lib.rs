@@ -2,7 +2,7 @@
 //!
 //! **What it is.** One suite per contract, named after it: whoever implements [`AnchorStore`](counterfoil_anchor::AnchorStore),
 //! [`Signer`](counterfoil_signer::Signer), `EventSink` or `Exporter` calls its `conformance` function from a test and is told
-//! which clause is broken. Beside them [`FakeClock`], [`SeededRng`], the executor without a runtime [`block_on`], and
+//! which clause is broken. Beside them [`FakeClock`], [`CountingIds`], [`SeededRng`], the executor without a runtime [`block_on`], and
 //! [`vectors`], which finds the known answers of other projects; and [`files`], a file system that loses what was not synced.
 //!
 //! **Who should depend on it.** Tests, as a dev-dependency, called from `tests/`: a unit test of one of our own crates would
@@ -21,6 +21,7 @@ mod clock;
 pub mod event_sink;
 pub mod exporter;
 pub mod files;
+mod ids;
 pub mod programs;
 mod rng;
 pub mod signer;
@@ -28,4 +29,5 @@ pub mod vectors;
 
 pub use block_on::block_on;
 pub use clock::FakeClock;
+pub use ids::CountingIds;
 pub use rng::SeededRng;

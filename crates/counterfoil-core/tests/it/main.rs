@@ -1,5 +1,8 @@
 //! What text comes in is what text goes out, and nothing else is accepted.
 
+mod propagation;
+mod trace_state;
+
 use counterfoil_core::{ChainId, Digest, LeaseId, RequestId, Timestamp, TraceContext};
 use proptest::prelude::*;
 
