@@ -34,6 +34,7 @@ mod digest;
 mod error;
 mod event;
 mod event_words;
+mod exponential;
 mod extension_kind;
 mod fabric_error;
 mod head;
@@ -64,6 +65,7 @@ pub use digest::Digest;
 pub use error::{Error, ErrorKind};
 pub use event::{Event, FabricEvent};
 pub use event_words::{EVENT_WORDS, EventWords};
+pub use exponential::{ExponentialBuckets, ExponentialHistogramValue};
 pub use extension_kind::ExtensionKind;
 pub use fabric_error::FabricError;
 pub use head::Head;
@@ -76,7 +78,8 @@ pub use resource::{OpType, ResourceType};
 pub use sealed::SealedLine;
 pub use sensitive::{REDACTED, Redact, Sensitive};
 pub use snapshot::{
-    HistogramValue, MetricFamily, MetricKind, MetricSnapshot, MetricValue, Series, SeriesMeta,
+    Exemplar, HistogramValue, MetricFamily, MetricKind, MetricSnapshot, MetricValue, Series,
+    SeriesMeta,
 };
 pub use span_record::{SpanEvent, SpanKind, SpanRecord, SpanStatus};
 pub use timestamp::Timestamp;

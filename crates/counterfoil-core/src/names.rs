@@ -9,10 +9,11 @@ mod lint;
 mod prometheus;
 
 pub use instrument::{
-    BOUNDS_MAX, CounterDef, GaugeDef, HistogramDef, Instrument, Table, UpDownCounterDef,
+    BOUNDS_MAX, CounterDef, ExponentialHistogramDef, GaugeDef, HistogramDef, Instrument, Table,
+    UpDownCounterDef,
 };
 pub use lint::Violation;
-pub use prometheus::{prometheus_alias, prometheus_label, prometheus_name};
+pub use prometheus::{prometheus_alias, prometheus_label, prometheus_name, prometheus_unit};
 
 /// Upper bounds in seconds for what takes from a microsecond to ten seconds.
 pub const LATENCY_SECONDS: &[f64] = &[

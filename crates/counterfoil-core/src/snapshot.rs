@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::Timestamp;
+use crate::{ExponentialHistogramValue, SpanId, Timestamp, TraceId};
 
 /// How a family's values behave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,6 +16,8 @@ pub enum MetricKind {
     Gauge,
     /// Counts of values by explicit bounds.
     Histogram,
+    /// Counts of values by bounds that grow by a constant factor and are chosen by the values themselves.
+    ExponentialHistogram,
 }
 
 impl MetricKind {
@@ -27,6 +29,7 @@ impl MetricKind {
             Self::UpDownCounter => "up-down counter",
             Self::Gauge => "gauge",
             Self::Histogram => "histogram",
+            Self::ExponentialHistogram => "exponential histogram",
         }
     }
 }
@@ -87,6 +90,22 @@ pub enum MetricValue {
     Gauge(f64),
     /// Distribution so far.
     Histogram(HistogramValue),
+    /// Distribution so far, over bounds of its own.
+    ExponentialHistogram(ExponentialHistogramValue),
+}
+
+/// One of the values that a distribution has counted, and the span in which it was recorded: the way from a figure to a
+/// trace. Only spans that are sampled become exemplars.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Exemplar {
+    /// The value as it was recorded, in the family's unit.
+    pub value: f64,
+    /// When it was recorded.
+    pub time: Timestamp,
+    /// The trace.
+    pub trace_id: TraceId,
+    /// The span.
+    pub span_id: SpanId,
 }
 
 /// A distribution over explicit bounds.
@@ -102,6 +121,8 @@ pub struct HistogramValue {
     pub over_ceiling: u64,
     /// Values that are no number (NaN, negative infinity); they are in no bucket and not in the sum.
     pub refused: u64,
+    /// Some of the values with their traces, at most one per bucket, ascending by value.
+    pub exemplars: Vec<Exemplar>,
 }
 
 impl HistogramValue {

@@ -190,7 +190,7 @@ impl FamilyText {
         let kind = match self.kind {
             MetricKind::Counter => "counter",
             MetricKind::UpDownCounter | MetricKind::Gauge => "gauge",
-            MetricKind::Histogram => "histogram",
+            MetricKind::Histogram | MetricKind::ExponentialHistogram => "histogram",
         };
         format!(
             "# HELP {name} {}\n# TYPE {name} {kind}\n",
@@ -241,6 +241,9 @@ impl SeriesText {
         };
         match &series.value {
             MetricValue::Histogram(value) => made.histogram(name, &labels, value),
+            MetricValue::ExponentialHistogram(value) => {
+                made.histogram(name, &labels, &value.to_explicit());
+            }
             _ => made.push(name, "", &labels, ""),
         }
         made
@@ -272,16 +275,26 @@ impl SeriesText {
     fn is_of(&self, series: &Series) -> bool {
         let values = match &series.value {
             MetricValue::Histogram(value) => value.bounds.len() + 3,
+            MetricValue::ExponentialHistogram(value) => value.to_explicit().bounds.len() + 3,
             _ => 1,
         };
         Arc::ptr_eq(&self.meta, &series.meta) && self.ends.len() == values
     }
 
     fn render(&self, value: &MetricValue, out: &mut String) {
-        let MetricValue::Histogram(value) = value else {
-            out.push_str(&self.text);
-            return push_value(out, value);
-        };
+        match value {
+            MetricValue::Histogram(value) => self.render_histogram(value, out),
+            MetricValue::ExponentialHistogram(value) => {
+                self.render_histogram(&value.to_explicit(), out);
+            }
+            _ => {
+                out.push_str(&self.text);
+                push_value(out, value);
+            }
+        }
+    }
+
+    fn render_histogram(&self, value: &HistogramValue, out: &mut String) {
         let mut from = 0;
         let mut heads = self.ends.iter().map(|end| {
             let head = self.text.get(from..*end).unwrap_or_default();
@@ -311,6 +324,7 @@ fn push_value(out: &mut String, value: &MetricValue) {
         MetricValue::UpDownCounter(value) => push_i64(out, *value),
         MetricValue::FloatCounter(value) | MetricValue::Gauge(value) => push_f64(out, *value),
         MetricValue::Histogram(value) => push_u64(out, value.count()),
+        MetricValue::ExponentialHistogram(value) => push_u64(out, value.count()),
     }
     out.push('\n');
 }

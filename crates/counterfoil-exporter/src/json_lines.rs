@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use counterfoil_core::{
-    MetricFamily, MetricKind, MetricSnapshot, MetricValue, Redact, Series, Timestamp,
+    Exemplar, ExponentialBuckets, ExponentialHistogramValue, HistogramValue, MetricFamily,
+    MetricKind, MetricSnapshot, MetricValue, Redact, Series, Timestamp,
     json::{self, LineWriter},
 };
 
@@ -18,8 +19,9 @@ use crate::exporter::Exporter;
 ///
 /// - **Events** in the form of [`counterfoil_core::json::push_event`]; known by the key `event`.
 /// - **Series** as `{"time","metric","kind","unit","labels","value"}`; a histogram has `bounds`, `counts` (not cumulative, one
-///   more than bounds), `sum`, `over_ceiling` and `refused` instead of `value`. Known by the key `metric`. Numbers that JSON does not
-///   have are the strings `NaN`, `+Inf` and `-Inf`.
+///   more than bounds), `sum`, `over_ceiling`, `refused` and `exemplars` (each with `value`, `time`, `trace_id`, `span_id`) instead
+///   of `value`; an exponential one `scale`, `zero_count`, `positive` and `negative` (each with `offset` and `counts`) instead of
+///   bounds and counts. Known by the key `metric`. Numbers that JSON does not have are the strings `NaN`, `+Inf` and `-Inf`.
 /// - **Sealed lines** byte for byte; known by the key `hash`.
 /// - **Spans** in the form of [`counterfoil_core::json::push_span`]; known by the key `span`.
 /// - **Log records** in the form of [`counterfoil_core::json::push_log`]; known by the key `severity`.
@@ -162,26 +164,78 @@ fn push_value(out: &mut String, value: &MetricValue) {
             out.push_str(",\"value\":");
             json::push_float(out, *value);
         }
-        MetricValue::Histogram(histogram) => {
-            out.push_str(",\"bounds\":");
-            push_list(out, histogram.bounds.iter(), |out, bound| {
-                json::push_float(out, *bound);
-            });
-            out.push_str(",\"counts\":");
-            push_list(out, &histogram.counts, |out, count| {
-                append(out, format_args!("{count}"));
-            });
-            out.push_str(",\"sum\":");
-            json::push_float(out, histogram.sum);
-            append(
-                out,
-                format_args!(
-                    ",\"over_ceiling\":{},\"refused\":{}",
-                    histogram.over_ceiling, histogram.refused
-                ),
-            );
-        }
+        MetricValue::Histogram(value) => push_histogram(out, value),
+        MetricValue::ExponentialHistogram(value) => push_exponential(out, value),
     }
+}
+
+fn push_histogram(out: &mut String, value: &HistogramValue) {
+    out.push_str(",\"bounds\":");
+    push_list(out, value.bounds.iter(), |out, bound| {
+        json::push_float(out, *bound);
+    });
+    out.push_str(",\"counts\":");
+    push_counts(out, &value.counts);
+    push_rest(
+        out,
+        value.sum,
+        value.over_ceiling,
+        value.refused,
+        &value.exemplars,
+    );
+}
+
+fn push_exponential(out: &mut String, value: &ExponentialHistogramValue) {
+    append(
+        out,
+        format_args!(
+            ",\"scale\":{},\"zero_count\":{}",
+            value.scale, value.zero_count
+        ),
+    );
+    for (sign, buckets) in [("positive", &value.positive), ("negative", &value.negative)] {
+        let ExponentialBuckets { offset, counts } = buckets;
+        append(
+            out,
+            format_args!(",\"{sign}\":{{\"offset\":{offset},\"counts\":"),
+        );
+        push_counts(out, counts);
+        out.push('}');
+    }
+    push_rest(
+        out,
+        value.sum,
+        value.over_ceiling,
+        value.refused,
+        &value.exemplars,
+    );
+}
+
+/// What every distribution has beside its buckets.
+fn push_rest(out: &mut String, sum: f64, over_ceiling: u64, refused: u64, exemplars: &[Exemplar]) {
+    out.push_str(",\"sum\":");
+    json::push_float(out, sum);
+    append(
+        out,
+        format_args!(",\"over_ceiling\":{over_ceiling},\"refused\":{refused},\"exemplars\":"),
+    );
+    push_list(out, exemplars, |out, it| {
+        out.push_str("{\"value\":");
+        json::push_float(out, it.value);
+        append(
+            out,
+            format_args!(
+                ",\"time\":\"{}\",\"trace_id\":\"{}\",\"span_id\":\"{}\"}}",
+                it.time, it.trace_id, it.span_id
+            ),
+        );
+    });
+}
+
+fn push_counts(out: &mut String, counts: &[u64]) {
+    push_list(out, counts, |out, count| {
+        append(out, format_args!("{count}"));
+    });
 }
 
 fn push_list<T>(
@@ -203,6 +257,7 @@ const fn kind(kind: MetricKind) -> &'static str {
         MetricKind::UpDownCounter => "up_down_counter",
         MetricKind::Gauge => "gauge",
         MetricKind::Histogram => "histogram",
+        MetricKind::ExponentialHistogram => "exponential_histogram",
     }
 }
 

@@ -213,6 +213,7 @@ impl Series<Distribution> {
             sum: 0.0,
             over_ceiling: 0,
             refused: 0,
+            exemplars: Vec::new(),
         };
         if self.cells.is_spill() {
             return value;

@@ -190,6 +190,7 @@ fn fingerprint(value: &MetricValue) -> u64 {
         MetricValue::UpDownCounter(value) => value.cast_unsigned(),
         MetricValue::FloatCounter(value) | MetricValue::Gauge(value) => value.to_bits(),
         MetricValue::Histogram(value) => value.count().saturating_add(value.refused),
+        MetricValue::ExponentialHistogram(value) => value.count().saturating_add(value.refused),
     }
 }
 

@@ -178,6 +178,7 @@ impl Observations<'_> {
             sum,
             over_ceiling: 0,
             refused: 0,
+            exemplars: Vec::new(),
         };
         for (at, count) in counts.iter().enumerate() {
             let at = at.min(row.bounds.len());
@@ -232,6 +233,9 @@ pub(crate) fn add(sum: &mut MetricValue, more: MetricValue) {
             sum.sum += more.sum;
             sum.over_ceiling = sum.over_ceiling.saturating_add(more.over_ceiling);
             sum.refused = sum.refused.saturating_add(more.refused);
+        }
+        (MetricValue::ExponentialHistogram(sum), MetricValue::ExponentialHistogram(more)) => {
+            sum.merge(more);
         }
         (sum, more) => *sum = more,
     }

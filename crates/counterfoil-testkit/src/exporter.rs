@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use counterfoil_core::{
-    Digest, HistogramValue, MetricFamily, MetricKind, MetricSnapshot, MetricValue, SealedLine,
-    Series, SeriesMeta, Timestamp,
+    Digest, Exemplar, ExponentialBuckets, ExponentialHistogramValue, HistogramValue, MetricFamily,
+    MetricKind, MetricSnapshot, MetricValue, SealedLine, Series, SeriesMeta, SpanId, Timestamp,
+    TraceId,
 };
 use counterfoil_exporter::{Batch, Error, ErrorKind, Exporter, Signals};
 
@@ -94,6 +95,23 @@ fn metrics() -> MetricSnapshot {
         sum: 12.5,
         over_ceiling: 1,
         refused: 3,
+        exemplars: exemplars(&[0.5]),
+    };
+    let exponential = ExponentialHistogramValue {
+        scale: 3,
+        zero_count: 1,
+        positive: ExponentialBuckets {
+            offset: -80,
+            counts: vec![1, 0, 2],
+        },
+        negative: ExponentialBuckets {
+            offset: 4,
+            counts: vec![1],
+        },
+        sum: -0.5,
+        over_ceiling: 1,
+        refused: 3,
+        exemplars: exemplars(&[-1.5, 0.001]),
     };
     let families = [
         (
@@ -114,6 +132,10 @@ fn metrics() -> MetricSnapshot {
             MetricKind::Histogram,
             vec![MetricValue::Histogram(histogram)],
         ),
+        (
+            MetricKind::ExponentialHistogram,
+            vec![MetricValue::ExponentialHistogram(exponential)],
+        ),
     ];
     MetricSnapshot {
         time: Timestamp::from_unix_seconds(1_700_000_000),
@@ -122,6 +144,18 @@ fn metrics() -> MetricSnapshot {
             .map(|(kind, values)| family(kind, values))
             .collect(),
     }
+}
+
+fn exemplars(values: &[f64]) -> Vec<Exemplar> {
+    let exemplar = |value: &f64| {
+        Some(Exemplar {
+            value: *value,
+            time: Timestamp::from_unix_seconds(1_699_999_999),
+            trace_id: TraceId::from_bytes([0x4b; 16])?,
+            span_id: SpanId::from_bytes([0x0a; 8])?,
+        })
+    };
+    values.iter().filter_map(exemplar).collect()
 }
 
 fn family(kind: MetricKind, values: Vec<MetricValue>) -> MetricFamily {

@@ -48,12 +48,13 @@ mod witness_events;
 
 pub use counterfoil_core::{
     AccountingTag, Attribute, AttributeValue, ChainId, Clock, Context, ContextSource, Current,
-    Digest, Entered, Event, EventWords, ExtensionKind, FabricError, FabricEvent, Head,
-    HistogramValue, IdSource, InContext, LeaseId, LogRecord, MetricFamily, MetricKind,
-    MetricSnapshot, MetricValue, Name, OpType, Pseudonym, REDACTED, RandomIds, Redact, RequestId,
-    ResourceType, Sensitive, Series, SeriesMeta, Severity, SpanEvent, SpanId, SpanKind, SpanRecord,
-    SpanStatus, SystemClock, Ticks, Timeline, Timestamp, TraceContext, TraceId, TraceState,
-    WithContext, WorkloadIdentity, instruments, json, names, propagation,
+    Digest, Entered, Event, EventWords, Exemplar, ExponentialBuckets, ExponentialHistogramValue,
+    ExtensionKind, FabricError, FabricEvent, Head, HistogramValue, IdSource, InContext, LeaseId,
+    LogRecord, MetricFamily, MetricKind, MetricSnapshot, MetricValue, Name, OpType, Pseudonym,
+    REDACTED, RandomIds, Redact, RequestId, ResourceType, Sensitive, Series, SeriesMeta, Severity,
+    SpanEvent, SpanId, SpanKind, SpanRecord, SpanStatus, SystemClock, Ticks, Timeline, Timestamp,
+    TraceContext, TraceId, TraceState, WithContext, WorkloadIdentity, instruments, json, names,
+    propagation,
 };
 
 pub use builder::ObserverBuilder;

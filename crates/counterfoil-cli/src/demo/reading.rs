@@ -75,7 +75,10 @@ fn value(series: &Series) -> u64 {
     match &series.value {
         MetricValue::Counter(count) => *count,
         MetricValue::UpDownCounter(level) => u64::try_from(*level).unwrap_or(0),
-        MetricValue::FloatCounter(_) | MetricValue::Gauge(_) | MetricValue::Histogram(_) => 0,
+        MetricValue::FloatCounter(_)
+        | MetricValue::Gauge(_)
+        | MetricValue::Histogram(_)
+        | MetricValue::ExponentialHistogram(_) => 0,
     }
 }
 
@@ -106,6 +109,7 @@ mod tests {
             sum: 0.0,
             over_ceiling: 0,
             refused: 0,
+            exemplars: Vec::new(),
         }
     }
 

@@ -106,6 +106,10 @@ definition! {
     /// Names a histogram.
     HistogramDef, Histogram
 }
+definition! {
+    /// Names a histogram whose bounds are chosen by its values.
+    ExponentialHistogramDef, ExponentialHistogram
+}
 plain_constructor!(CounterDef, Counter);
 plain_constructor!(UpDownCounterDef, UpDownCounter);
 plain_constructor!(GaugeDef, Gauge);
@@ -147,6 +151,36 @@ impl HistogramDef {
         );
         let mut row = Instrument::new(MetricKind::Histogram, name, unit, labels, description);
         row.bounds = bounds;
+        row.ceiling = ceiling;
+        Self(row)
+    }
+}
+
+impl ExponentialHistogramDef {
+    /// Defines an exponential histogram; [`instruments!`](crate::instruments) is the usual way. A single absurd value would
+    /// cost all others their resolution, hence the `ceiling`.
+    ///
+    /// # Panics
+    /// When `ceiling` is not finite and above zero. In a `const` that is an error of the compiler.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        unit: &'static str,
+        labels: &'static [&'static str],
+        description: &'static str,
+        ceiling: f64,
+    ) -> Self {
+        assert!(
+            ceiling > 0.0 && ceiling.is_finite(),
+            "the ceiling is finite and above zero"
+        );
+        let mut row = Instrument::new(
+            MetricKind::ExponentialHistogram,
+            name,
+            unit,
+            labels,
+            description,
+        );
         row.ceiling = ceiling;
         Self(row)
     }
@@ -202,8 +236,8 @@ impl Table {
 /// Declares instruments and the [`Table`](crate::names::Table) that holds them.
 ///
 /// The first entry names the table, the prefix of its names and the label keys that they may have. Each further one is a
-/// constant: kind, OpenTelemetry name, unit, label keys and, for a histogram, bounds and ceiling. The doc comment becomes
-/// the description.
+/// constant: kind, OpenTelemetry name, unit, label keys and, for a histogram, bounds and ceiling (`ExponentialHistogram` has a
+/// ceiling only). The doc comment becomes the description.
 ///
 /// ```
 /// counterfoil_core::instruments! {
@@ -226,13 +260,13 @@ macro_rules! instruments {
         $vis:vis $table:ident: prefix $prefix:literal, labels [$($allowed:literal),* $(,)?];
         $(
             $(#[doc = $doc:literal])+
-            $name:ident: $kind:ident($otel:literal, $unit:literal, [$($label:literal),* $(,)?] $(, bounds: $bounds:expr, ceiling: $ceiling:expr)?);
+            $name:ident: $kind:ident($otel:literal, $unit:literal, [$($label:literal),* $(,)?] $(, bounds: $bounds:expr)? $(, ceiling: $ceiling:expr)?);
         )+
     ) => {
         $(
             $(#[doc = $doc])+
             $vis const $name: $crate::instruments!(@type $kind) = <$crate::instruments!(@type $kind)>::new(
-                $otel, $unit, &[$($label),*], ::core::concat!($($doc),+) $(, $bounds, $ceiling)?
+                $otel, $unit, &[$($label),*], ::core::concat!($($doc),+) $(, $bounds)? $(, $ceiling)?
             );
         )+
 
@@ -247,4 +281,5 @@ macro_rules! instruments {
     (@type UpDownCounter) => { $crate::names::UpDownCounterDef };
     (@type Gauge) => { $crate::names::GaugeDef };
     (@type Histogram) => { $crate::names::HistogramDef };
+    (@type ExponentialHistogram) => { $crate::names::ExponentialHistogramDef };
 }

@@ -23,7 +23,7 @@ pub fn prometheus_name(name: &str, unit: &str, kind: MetricKind) -> String {
     if counts && derived.len() > "_total".len() && derived.ends_with("_total") {
         derived.truncate(derived.len() - "_total".len());
     }
-    let word = unit_word(unit, kind);
+    let word = prometheus_unit(unit, kind);
     if !word.is_empty() && derived != word && !derived.ends_with(&format!("_{word}")) {
         if !derived.ends_with('_') {
             derived.push('_');
@@ -38,6 +38,28 @@ pub fn prometheus_name(name: &str, unit: &str, kind: MetricKind) -> String {
         });
     }
     derived
+}
+
+/// The word for a UCUM unit that ends a Prometheus name, such as `seconds` or `bytes_per_second`; empty where the unit is only
+/// an annotation.
+#[must_use]
+pub fn prometheus_unit(unit: &str, kind: MetricKind) -> String {
+    if unit == "1" {
+        return match kind {
+            MetricKind::Gauge => "ratio".into(),
+            MetricKind::Counter
+            | MetricKind::UpDownCounter
+            | MetricKind::Histogram
+            | MetricKind::ExponentialHistogram => String::new(),
+        };
+    }
+    let (main, per) = unit.split_once('/').unwrap_or((unit, ""));
+    let (main, per) = (plural(main), singular(per));
+    match (main.is_empty(), per.is_empty()) {
+        (_, true) => main,
+        (true, false) => format!("per_{per}"),
+        (false, false) => format!("{main}_per_{per}"),
+    }
 }
 
 /// The Prometheus spelling of a label key: as for names, without `:`.
@@ -85,24 +107,6 @@ fn sanitize(name: &str, colons: bool) -> String {
         out.push('_');
     }
     out
-}
-
-fn unit_word(unit: &str, kind: MetricKind) -> String {
-    if unit == "1" {
-        return match kind {
-            MetricKind::Gauge => "ratio".into(),
-            MetricKind::Counter | MetricKind::UpDownCounter | MetricKind::Histogram => {
-                String::new()
-            }
-        };
-    }
-    let (main, per) = unit.split_once('/').unwrap_or((unit, ""));
-    let (main, per) = (plural(main), singular(per));
-    match (main.is_empty(), per.is_empty()) {
-        (_, true) => main,
-        (true, false) => format!("per_{per}"),
-        (false, false) => format!("{main}_per_{per}"),
-    }
 }
 
 fn plural(unit: &str) -> String {
@@ -212,6 +216,72 @@ mod tests {
         }
     }
 
+    /// What dashboards for the semantic conventions query.
+    #[test]
+    fn families_of_the_semantic_conventions_have_the_names_that_dashboards_ask_for() {
+        use MetricKind::{Counter, ExponentialHistogram, Histogram, UpDownCounter};
+        for (name, unit, kind, expected) in [
+            (
+                "http.server.request.duration",
+                "s",
+                Histogram,
+                "http_server_request_duration_seconds",
+            ),
+            (
+                "http.server.active_requests",
+                "{request}",
+                UpDownCounter,
+                "http_server_active_requests",
+            ),
+            (
+                "http.server.request.body.size",
+                "By",
+                ExponentialHistogram,
+                "http_server_request_body_size_bytes",
+            ),
+            (
+                "http.client.request.duration",
+                "s",
+                Histogram,
+                "http_client_request_duration_seconds",
+            ),
+            (
+                "rpc.server.call.duration",
+                "s",
+                Histogram,
+                "rpc_server_call_duration_seconds",
+            ),
+            (
+                "messaging.process.duration",
+                "s",
+                Histogram,
+                "messaging_process_duration_seconds",
+            ),
+            (
+                "messaging.client.consumed.messages",
+                "{message}",
+                Counter,
+                "messaging_client_consumed_messages_total",
+            ),
+            (
+                "process.cpu.time",
+                "s",
+                Counter,
+                "process_cpu_time_seconds_total",
+            ),
+        ] {
+            assert_eq!(prometheus_name(name, unit, kind), expected);
+        }
+        for (key, expected) in [
+            ("http.request.method", "http_request_method"),
+            ("http.response.status_code", "http_response_status_code"),
+            ("rpc.response.status_code", "rpc_response_status_code"),
+            ("error.type", "error_type"),
+        ] {
+            assert_eq!(prometheus_label(key), expected);
+        }
+    }
+
     #[test]
     fn aliases_exist_for_built_in_kinds_only() {
         let sealed = "counterfoil.audit.record.sealed";
@@ -242,7 +312,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_name_derives_to_a_valid_one_that_derives_to_itself(name in ".{0,24}", unit in "(s|By|1|\\{x\\}|By/s|.{0,4})") {
-            for kind in [MetricKind::Counter, MetricKind::UpDownCounter, MetricKind::Gauge, MetricKind::Histogram] {
+            for kind in [MetricKind::Counter, MetricKind::UpDownCounter, MetricKind::Gauge, MetricKind::Histogram, MetricKind::ExponentialHistogram] {
                 let once = prometheus_name(&name, &unit, kind);
                 prop_assert!(is_name(&once), "{once:?}");
                 prop_assert!(kind != MetricKind::Counter || once.ends_with("_total"), "{once:?}");

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use counterfoil_core::{
-    HistogramValue, MetricFamily, MetricKind, MetricSnapshot, MetricValue, Series, SeriesMeta,
-    Timestamp,
+    Exemplar, ExponentialBuckets, ExponentialHistogramValue, HistogramValue, MetricFamily,
+    MetricKind, MetricSnapshot, MetricValue, Series, SeriesMeta, Timestamp,
 };
 use counterfoil_exporter::{Batch, ErrorKind, Exporter, JsonLinesExporter};
 use counterfoil_testkit::exporter::batches;
@@ -69,6 +69,7 @@ fn a_histogram_has_this_line() {
         sum: f64::NAN,
         over_ceiling: 1,
         refused: 3,
+        exemplars: vec![exemplar()],
     };
     let line = written(snapshot(
         MetricKind::Histogram,
@@ -78,7 +79,46 @@ fn a_histogram_has_this_line() {
     assert!(
         line.ends_with(concat!(
             r#""kind":"histogram","unit":"{lease}","labels":{},"bounds":[0.001,1.7976931348623157e308],"#,
-            r#""counts":[1,0,2],"sum":"NaN","over_ceiling":1,"refused":3}"#,
+            r#""counts":[1,0,2],"sum":"NaN","over_ceiling":1,"refused":3,"exemplars":[{"value":0.0005,"#,
+            r#""time":"2023-11-14T22:13:19.000000000Z","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","#,
+            r#""span_id":"00f067aa0ba902b7"}]}"#,
+            "\n"
+        )),
+        "{line}"
+    );
+}
+
+fn exemplar() -> Exemplar {
+    Exemplar {
+        value: 0.0005,
+        time: Timestamp::from_unix_seconds(1_699_999_999),
+        trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".parse().unwrap(),
+        span_id: "00f067aa0ba902b7".parse().unwrap(),
+    }
+}
+
+#[test]
+fn an_exponential_histogram_has_this_line() {
+    let value = ExponentialHistogramValue {
+        scale: 3,
+        zero_count: 1,
+        positive: ExponentialBuckets {
+            offset: -80,
+            counts: vec![1, 0, 2],
+        },
+        sum: 0.5,
+        ..ExponentialHistogramValue::default()
+    };
+    let line = written(snapshot(
+        MetricKind::ExponentialHistogram,
+        &[],
+        MetricValue::ExponentialHistogram(value),
+    ));
+    assert!(
+        line.ends_with(concat!(
+            r#""kind":"exponential_histogram","unit":"{lease}","labels":{},"scale":3,"zero_count":1,"#,
+            r#""positive":{"offset":-80,"counts":[1,0,2]},"negative":{"offset":0,"counts":[]},"#,
+            r#""sum":0.5,"over_ceiling":0,"refused":0,"exemplars":[]}"#,
             "\n"
         )),
         "{line}"
