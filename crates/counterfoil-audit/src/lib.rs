@@ -82,7 +82,7 @@ pub use kind::{AuditEventKind, Outcome};
 pub use counterfoil_core::ExtensionKind;
 pub use line::MAX_LINE;
 pub use log::{
-    AuditLog, AuditLogBuilder, CloseReport, Erasure, Figures, FiguresReader, FileSystem,
+    AuditLog, AuditLogBuilder, CloseReport, Erasure, Figures, FiguresReader, FileSystem, Follow,
     LaneWriter, LastOpening, LogFile, Offer, OnConflict, OnFailure, Opened, OwnedTicket, Settled,
     StdFiles, Ticket, WhenFull, erased_by, last_opening, reveal,
 };

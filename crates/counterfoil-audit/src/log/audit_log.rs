@@ -50,11 +50,11 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct AuditLog {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     chain: ChainId,
     instance: Instance,
     opened: Opened,
-    dir: PathBuf,
+    pub(crate) dir: PathBuf,
     drop_deadline: Duration,
     threads: Mutex<Vec<JoinHandle<()>>>,
     files: Arc<dyn FileSystem>,

@@ -18,6 +18,7 @@ mod log_crash;
 mod log_epochs;
 mod log_erasure;
 mod log_faults;
+mod log_follow;
 mod log_recovery;
 mod log_retention;
 mod log_rotation;
