@@ -4,12 +4,13 @@ use crate::command::{Cmd, find_program};
 use crate::failure::{Failure, Result};
 
 /// Program and the Debian package that brings it.
-const NEEDED: [(&str, &str); 5] = [
+const NEEDED: [(&str, &str); 6] = [
     ("prometheus", "prometheus"),
     ("promtool", "prometheus"),
     ("strace", "strace"),
     ("python3", "python3"),
     ("c++", "g++"),
+    ("ssh-agent", "openssh-client"),
 ];
 
 /// Packages of Python that tests need: the module, and the Debian package that brings it.
@@ -93,7 +94,13 @@ mod tests {
     fn a_package_is_asked_for_once_even_if_two_programs_are_missing() {
         assert_eq!(
             missing(|program| program == "strace", |_| false),
-            ["prometheus", "python3", "g++", "python3-cryptography"]
+            [
+                "prometheus",
+                "python3",
+                "g++",
+                "openssh-client",
+                "python3-cryptography"
+            ]
         );
         assert!(missing(|_| true, |_| true).is_empty());
     }

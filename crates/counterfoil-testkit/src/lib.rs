@@ -21,6 +21,8 @@ mod clock;
 pub mod event_sink;
 pub mod exporter;
 pub mod files;
+#[cfg(doctest)]
+mod guides;
 mod ids;
 pub mod programs;
 mod rng;

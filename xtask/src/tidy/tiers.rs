@@ -1,6 +1,7 @@
 //! An arrow points only to a lower tier, so a contract never learns about its engines.
 //!
-//! Support crates serve tests and measurements: others reach them by dev-dependencies only.
+//! Support crates serve tests and measurements: others reach them by dev-dependencies only. What a support crate's own tests
+//! use reaches nobody, so that may be any crate.
 
 use super::{Config, Finding};
 use crate::manifest::{DependencyKind, Package};
@@ -85,7 +86,7 @@ fn refuse(from: Place, to: Place, kind: DependencyKind, itself: bool) -> Option<
         (Place::Tier(from), Place::Tier(to)) if to >= from => {
             Some(format!("tier {from} may not use tier {to}"))
         }
-        (Place::Support { up_to }, Place::Tier(to)) if to > up_to => Some(format!(
+        (Place::Support { up_to }, Place::Tier(to)) if to > up_to && !for_tests => Some(format!(
             "this support crate may use tiers up to {up_to}, not {to}"
         )),
         (Place::Tier(_) | Place::Example, Place::Support { .. } | Place::Example) if !for_tests => {
@@ -230,6 +231,8 @@ mod tests {
             "[dependencies]\ncounterfoil.workspace = true",
         );
         assert!(found[0].contains("up to 3, not 5"), "{found:?}");
+        let its_own_tests = "[dev-dependencies]\ncounterfoil.workspace = true";
+        assert!(findings("crates/counterfoil-testkit", its_own_tests).is_empty());
     }
 
     #[test]
