@@ -40,6 +40,31 @@ impl Signals {
         self.0 & other.0 == other.0
     }
 
+    /// Its signals, one by one.
+    pub fn each(self) -> impl Iterator<Item = Self> {
+        let all = [
+            Self::METRICS,
+            Self::EVENTS,
+            Self::SEALED,
+            Self::SPANS,
+            Self::LOGS,
+        ];
+        all.into_iter().filter(move |signal| self.contains(*signal))
+    }
+
+    /// The word for a set of one signal; for any other set `several`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::METRICS => "metrics",
+            Self::EVENTS => "events",
+            Self::SEALED => "sealed",
+            Self::SPANS => "spans",
+            Self::LOGS => "logs",
+            _ => "several",
+        }
+    }
+
     /// Whether the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
@@ -57,15 +82,7 @@ impl BitOr for Signals {
 
 impl fmt::Debug for Signals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = [
-            (Self::METRICS, "metrics"),
-            (Self::EVENTS, "events"),
-            (Self::SEALED, "sealed"),
-            (Self::SPANS, "spans"),
-            (Self::LOGS, "logs"),
-        ];
-        let held = names.iter().filter(|(signal, _)| self.contains(*signal));
-        f.debug_set().entries(held.map(|(_, name)| name)).finish()
+        f.debug_set().entries(self.each().map(Self::name)).finish()
     }
 }
 

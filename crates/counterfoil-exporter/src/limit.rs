@@ -57,7 +57,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     jobs: VecDeque<Job>,
-    counts: LimitCounts,
+    /// By signal, for those that came.
+    counts: Vec<(Signals, LimitCounts)>,
     /// How many flushes were asked for and how many are done; they are done in order.
     flushes_asked: u64,
     flushes_done: u64,
@@ -113,7 +114,13 @@ impl Limit {
     /// What became of everything so far.
     #[must_use]
     pub fn counts(&self) -> LimitCounts {
-        self.shared.lock().counts
+        self.shared.lock().total()
+    }
+
+    /// What became of the items of one signal so far.
+    #[must_use]
+    pub fn counts_of(&self, signal: Signals) -> LimitCounts {
+        *self.shared.lock().of(signal)
     }
 
     /// The last error of the exporter behind it.
@@ -136,11 +143,11 @@ impl Exporter for Limit {
         if items == 0 {
             return Ok(());
         }
-        let mut state = self.shared.lock();
-        state.counts.offered += items;
-        let (queued, max) = (state.counts.queued, self.max_items as u64);
+        let (signal, mut state) = (batch.signal(), self.shared.lock());
+        state.of(signal).offered += items;
+        let (queued, max) = (state.total().queued, self.max_items as u64);
         if queued + items > max {
-            state.counts.dropped += items;
+            state.of(signal).dropped += items;
             let (kind, context) = if items > max {
                 let context = format!(
                     "it has {items} items and the queue takes at most {max}; split it, or allow more"
@@ -154,7 +161,7 @@ impl Exporter for Limit {
             };
             return Err(Error::new(kind, "queue a batch", context));
         }
-        state.counts.queued += items;
+        state.of(signal).queued += items;
         state.jobs.push_back(Job::Export(batch));
         self.shared.changed.notify_all();
         Ok(())
@@ -176,7 +183,7 @@ impl Exporter for Limit {
             if left.is_zero() {
                 let context = format!(
                     "{} items are still queued; the destination is too slow",
-                    state.counts.queued
+                    state.total().queued
                 );
                 return Err(Error::new(ErrorKind::Timeout, FLUSH, context));
             }
@@ -204,9 +211,9 @@ impl Shared {
         while let Some(job) = self.next() {
             match job {
                 Job::Export(batch) => {
-                    let items = batch.len() as u64;
+                    let (signal, items) = (batch.signal(), batch.len() as u64);
                     let result = contain("export a queued batch", || inner.export(batch));
-                    self.lock().exported(items, result);
+                    self.lock().exported(signal, items, result);
                 }
                 Job::Flush(deadline) => {
                     let result = contain(FLUSH, || inner.flush(deadline));
@@ -231,13 +238,35 @@ impl Shared {
 }
 
 impl State {
-    fn exported(&mut self, items: u64, result: Result<(), Error>) {
-        self.counts.queued -= items;
+    fn of(&mut self, signal: Signals) -> &mut LimitCounts {
+        let known = self.counts.iter().position(|(it, _)| *it == signal);
+        let at = known.unwrap_or_else(|| {
+            self.counts.push((signal, LimitCounts::default()));
+            self.counts.len() - 1
+        });
+        &mut self.counts[at].1
+    }
+
+    fn total(&self) -> LimitCounts {
+        let mut total = LimitCounts::default();
+        for (_, counts) in &self.counts {
+            total.offered += counts.offered;
+            total.exported += counts.exported;
+            total.failed += counts.failed;
+            total.dropped += counts.dropped;
+            total.queued += counts.queued;
+        }
+        total
+    }
+
+    fn exported(&mut self, signal: Signals, items: u64, result: Result<(), Error>) {
+        let counts = self.of(signal);
+        counts.queued -= items;
         match result {
-            Ok(()) => self.counts.exported += items,
+            Ok(()) => counts.exported += items,
             Err(error) => {
                 let error = Arc::new(error);
-                self.counts.failed += items;
+                counts.failed += items;
                 self.lost
                     .get_or_insert_with(|| Lost {
                         items: 0,

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use counterfoil_core::Event;
+use counterfoil_core::{Event, LogRecord, Severity, Timestamp};
 use counterfoil_exporter::{
     Batch, ErrorKind, Exporter, FanOut, Limit, LimitCounts, MemoryExporter, Pacer, Retry,
     RetryPolicy, Signals,
@@ -130,6 +130,38 @@ fn a_batch_goes_to_those_that_take_its_signal() {
 
 fn memory(signals: Signals) -> MemoryExporter {
     MemoryExporter::new(10).with_signals(signals)
+}
+
+#[test]
+fn a_limit_counts_each_signal_for_itself() {
+    let limit = Limit::new(MemoryExporter::new(10), 4).unwrap();
+    limit.export(lines([1, 2, 3])).unwrap();
+    limit.flush(in_a_minute()).unwrap();
+    let logs = vec![a_log_record(); 5];
+    let error = limit.export(Batch::from(logs)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+    let of = |signal| {
+        let counts = limit.counts_of(signal);
+        (counts.offered, counts.exported, counts.dropped)
+    };
+    assert_eq!(of(Signals::SEALED), (3, 3, 0));
+    assert_eq!(of(Signals::LOGS), (5, 0, 5));
+    assert_eq!(of(Signals::SPANS), (0, 0, 0));
+    assert_eq!(limit.counts().offered, 8);
+}
+
+fn a_log_record() -> LogRecord {
+    LogRecord {
+        time: Timestamp::default(),
+        severity: Severity::Info,
+        event_name: None,
+        body: "started".into(),
+        attributes: Vec::new(),
+        dropped_attributes: 0,
+        trace: None,
+        request: None,
+        scope: "orders".into(),
+    }
 }
 
 #[test]
