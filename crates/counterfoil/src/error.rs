@@ -8,23 +8,41 @@ use std::fmt;
 pub enum ErrorKind {
     /// Two layers read different clocks, so neither could make sense of the other's stamps.
     ClocksDiffer,
+    /// A setting is malformed or out of range.
+    InvalidConfig,
 }
 
-/// An observer could not be put together. `Display` says what is wrong and what to do.
+/// Something could not be put together as it was asked for. `Display` says what is wrong and what to do.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
     operation: &'static str,
     context: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
-    pub(crate) const fn new(kind: ErrorKind, operation: &'static str, context: String) -> Self {
+    pub(crate) fn new(
+        kind: ErrorKind,
+        operation: &'static str,
+        context: impl Into<String>,
+    ) -> Self {
         Self {
             kind,
             operation,
-            context,
+            context: context.into(),
+            source: None,
         }
+    }
+
+    /// Adds what caused it.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
     }
 
     /// What kind of thing went wrong.
@@ -46,4 +64,9 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let source = self.source.as_deref();
+        source.map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}

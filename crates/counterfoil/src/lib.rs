@@ -43,6 +43,8 @@ mod figures;
 mod local;
 mod observer;
 mod receipt;
+#[cfg(feature = "tracing")]
+pub mod trace;
 #[cfg(all(feature = "events", feature = "witness"))]
 mod witness_events;
 

@@ -327,6 +327,12 @@ impl Observer {
         self.inner.audit.as_ref().map(|log| log.close(deadline))
     }
 
+    /// The context of calls where none was entered.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn default_context(&self) -> &Context {
+        &self.inner.default_context
+    }
+
     /// The clock that all layers share.
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {

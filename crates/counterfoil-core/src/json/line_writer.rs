@@ -48,6 +48,11 @@ impl<W: Write> LineWriter<W> {
         self.out.flush()
     }
 
+    /// The writer, to change how it writes. What is written to it past this is no part of any line.
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     /// Gives the writer back, not flushed.
     #[must_use]
     pub fn into_inner(self) -> W {

@@ -10,6 +10,8 @@ mod layers;
 mod runtimes;
 mod support;
 mod threads;
+#[cfg(feature = "tracing")]
+mod tracing;
 #[cfg(all(
     feature = "ed25519",
     feature = "events",

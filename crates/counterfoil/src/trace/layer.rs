@@ -1,0 +1,404 @@
+//! The layer: what `tracing` tells it becomes spans, log lines, log records and events of the ring.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use counterfoil_core::{
+    Attribute, Current, LogRecord, Severity, SpanId, SpanKind, Ticks, Timestamp, TraceContext,
+};
+use tracing::span::{Attributes as NewSpan, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::registry::{LookupSpan, SpanRef};
+
+use super::entered::{self, Place};
+use super::event_fields::{EventFields, Scratch, with_scratch};
+use super::log::Line;
+use super::pipeline::Shared;
+use super::ring::{self, MARK};
+use super::span_fields::{Attributes, Given, SpanFields};
+use super::span_state::{Ended, SpanState, TickedEvent, level_attribute};
+
+/// The pipeline's part in a `tracing` subscriber; see [`Pipeline::layer`](super::Pipeline::layer).
+#[derive(Clone, Debug)]
+pub struct PipelineLayer {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl<S> Layer<S> for PipelineLayer
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn on_new_span(&self, new: &NewSpan<'_>, id: &Id, ctx: Context<'_, S>) {
+        let Some(span) = ctx.span(id) else {
+            return;
+        };
+        let parent = if new.is_contextual() {
+            entered::place(self.shared.number)
+        } else {
+            new.parent().and_then(|parent| place_of(&ctx.span(parent)?))
+        };
+        let state = self.open(new, parent);
+        span.extensions_mut().replace(state);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, ctx: Context<'_, S>) {
+        let Some(span) = ctx.span(id) else {
+            return;
+        };
+        let mut extensions = span.extensions_mut();
+        let Some(state) = extensions.get_mut::<SpanState>() else {
+            return;
+        };
+        let mut given = Given::default();
+        let keep = state.recorded || self.shared.lines.is_some();
+        values.record(&mut SpanFields {
+            given: &mut given,
+            attributes: keep.then_some(&mut state.attributes),
+            limits: &self.shared.limits,
+        });
+        state.update(given);
+    }
+
+    fn on_follows_from(&self, id: &Id, follows: &Id, ctx: Context<'_, S>) {
+        let Some(other) = ctx.span(follows).and_then(|span| place_of(&span)) else {
+            return;
+        };
+        if let Some(span) = ctx.span(id)
+            && let Some(state) = span.extensions_mut().get_mut::<SpanState>()
+        {
+            state.follows(other.trace, &self.shared.limits);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
+        if !self.shared.wants(event.metadata()) {
+            return;
+        }
+        let span = ctx.event_span(event);
+        if with_scratch(|scratch| self.event(event, span.as_ref(), scratch)).is_none() {
+            self.shared.count_nested();
+        }
+    }
+
+    fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
+        let Some(span) = ctx.span(id) else {
+            return;
+        };
+        let extensions = span.extensions();
+        let Some(state) = extensions.get::<SpanState>() else {
+            return;
+        };
+        if self.shared.times_spans() {
+            state.enter(self.shared.clock.ticks());
+        }
+        let place = state.place.clone();
+        drop(extensions);
+        entered::enter(self.shared.number, id.into_u64(), place);
+    }
+
+    fn on_exit(&self, id: &Id, ctx: Context<'_, S>) {
+        entered::exit(self.shared.number, id.into_u64());
+        if self.shared.times_spans()
+            && let Some(span) = ctx.span(id)
+            && let Some(state) = span.extensions().get::<SpanState>()
+        {
+            state.exit(self.shared.clock.ticks());
+        }
+    }
+
+    fn on_close(&self, id: Id, ctx: Context<'_, S>) {
+        let Some(span) = ctx.span(&id) else {
+            return;
+        };
+        let Some(state) = span.extensions_mut().remove::<SpanState>() else {
+            return;
+        };
+        let end = self.shared.clock.ticks();
+        if self.shared.times_spans() {
+            let parent = span.parent();
+            let written = with_scratch(|scratch| {
+                self.closing_line(span.metadata(), &state, end, parent.as_ref(), scratch);
+            });
+            if written.is_none() {
+                self.shared.count_nested();
+            }
+        }
+        if let Some(spans) = &self.shared.spans
+            && state.recorded
+        {
+            let metadata = span.metadata();
+            spans.push(Ended {
+                state,
+                metadata,
+                end,
+            });
+        }
+    }
+}
+
+impl PipelineLayer {
+    fn open(&self, new: &NewSpan<'_>, parent: Option<Place>) -> SpanState {
+        let shared = &self.shared;
+        let keeps = shared.spans.is_some() || shared.lines.is_some();
+        let mut given = Given::default();
+        let mut attributes = Attributes::with_room_for(if keeps { new.values().len() } else { 0 });
+        new.record(&mut SpanFields {
+            given: &mut given,
+            attributes: keeps.then_some(&mut attributes),
+            limits: &shared.limits,
+        });
+        let parent = parent.or_else(|| {
+            (new.is_contextual())
+                .then(|| Current::get().and_then(|context| Place::of(&context)))
+                .flatten()
+        });
+        let kind = given.kind.unwrap_or_default();
+        let Opened {
+            place,
+            parent,
+            recorded,
+        } = self.place(&mut given, parent);
+        SpanState {
+            place,
+            parent_is_remote: parent.is_some()
+                && given.parent_span_id.is_some()
+                && matches!(kind, SpanKind::Server | SpanKind::Consumer),
+            parent,
+            kind,
+            name: given.name,
+            start: shared.clock.ticks(),
+            status_code: given.status_code,
+            status_message: given.status_message,
+            attributes,
+            events: Vec::new(),
+            dropped_events: 0,
+            links: Vec::new(),
+            recorded: recorded && shared.spans.is_some(),
+            busy: 0.into(),
+            entered: 0.into(),
+        }
+    }
+
+    /// Where a new span is. The fields say it, or else the span around it, or else it begins a trace.
+    fn place(&self, given: &mut Given, around: Option<Place>) -> Opened {
+        let around_trace = around.as_ref().map(|place| place.trace);
+        let trace_id = given
+            .trace_id
+            .or(around_trace.map(|trace| trace.trace_id))
+            .unwrap_or_else(|| self.shared.ids.trace_id());
+        let around_trace = around_trace.filter(|trace| trace.trace_id == trace_id);
+        let parent: Option<SpanId> = given
+            .parent_span_id
+            .or(around_trace.map(|trace| trace.span_id));
+        let told = given.trace_flags.or(around_trace.map(|trace| trace.flags));
+        let recorded =
+            self.shared
+                .head
+                .decide(trace_id, told.map(|flags| flags & 1 == 1), parent.is_some());
+        let place = Place {
+            trace: TraceContext {
+                trace_id,
+                span_id: given.span_id.unwrap_or_else(|| self.shared.ids.span_id()),
+                flags: told.unwrap_or_default() & !1 | u8::from(recorded),
+            },
+            trace_state: given.trace_state.take().or_else(|| {
+                let place = around.as_ref().filter(|_| around_trace.is_some());
+                place.and_then(|place| place.trace_state.clone())
+            }),
+            request: given
+                .request
+                .or_else(|| around.as_ref().and_then(|place| place.request)),
+        };
+        Opened {
+            place,
+            parent,
+            recorded,
+        }
+    }
+
+    fn event<S>(&self, event: &Event<'_>, span: Option<&SpanRef<'_, S>>, scratch: &mut Scratch)
+    where
+        S: for<'a> LookupSpan<'a>,
+    {
+        let shared = &self.shared;
+        let metadata = event.metadata();
+        event.record(&mut EventFields {
+            scratch,
+            limits: &shared.limits,
+        });
+        let place = match span {
+            Some(span) => span.scope().find_map(|span| place_of(&span)),
+            None if event.is_root() => None,
+            None => Current::get().and_then(|context| Place::of(&context)),
+        };
+        if let Some(lines) = &shared.lines {
+            let line = Line {
+                time: shared.clock.utc(),
+                level: *metadata.level(),
+                target: scratch.target.as_deref().unwrap_or(metadata.target()),
+                place: place.as_ref(),
+                message: &scratch.message,
+                fields: &scratch.fields,
+                dropped: scratch.dropped,
+            };
+            lines.write(
+                &line,
+                &|each| each_span(span, each),
+                shared,
+                &mut scratch.line,
+            );
+        }
+        if let Some(ring) = &shared.ring
+            && ring::is_for_ring(metadata)
+        {
+            ring.push(metadata, &scratch.fields, place.as_ref(), shared.redact());
+        }
+        self.add_to_span(metadata, span, scratch);
+        if let Some(records) = &shared.records {
+            records.push(record(
+                metadata,
+                scratch,
+                place.as_ref(),
+                shared.clock.utc(),
+            ));
+        }
+    }
+
+    /// Adds the event to the span that it happened in, if that is recorded.
+    fn add_to_span<S>(
+        &self,
+        metadata: &'static Metadata<'static>,
+        span: Option<&SpanRef<'_, S>>,
+        scratch: &mut Scratch,
+    ) where
+        S: for<'a> LookupSpan<'a>,
+    {
+        let Some(span) = span.filter(|_| self.shared.spans.is_some()) else {
+            return;
+        };
+        let mut extensions = span.extensions_mut();
+        let Some(state) = extensions.get_mut::<SpanState>().filter(|it| it.recorded) else {
+            return;
+        };
+        let mut attributes = if self.shared.records.is_some() {
+            scratch.fields.clone()
+        } else {
+            std::mem::take(&mut scratch.fields)
+        };
+        attributes.push(level_attribute(*metadata.level()));
+        let name = match scratch.message.as_str() {
+            "" => Cow::Borrowed(metadata.name()),
+            message => Cow::Owned(message.to_owned()),
+        };
+        let time = self.shared.clock.ticks();
+        let event = TickedEvent {
+            time,
+            name,
+            attributes,
+        };
+        let is_error = *metadata.level() == Level::ERROR;
+        state.happened(event, is_error, &self.shared.limits);
+    }
+
+    /// The line that says that a span has ended, and how long it took.
+    fn closing_line<S>(
+        &self,
+        metadata: &'static Metadata<'static>,
+        state: &SpanState,
+        end: Ticks,
+        parent: Option<&SpanRef<'_, S>>,
+        scratch: &mut Scratch,
+    ) where
+        S: for<'a> LookupSpan<'a>,
+    {
+        let Some(lines) = &self.shared.lines else {
+            return;
+        };
+        let whole = end.0.saturating_sub(state.start.0);
+        let busy = state.busy.load(Ordering::Relaxed).min(whole);
+        let fields = [
+            Attribute::new("busy_ns", busy),
+            Attribute::new("idle_ns", whole - busy),
+        ];
+        let line = Line {
+            time: self.shared.clock.utc(),
+            level: *metadata.level(),
+            target: metadata.target(),
+            place: Some(&state.place),
+            message: "close",
+            fields: &fields,
+            dropped: 0,
+        };
+        let spans = |each: &mut dyn FnMut(&str, &[Attribute])| {
+            each_span(parent, each);
+            each(state.name(metadata), &state.attributes.kept);
+        };
+        lines.write(&line, &spans, &self.shared, &mut scratch.line);
+    }
+}
+
+/// Where a span is that is about to be opened.
+struct Opened {
+    place: Place,
+    parent: Option<SpanId>,
+    recorded: bool,
+}
+
+fn place_of<S: for<'a> LookupSpan<'a>>(span: &SpanRef<'_, S>) -> Option<Place> {
+    let extensions = span.extensions();
+    let state = extensions.get::<SpanState>()?;
+    Some(state.place.clone())
+}
+
+/// How many spans a line tells, the innermost ones.
+const DEEPEST: usize = 16;
+
+/// Calls `each` with the names and fields of a span and those around it, the outermost first.
+fn each_span<S>(innermost: Option<&SpanRef<'_, S>>, each: &mut dyn FnMut(&str, &[Attribute]))
+where
+    S: for<'a> LookupSpan<'a>,
+{
+    let Some(innermost) = innermost else {
+        return;
+    };
+    let spans: Vec<_> = innermost.scope().take(DEEPEST).collect();
+    for span in spans.iter().rev() {
+        if let Some(state) = span.extensions().get::<SpanState>() {
+            each(state.name(span.metadata()), &state.attributes.kept);
+        }
+    }
+}
+
+fn record(
+    metadata: &'static Metadata<'static>,
+    scratch: &mut Scratch,
+    place: Option<&Place>,
+    time: Timestamp,
+) -> LogRecord {
+    let named = ring::text(&scratch.fields, MARK).map(|name| Cow::Owned(name.to_owned()));
+    // An event without a name of its own is called after its place in the code.
+    let own = metadata.name();
+    let own = (!own.starts_with("event ") && own != "log event").then_some(Cow::Borrowed(own));
+    LogRecord {
+        time,
+        severity: match *metadata.level() {
+            Level::TRACE => Severity::Trace,
+            Level::DEBUG => Severity::Debug,
+            Level::INFO => Severity::Info,
+            Level::WARN => Severity::Warn,
+            Level::ERROR => Severity::Error,
+        },
+        event_name: named.or(own),
+        body: scratch.message.clone(),
+        attributes: std::mem::take(&mut scratch.fields),
+        dropped_attributes: scratch.dropped,
+        trace: place.map(|place| place.trace),
+        request: place.and_then(|place| place.request),
+        scope: match scratch.target.take() {
+            Some(target) => Cow::Owned(target),
+            None => Cow::Borrowed(metadata.target()),
+        },
+    }
+}

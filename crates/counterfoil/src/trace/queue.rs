@@ -1,0 +1,69 @@
+//! What waits to be drained.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+/// What became of the spans or log records that were offered: `offered = taken + dropped + waiting`.
+///
+/// Exact whenever nobody is just offering or taking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueCounts {
+    /// How many were offered.
+    pub offered: u64,
+    /// How many a drain has taken.
+    pub taken: u64,
+    /// How many found the queue full and are lost.
+    pub dropped: u64,
+    /// How many are waiting for a drain.
+    pub waiting: u64,
+}
+
+/// Holds at most as many items as it was made for; what comes on top is dropped and counted. Neither side ever waits.
+#[derive(Debug)]
+pub(crate) struct Queue<T> {
+    sender: Sender<T>,
+    receiver: Receiver<T>,
+    taken: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl<T> Queue<T> {
+    pub(crate) fn new(capacity: usize) -> Self {
+        let (sender, receiver) = bounded(capacity.max(1));
+        Self {
+            sender,
+            receiver,
+            taken: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn push(&self, item: T) {
+        if self.sender.try_send(item).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Up to `max` items, the oldest first.
+    pub(crate) fn drain(&self, max: usize) -> Vec<T> {
+        let items: Vec<T> = self.receiver.try_iter().take(max).collect();
+        self.taken.fetch_add(items.len() as u64, Ordering::Relaxed);
+        items
+    }
+
+    pub(crate) fn counts(&self) -> QueueCounts {
+        let (taken, dropped) = (
+            self.taken.load(Ordering::Relaxed),
+            self.dropped.load(Ordering::Relaxed),
+        );
+        let waiting = self.receiver.len() as u64;
+        QueueCounts {
+            offered: taken + dropped + waiting,
+            taken,
+            dropped,
+            waiting,
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! A pipeline under a subscriber of this thread, and what it wrote.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use counterfoil::trace::{LogFormat, LogLines, LogWriter, Pipeline, PipelineBuilder};
+use counterfoil_testkit::FakeClock;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+
+/// What lines are written to in tests.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Page(Arc<Mutex<Vec<u8>>>);
+
+impl Page {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// The lines, each a JSON object.
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
+        let text = self.text();
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines.collect()
+    }
+
+    pub(crate) fn lines(&self, format: LogFormat) -> LogLines {
+        LogLines::new(format, LogWriter::new(self.clone()))
+    }
+}
+
+impl Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A pipeline whose clock stands at the beginning of 2026.
+pub(crate) fn builder() -> (PipelineBuilder, Arc<FakeClock>) {
+    let clock = Arc::new(FakeClock::new());
+    (Pipeline::builder().clock(Arc::clone(&clock)), clock)
+}
+
+/// Runs `f` under a subscriber that lets everything through to the pipeline.
+pub(crate) fn run<R>(builder: PipelineBuilder, f: impl FnOnce() -> R) -> (Pipeline, R) {
+    let pipeline = builder.build();
+    let subscriber = tracing_subscriber::registry()
+        .with(LevelFilter::TRACE)
+        .with(pipeline.layer());
+    let result = tracing::subscriber::with_default(subscriber, f);
+    (pipeline, result)
+}
