@@ -184,7 +184,9 @@ impl AuditLog {
         &*self.files
     }
 
-    pub(crate) fn directory(&self) -> &Path {
+    /// The directory that it is in.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
         &self.dir
     }
 

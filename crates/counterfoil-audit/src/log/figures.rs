@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::log::gate::State;
 use crate::log::shared::Shared;
 
 /// A snapshot of a log's counters and gauges. Counters count since the log was opened.
@@ -28,6 +29,8 @@ pub struct Figures {
     pub declared_lost: u64,
     /// The fullest that a queue has been, in words of 64 bits.
     pub deepest_queue_words: u64,
+    /// How full the fullest queue is now, in words of 64 bits.
+    pub fullest_queue_words: u64,
     /// Capacity of each queue, in words of 64 bits.
     pub queue_capacity_words: u64,
     /// Lanes in existence, the shared one included.
@@ -66,6 +69,24 @@ pub struct Figures {
     pub sealed: Vec<(&'static str, u64)>,
     /// What an operator has to look at, in a sentence: the log stopped, a segment was poisoned, or anchoring fails.
     pub alarm: Option<String>,
+    /// Whether the log takes entries.
+    pub state: LogState,
+}
+
+/// Whether a log takes entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[allow(
+    clippy::exhaustive_enums,
+    reason = "a log takes entries or does not, for one of two reasons; callers match on it"
+)]
+pub enum LogState {
+    /// It does.
+    #[default]
+    Open,
+    /// It does not: it was closed.
+    Closed,
+    /// It does not: it could not keep its promise and stopped. [`Figures::alarm`] says why.
+    Failed,
 }
 
 impl Figures {
@@ -119,11 +140,17 @@ impl Shared {
             epoch: get(&progress.epoch),
             sealed: progress.kinds.read(),
             alarm: self.alarm(),
+            state: match self.intake.gate.state() {
+                State::Open => LogState::Open,
+                State::Closing => LogState::Closed,
+                State::Failed => LogState::Failed,
+            },
             ..Figures::default()
         };
         for lane in self.intake.lanes.iter() {
             let (offered, stored) = (lane.offered(), lane.stored());
             figures.lanes += 1;
+            figures.fullest_queue_words = figures.fullest_queue_words.max(lane.queue.depth());
             figures.offered += offered;
             figures.stored += stored;
             figures.rejected += lane.rejected() + lane.invalid();

@@ -48,7 +48,7 @@ mod waiters;
 pub use audit_log::{AuditLog, CloseReport, LaneWriter};
 pub use builder::AuditLogBuilder;
 pub use erase::{Erasure, erased_by, reveal};
-pub use figures::{Figures, FiguresReader};
+pub use figures::{Figures, FiguresReader, LogState};
 pub use files::{FileSystem, LogFile, StdFiles};
 pub use follow::Follow;
 pub use lane::Offer;
