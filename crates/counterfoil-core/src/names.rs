@@ -24,8 +24,8 @@ pub const LATENCY_SECONDS: &[f64] = &[
 crate::instruments! {
     /// Every instrument of Counterfoil's own.
     pub TABLE: prefix "counterfoil.", labels [
-        "counterfoil.version", "error.type", "exporter", "kind", "metric", "op", "outcome", "resource_type", "service.name",
-        "service.version", "signal", "witness",
+        "check", "counterfoil.version", "error.type", "exporter", "kind", "metric", "op", "outcome", "resource_type", "service.name",
+        "service.version", "signal", "status", "witness",
     ];
 
     /// Leases that are held now.
@@ -128,6 +128,21 @@ crate::instruments! {
     PANIC_SEEN: Counter("counterfoil.panic.seen", "{panic}", []);
     /// Always 1; its labels say which service this is.
     BUILD_INFO: Gauge("counterfoil.build.info", "{build}", ["service.name", "service.version", "counterfoil.version"]);
+
+    /// How the service stands: 1 for the status that it has, 0 for the others.
+    HEALTH_STATUS: UpDownCounter("counterfoil.health.status", "{service}", ["status"]);
+    /// Whether requests may be sent to the service: 1 while `/readyz` passes, else 0.
+    HEALTH_READY: UpDownCounter("counterfoil.health.ready", "{service}", []);
+    /// How a health check stands: 1 for the status that it has, 0 for the others.
+    HEALTH_CHECK_STATUS: UpDownCounter("counterfoil.health.check.status", "{check}", ["check", "status"]);
+    /// How long the last call of a health check took, up to its deadline.
+    HEALTH_CHECK_DURATION: Gauge("counterfoil.health.check.duration", "s", ["check"]);
+    /// How old the last result of a health check is.
+    HEALTH_CHECK_AGE: Gauge("counterfoil.health.check.age", "s", ["check"]);
+    /// Calls of a health check that found it unhealthy, time-outs and panics included.
+    HEALTH_CHECK_FAILED: Counter("counterfoil.health.check.failed", "{call}", ["check"]);
+    /// Calls of a health check that did not answer by its deadline.
+    HEALTH_CHECK_TIMEOUT: Counter("counterfoil.health.check.timeout", "{call}", ["check"]);
 
     /// Names of this process that its table had no room for.
     NAME_OVERFLOW: Counter("counterfoil.name.overflow", "{name}", []);

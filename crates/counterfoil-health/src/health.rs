@@ -1,7 +1,7 @@
 //! The registry.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -141,6 +141,25 @@ pub(crate) struct Shared {
     aggregates: Mutex<Option<Arc<Slot>>>,
 }
 
+/// Reads the reports of a registry as long as somebody else keeps it.
+#[derive(Clone)]
+pub struct ReportReader(Weak<Inner>);
+
+impl ReportReader {
+    /// How everything stands now; `None` once the registry is gone.
+    #[must_use]
+    pub fn read(&self) -> Option<Report> {
+        let inner = self.0.upgrade()?;
+        Some(Health { inner }.report())
+    }
+}
+
+impl fmt::Debug for ReportReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ReportReader").finish_non_exhaustive()
+    }
+}
+
 impl Shared {
     pub(crate) fn redact(&self) -> Option<&dyn Redact> {
         self.redact.as_deref()
@@ -222,6 +241,12 @@ impl Health {
             aggregates: aggregates.map_or_else(Vec::new, |slot| slot.read(now).figures),
             recent_errors: shared.recent.read(),
         }
+    }
+
+    /// A handle that reads reports and keeps neither the registry nor its checks alive: for the callback of a metric, say.
+    #[must_use]
+    pub fn reader(&self) -> ReportReader {
+        ReportReader(Arc::downgrade(&self.inner))
     }
 
     fn shared(&self) -> &Shared {

@@ -43,7 +43,7 @@ mod worker;
 
 pub use check::{Check, blocking, from_fn};
 pub use error::{Error, ErrorKind};
-pub use health::{Health, HealthBuilder, MAX_CHECKS};
+pub use health::{Health, HealthBuilder, MAX_CHECKS, ReportReader};
 pub use outcome::{Figure, Outcome};
 pub use page::Page;
 pub use recent::RecentError;

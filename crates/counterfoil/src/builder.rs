@@ -22,6 +22,8 @@ pub struct ObserverBuilder {
     audit: Option<counterfoil_audit::AuditLog>,
     #[cfg(all(feature = "metrics", feature = "witness"))]
     witnesses: Option<counterfoil_anchor_witness::FiguresReader>,
+    #[cfg(all(feature = "metrics", feature = "health"))]
+    health: Option<counterfoil_health::ReportReader>,
 }
 
 impl ObserverBuilder {
@@ -63,6 +65,13 @@ impl ObserverBuilder {
     #[cfg(all(feature = "metrics", feature = "witness"))]
     pub fn witnesses(mut self, figures: counterfoil_anchor_witness::FiguresReader) -> Self {
         self.witnesses = Some(figures);
+        self
+    }
+
+    /// Shows as metrics how the checks of this registry stand, as long as somebody else keeps it.
+    #[cfg(all(feature = "metrics", feature = "health"))]
+    pub fn health(mut self, health: &counterfoil_health::Health) -> Self {
+        self.health = Some(health.reader());
         self
     }
 
@@ -108,6 +117,9 @@ impl ObserverBuilder {
                 #[cfg(feature = "witness")]
                 self.witnesses
                     .map(|witnesses| crate::figures::of_witnesses(&registry, witnesses)),
+                #[cfg(feature = "health")]
+                self.health
+                    .map(|health| crate::figures::of_health(&registry, health)),
             ],
             #[cfg(feature = "events")]
             events,

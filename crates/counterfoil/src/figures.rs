@@ -58,6 +58,40 @@ pub(crate) fn of_audit(registry: &Registry, log: &counterfoil_audit::AuditLog) -
     })
 }
 
+/// How the service and its checks stand.
+#[cfg(feature = "health")]
+pub(crate) fn of_health(registry: &Registry, health: counterfoil_health::ReportReader) -> Observed {
+    use counterfoil_health::Status;
+    registry.observe(move |out| {
+        let Some(report) = health.read() else {
+            return;
+        };
+        let status = report.status();
+        for it in Status::ALL {
+            let is = i64::from(it == status);
+            out.up_down_counter(&names::HEALTH_STATUS, &[it.as_str()], is);
+        }
+        let ready = i64::from(report.is_ready());
+        out.up_down_counter(&names::HEALTH_READY, &[], ready);
+        for check in &report.checks {
+            let name = &*check.name;
+            for it in Status::ALL {
+                let labels = [name, it.as_str()];
+                let is = i64::from(it == check.status);
+                out.up_down_counter(&names::HEALTH_CHECK_STATUS, &labels, is);
+            }
+            if let Some(took) = check.duration {
+                out.gauge(&names::HEALTH_CHECK_DURATION, &[name], took.as_secs_f64());
+            }
+            if let Some(age) = check.age {
+                out.gauge(&names::HEALTH_CHECK_AGE, &[name], age.as_secs_f64());
+            }
+            out.counter(&names::HEALTH_CHECK_FAILED, &[name], check.failures);
+            out.counter(&names::HEALTH_CHECK_TIMEOUT, &[name], check.timeouts);
+        }
+    })
+}
+
 /// The figures of the store that has the audit log's heads cosigned.
 #[cfg(feature = "witness")]
 pub(crate) fn of_witnesses(

@@ -40,6 +40,8 @@ mod error;
 mod failed_operation;
 #[cfg(feature = "metrics")]
 mod figures;
+#[cfg(feature = "health")]
+pub mod health;
 mod local;
 mod observer;
 mod receipt;

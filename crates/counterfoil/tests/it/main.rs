@@ -6,6 +6,8 @@
 )]
 
 mod context;
+#[cfg(all(feature = "health", feature = "audit", feature = "metrics"))]
+mod health;
 mod layers;
 mod runtimes;
 mod support;
