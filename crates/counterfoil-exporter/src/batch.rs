@@ -65,6 +65,12 @@ impl Signals {
         }
     }
 
+    /// Both sets together, as `|` does where it cannot be used: in a constant.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
@@ -76,7 +82,7 @@ impl BitOr for Signals {
     type Output = Self;
 
     fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+        self.and(other)
     }
 }
 
@@ -137,14 +143,39 @@ impl Batch {
         self.len() == 0
     }
 
-    /// The error for an exporter that takes only `taken`.
-    pub(crate) fn unsupported(&self, taken: Signals) -> Error {
+    /// What is left without its first `items` items, in the order in which [`len`](Self::len) counts them: series by series
+    /// of each family.
+    #[must_use]
+    pub fn without_first(&self, items: usize) -> Self {
+        match self {
+            Self::Metrics(snapshot) => without_first_series(snapshot, items).into(),
+            Self::Events(all) => Self::Events(all.iter().skip(items).cloned().collect()),
+            Self::Sealed(all) => Self::Sealed(all.iter().skip(items).cloned().collect()),
+            Self::Spans(all) => Self::Spans(all.iter().skip(items).cloned().collect()),
+            Self::Logs(all) => Self::Logs(all.iter().skip(items).cloned().collect()),
+        }
+    }
+
+    /// The error of an exporter that takes only `taken`.
+    #[must_use]
+    pub fn unsupported(&self, taken: Signals) -> Error {
         let context = format!(
             "it carries {:?} and only {taken:?} are taken",
             self.signal()
         );
         Error::new(ErrorKind::Unsupported, "export a batch", context)
     }
+}
+
+fn without_first_series(snapshot: &MetricSnapshot, mut items: usize) -> MetricSnapshot {
+    let mut left = snapshot.clone();
+    for family in &mut left.families {
+        let here = items.min(family.series.len());
+        family.series.drain(..here);
+        items -= here;
+    }
+    left.families.retain(|family| !family.series.is_empty());
+    left
 }
 
 impl From<MetricSnapshot> for Batch {

@@ -1,6 +1,9 @@
 //! The one error type of this crate.
 
 use std::fmt;
+use std::time::Duration;
+
+use crate::batch::Batch;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -28,6 +31,8 @@ pub enum ErrorKind {
     Panicked,
     /// Some of several exporters failed; the others have the batch already.
     Partial,
+    /// The destination answered, and not in its protocol: what became of the batch is not known.
+    Protocol,
 }
 
 /// A batch did not arrive, or a flush did not finish. `Display` says what, where and what to do next, and leaves the cause
@@ -38,6 +43,15 @@ pub struct Error {
     operation: &'static str,
     context: String,
     source: Option<Source>,
+    retry_after: Option<Duration>,
+    part: Option<Box<Part>>,
+}
+
+/// What did not arrive of a batch of which something did.
+#[derive(Debug)]
+struct Part {
+    lost: u64,
+    rest: Option<Batch>,
 }
 
 impl Error {
@@ -48,6 +62,8 @@ impl Error {
             operation,
             context: context.into(),
             source: None,
+            retry_after: None,
+            part: None,
         }
     }
 
@@ -55,6 +71,21 @@ impl Error {
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());
+        self
+    }
+
+    /// Adds how long the destination asks to be left alone.
+    #[must_use]
+    pub const fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// Says that part of the batch has arrived: `lost` items did not and never will, and another attempt has to send `rest`
+    /// only. Without this the whole batch did not arrive.
+    #[must_use]
+    pub fn with_part(mut self, lost: u64, rest: Option<Batch>) -> Self {
+        self.part = Some(Box::new(Part { lost, rest }));
         self
     }
 
@@ -77,6 +108,32 @@ impl Error {
             self.kind,
             ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Full
         )
+    }
+
+    /// How long the destination asked to be left alone, where it did.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// What another attempt has to send, where that is not the whole batch.
+    #[must_use]
+    pub fn rest(&self) -> Option<&Batch> {
+        self.part.as_ref()?.rest.as_ref()
+    }
+
+    /// How many items are lost whatever comes of another attempt at the rest.
+    pub(crate) fn lost(&self) -> u64 {
+        self.part.as_ref().map_or(0, |part| part.lost)
+    }
+
+    /// How many items of a batch of `items` have not arrived.
+    #[must_use]
+    pub fn undelivered(&self, items: u64) -> u64 {
+        self.part.as_ref().map_or(items, |part| {
+            let rest = part.rest.as_ref().map_or(0, Batch::len) as u64;
+            items.min(part.lost.saturating_add(rest))
+        })
     }
 }
 

@@ -17,7 +17,10 @@ use crate::error::{Error, ErrorKind};
 /// - **Blocking.** Calls may block, and end by themselves: an exporter that talks to a network has a timeout of its own.
 ///   Whoever must not be held up wraps it in [`Limit`](crate::Limit).
 /// - **Retries.** None: one call is one attempt. [`Retry`](crate::Retry) makes more of them.
-/// - **Idempotency.** After an error a batch may be sent again, whole; the destination may then have parts of it twice.
+/// - **Idempotency.** After an error a batch may be sent again, whole or what the error says is its
+///   [`rest`](Error::rest); the destination may then have parts of it twice.
+/// - **Parts.** When something of a batch arrived and something did not, the error says how much
+///   ([`Error::with_part`]), so that counts stay exact.
 /// - **Failures later.** What `export` accepted and could not be delivered is told by the next `flush`: between the two no
 ///   failure goes unnoticed.
 /// - **Shutdown.** The last call is `flush`; dropping the exporter must not be needed for anything to arrive.

@@ -1,7 +1,8 @@
 //! Everything as lines of JSON.
 
 use std::fmt::{self, Write as _};
-use std::io::Write;
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -14,6 +15,7 @@ use counterfoil_core::{
 use crate::batch::{Batch, Signals};
 use crate::error::{Error, ErrorKind};
 use crate::exporter::Exporter;
+use crate::rotating_file::{RotatingFile, Rotation};
 
 /// Writes one line per item to any writer.
 ///
@@ -30,6 +32,25 @@ use crate::exporter::Exporter;
 pub struct JsonLinesExporter<W> {
     out: Mutex<LineWriter<W>>,
     redact: Option<Arc<dyn Redact>>,
+}
+
+impl JsonLinesExporter<RotatingFile> {
+    /// Appends to the file at `path`, which [`Rotation`] keeps from growing for ever.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when the file cannot be opened.
+    pub fn to_file(path: impl Into<PathBuf>, rotation: Rotation) -> Result<Self, Error> {
+        RotatingFile::open(path, rotation).map(Self::new)
+    }
+}
+
+impl JsonLinesExporter<io::Stdout> {
+    /// Writes to standard output. A reader that does not keep up holds up `export`: a [`Limit`](crate::Limit) around it keeps
+    /// that from the caller. One that went away is an error and no signal that ends the process.
+    #[must_use]
+    pub fn to_stdout() -> Self {
+        Self::new(io::stdout())
+    }
 }
 
 impl<W: Write + Send + 'static> JsonLinesExporter<W> {
@@ -123,7 +144,7 @@ impl<W: Write + Send + 'static> Exporter for JsonLinesExporter<W> {
     }
 }
 
-fn failed(operation: &'static str, context: &str, source: std::io::Error) -> Error {
+fn failed(operation: &'static str, context: &str, source: io::Error) -> Error {
     let context = format!("{context}; look at where it writes to");
     Error::new(ErrorKind::Io, operation, context).with_source(source)
 }

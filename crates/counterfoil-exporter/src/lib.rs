@@ -84,6 +84,7 @@ mod json_lines;
 mod limit;
 mod memory;
 mod retry;
+mod rotating_file;
 
 pub use batch::{Batch, Signals};
 pub use error::{Error, ErrorKind};
@@ -93,3 +94,4 @@ pub use json_lines::JsonLinesExporter;
 pub use limit::{Limit, LimitCounts};
 pub use memory::MemoryExporter;
 pub use retry::{Pacer, Retry, RetryPolicy, ThreadPacer};
+pub use rotating_file::{RotatingFile, Rotation};

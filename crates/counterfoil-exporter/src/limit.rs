@@ -37,9 +37,9 @@ pub struct Limit {
 pub struct LimitCounts {
     /// Given to `export`.
     pub offered: u64,
-    /// Accepted by the exporter behind it.
+    /// Accepted by the exporter behind it. Of a batch that arrived in part, the part.
     pub exported: u64,
-    /// Refused by the exporter behind it, or lost to a panic in it.
+    /// Not delivered by the exporter behind it: refused by the destination, given up after the last attempt, or lost to a panic.
     pub failed: u64,
     /// Refused here, for want of room.
     pub dropped: u64,
@@ -265,14 +265,15 @@ impl State {
         match result {
             Ok(()) => counts.exported += items,
             Err(error) => {
-                let error = Arc::new(error);
-                counts.failed += items;
+                let (failed, error) = (error.undelivered(items), Arc::new(error));
+                counts.failed += failed;
+                counts.exported += items - failed;
                 self.lost
                     .get_or_insert_with(|| Lost {
                         items: 0,
                         first: Arc::clone(&error),
                     })
-                    .items += items;
+                    .items += failed;
                 self.last_error = Some(error);
             }
         }

@@ -6,14 +6,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::batch::{Batch, Signals};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::exporter::Exporter;
 
 /// Tries a batch again while its error is retryable and attempts are left.
 ///
-/// Between attempts it sleeps on the caller's thread, at most `(attempts - 1) × longest delay` for a batch; put a
-/// [`Limit`](crate::Limit) around it where the caller must not be held up. Inside a [`FanOut`](crate::FanOut) it retries its
-/// own branch only, which is where it belongs.
+/// Between attempts it sleeps on the caller's thread, at most `(attempts - 1) × (longest delay + longest wait)` for a batch;
+/// put a [`Limit`](crate::Limit) around it where the caller must not be held up. Inside a [`FanOut`](crate::FanOut) it retries
+/// its own branch only, which is where it belongs.
+///
+/// A destination that asks to be left alone ([`Error::retry_after`]) is, for that long and a delay of our own on top of it.
+/// When part of a batch has arrived, the next attempt sends the rest ([`Error::rest`]), and what an earlier attempt lost is in
+/// the error at the end.
 #[derive(Debug)]
 pub struct Retry<E, P = ThreadPacer> {
     inner: E,
@@ -27,6 +31,7 @@ pub struct RetryPolicy {
     attempts: u32,
     first_delay: Duration,
     longest_delay: Duration,
+    longest_wait: Duration,
 }
 
 /// Where a [`Retry`] takes chance and sleep from. Tests give one that does not sleep.
@@ -66,13 +71,15 @@ impl<E: Exporter, P> Retry<E, P> {
 }
 
 impl RetryPolicy {
-    /// Five attempts in all, the first delay up to 200 ms, the longest up to 5 s.
+    /// Five attempts in all, the first delay up to 200 ms, the longest up to 5 s, and at most 30 s more where the destination
+    /// asks for it.
     #[must_use]
     pub const fn new() -> Self {
         Self {
             attempts: 5,
             first_delay: Duration::from_millis(200),
             longest_delay: Duration::from_secs(5),
+            longest_wait: Duration::from_secs(30),
         }
     }
 
@@ -97,6 +104,21 @@ impl RetryPolicy {
         self
     }
 
+    /// The longest that a destination may ask for; one that asks for more is not tried again with this batch.
+    #[must_use]
+    pub const fn longest_wait(mut self, wait: Duration) -> Self {
+        self.longest_wait = wait;
+        self
+    }
+
+    /// How long to wait before the next attempt; `None` when there is none.
+    fn next(&self, failed_attempts: u32, error: &Error, fraction: f64) -> Option<Duration> {
+        let asked = error.retry_after().unwrap_or_default();
+        let again = failed_attempts < self.attempts && error.is_retryable();
+        (again && asked <= self.longest_wait)
+            .then(|| asked.saturating_add(self.delay(failed_attempts, fraction)))
+    }
+
     /// Between half of the nominal delay and all of it.
     fn delay(&self, failed_attempts: u32, fraction: f64) -> Duration {
         let doublings = 1_u32.checked_shl(failed_attempts - 1).unwrap_or(u32::MAX);
@@ -119,22 +141,67 @@ impl<E: Exporter, P: Pacer> Exporter for Retry<E, P> {
         self.inner.signals()
     }
 
-    fn export(&self, batch: Batch) -> Result<(), Error> {
-        for failed_attempts in 1..self.policy.attempts {
-            match self.inner.export(batch.clone()) {
-                Err(error) if error.is_retryable() => {
-                    let delay = self.policy.delay(failed_attempts, self.pacer.fraction());
-                    self.pacer.sleep(delay);
-                }
-                done => return done,
-            }
+    fn export(&self, mut batch: Batch) -> Result<(), Error> {
+        let (mut failed_attempts, mut earlier) = (0, Earlier::default());
+        loop {
+            let Err(error) = self.inner.export(batch.clone()) else {
+                return earlier.into_result();
+            };
+            failed_attempts += 1;
+            let fraction = self.pacer.fraction();
+            let Some(delay) = self.policy.next(failed_attempts, &error, fraction) else {
+                return Err(earlier.added_to(error, &batch));
+            };
+            batch = error.rest().cloned().unwrap_or(batch);
+            earlier.add(error);
+            self.pacer.sleep(delay);
         }
-        self.inner.export(batch)
     }
 
     /// One attempt: the deadline leaves no room for more.
     fn flush(&self, deadline: Instant) -> Result<(), Error> {
         self.inner.flush(deadline)
+    }
+}
+
+/// What attempts lost that were not the last one.
+#[derive(Default)]
+struct Earlier {
+    lost: u64,
+    first: Option<Error>,
+}
+
+impl Earlier {
+    fn add(&mut self, error: Error) {
+        if error.lost() > 0 {
+            self.lost += error.lost();
+            self.first.get_or_insert(error);
+        }
+    }
+
+    fn into_result(self) -> Result<(), Error> {
+        let Some(first) = self.first else {
+            return Ok(());
+        };
+        let context = format!(
+            "{} items of it were lost in an earlier attempt; see what that one says",
+            self.lost
+        );
+        let error = Error::new(ErrorKind::Rejected, "export a whole batch", context);
+        Err(error.with_source(first).with_part(self.lost, None))
+    }
+
+    /// `error` was the answer to `sent`.
+    fn added_to(self, error: Error, sent: &Batch) -> Error {
+        if self.lost == 0 {
+            return error;
+        }
+        let lost = self.lost + error.lost();
+        let rest = match error.undelivered(sent.len() as u64) - error.lost() {
+            0 => None,
+            _ => Some(error.rest().unwrap_or(sent).clone()),
+        };
+        error.with_part(lost, rest)
     }
 }
 

@@ -4,6 +4,8 @@
     reason = "a conformance suite reports by panicking, as a test does"
 )]
 
+mod telemetry;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +19,8 @@ use counterfoil_exporter::{Batch, Error, ErrorKind, Exporter, Signals};
 /// Long enough for an exporter that is not stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Runs the suite. `make` gives a fresh exporter, and a function that counts the items (series, events, lines) that have
+/// Runs the suite. `make` gives a fresh exporter, and a function that counts the items (series, events, lines, spans, log
+/// records) that have
 /// arrived behind it.
 ///
 /// # Panics
@@ -78,13 +81,16 @@ impl Exporter for Refusing {
     }
 }
 
-/// A batch of each signal: every kind of metric, every kind of event, and two sealed lines.
+/// A batch of each signal: every kind of metric, every kind of event, two sealed lines, spans and log records of every kind,
+/// with text in them that a sink has to escape.
 #[must_use]
-pub fn batches() -> [Batch; 3] {
+pub fn batches() -> [Batch; 5] {
     [
         metrics().into(),
         crate::event_sink::events().into(),
         sealed().into(),
+        telemetry::spans().into(),
+        telemetry::logs().into(),
     ]
 }
 
@@ -232,6 +238,8 @@ fn empty_batches_are_accepted<E: Exporter, A: Fn() -> usize>(make: &impl Fn() ->
         (Signals::METRICS, Batch::from(MetricSnapshot::default())),
         (Signals::EVENTS, Batch::Events([].into())),
         (Signals::SEALED, Batch::Sealed([].into())),
+        (Signals::SPANS, Batch::Spans([].into())),
+        (Signals::LOGS, Batch::Logs([].into())),
     ];
     for (_, batch) in empty
         .iter()
