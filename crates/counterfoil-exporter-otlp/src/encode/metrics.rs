@@ -3,15 +3,18 @@
 use std::ops::Range;
 
 use counterfoil_core::{
-    HistogramValue, MetricFamily, MetricKind, MetricSnapshot, MetricValue, Series, SeriesMeta,
-    Timestamp,
+    Exemplar, ExponentialBuckets, ExponentialHistogramValue, HistogramValue, MetricFamily,
+    MetricKind, MetricSnapshot, MetricValue, Series, SeriesMeta, Timestamp,
 };
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::metrics::v1::exemplar::Value as ExemplarValue;
+use opentelemetry_proto::tonic::metrics::v1::exponential_histogram_data_point::Buckets;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use opentelemetry_proto::tonic::metrics::v1::{
-    AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint,
+    AggregationTemporality, Exemplar as ExemplarMessage, ExponentialHistogram,
+    ExponentialHistogramDataPoint, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint,
     ResourceMetrics, ScopeMetrics, Sum,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -28,6 +31,7 @@ const SCOPE: &str = "counterfoil.metrics";
 enum Point {
     Number(NumberDataPoint),
     Histogram(HistogramDataPoint),
+    Exponential(ExponentialHistogramDataPoint),
 }
 
 /// The request that begins with the series `range.start`; an item is a data point.
@@ -111,6 +115,10 @@ fn head(family: &MetricFamily) -> Metric {
             data_points: Vec::new(),
             aggregation_temporality: CUMULATIVE,
         }),
+        MetricKind::ExponentialHistogram => Data::ExponentialHistogram(ExponentialHistogram {
+            data_points: Vec::new(),
+            aggregation_temporality: CUMULATIVE,
+        }),
     };
     Metric {
         name: (*family.name).to_owned(),
@@ -134,10 +142,14 @@ fn point(family: &MetricFamily, series: &Series, starts: &Starts, time: Timestam
     };
     match &series.value {
         MetricValue::Counter(count) => number(whole(*count), start),
+        MetricValue::FloatCounter(count) => number(Value::AsDouble(*count), start),
         MetricValue::UpDownCounter(sum) => number(Value::AsInt(*sum), start),
         MetricValue::Gauge(value) => number(Value::AsDouble(*value), Timestamp::default()),
         MetricValue::Histogram(value) => {
             Point::Histogram(histogram(value, attributes(&series.meta), start, time))
+        }
+        MetricValue::ExponentialHistogram(value) => {
+            Point::Exponential(exponential(value, attributes(&series.meta), start, time))
         }
     }
 }
@@ -161,7 +173,47 @@ fn histogram(
         sum: Some(value.sum),
         bucket_counts: value.counts.clone(),
         explicit_bounds: value.bounds.to_vec(),
+        exemplars: value.exemplars.iter().map(exemplar).collect(),
         ..HistogramDataPoint::default()
+    }
+}
+
+fn exponential(
+    value: &ExponentialHistogramValue,
+    attributes: Vec<KeyValue>,
+    start: Timestamp,
+    time: Timestamp,
+) -> ExponentialHistogramDataPoint {
+    ExponentialHistogramDataPoint {
+        attributes,
+        start_time_unix_nano: start.unix_nanos(),
+        time_unix_nano: time.unix_nanos(),
+        count: value.count(),
+        sum: Some(value.sum),
+        scale: value.scale,
+        zero_count: value.zero_count,
+        positive: Some(buckets(&value.positive)),
+        negative: Some(buckets(&value.negative)),
+        exemplars: value.exemplars.iter().map(exemplar).collect(),
+        ..ExponentialHistogramDataPoint::default()
+    }
+}
+
+/// Core numbers buckets as OTLP does.
+fn buckets(buckets: &ExponentialBuckets) -> Buckets {
+    Buckets {
+        offset: buckets.offset,
+        bucket_counts: buckets.counts.clone(),
+    }
+}
+
+fn exemplar(exemplar: &Exemplar) -> ExemplarMessage {
+    ExemplarMessage {
+        time_unix_nano: exemplar.time.unix_nanos(),
+        span_id: exemplar.span_id.as_bytes().to_vec(),
+        trace_id: exemplar.trace_id.as_bytes().to_vec(),
+        value: Some(ExemplarValue::AsDouble(exemplar.value)),
+        ..ExemplarMessage::default()
     }
 }
 
@@ -178,6 +230,7 @@ impl Point {
             + match self {
                 Self::Number(point) => point.encoded_len(),
                 Self::Histogram(point) => point.encoded_len(),
+                Self::Exponential(point) => point.encoded_len(),
             }
     }
 
@@ -187,6 +240,9 @@ impl Point {
             (Self::Number(point), Some(Data::Sum(sum))) => sum.data_points.push(point),
             (Self::Number(point), Some(Data::Gauge(gauge))) => gauge.data_points.push(point),
             (Self::Histogram(point), Some(Data::Histogram(all))) => all.data_points.push(point),
+            (Self::Exponential(point), Some(Data::ExponentialHistogram(all))) => {
+                all.data_points.push(point);
+            }
             _ => {}
         }
     }

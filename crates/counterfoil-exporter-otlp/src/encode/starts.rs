@@ -20,7 +20,7 @@ pub(super) struct Starts {
 #[derive(Clone, Copy, Debug)]
 struct Known {
     start: Timestamp,
-    count: u64,
+    count: f64,
     seen: Timestamp,
 }
 
@@ -79,10 +79,12 @@ fn note(
 }
 
 /// What never goes down while a series lives.
-fn count(value: &MetricValue) -> u64 {
+fn count(value: &MetricValue) -> f64 {
     match value {
-        MetricValue::Counter(count) => *count,
-        MetricValue::Histogram(histogram) => histogram.count(),
-        MetricValue::UpDownCounter(_) | MetricValue::Gauge(_) => 0,
+        MetricValue::Counter(count) => *count as f64,
+        MetricValue::FloatCounter(count) => *count,
+        MetricValue::Histogram(histogram) => histogram.count() as f64,
+        MetricValue::ExponentialHistogram(histogram) => histogram.count() as f64,
+        MetricValue::UpDownCounter(_) | MetricValue::Gauge(_) => 0.0,
     }
 }
