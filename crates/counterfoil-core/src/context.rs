@@ -90,6 +90,23 @@ impl Context {
         self.encoded()
     }
 
+    /// The same context with those names exchanged for which `exchange` has another.
+    pub(crate) fn map_names(mut self, exchange: impl Fn(&Name) -> Option<Name>) -> Self {
+        let swap = |name: &mut Name| {
+            if let Some(other) = exchange(name) {
+                *name = other;
+            }
+        };
+        swap(&mut self.identity.tenant);
+        self.identity.workload.iter_mut().for_each(swap);
+        self.identity.principal.iter_mut().for_each(swap);
+        self.from.iter_mut().for_each(swap);
+        if let Some(other) = self.tag.as_ref().and_then(|tag| exchange(tag.name())) {
+            self.tag = Some(other.into());
+        }
+        self.encoded()
+    }
+
     fn encoded(mut self) -> Self {
         self.words = ContextWords::encode(&self);
         self

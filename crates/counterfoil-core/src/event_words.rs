@@ -95,6 +95,15 @@ impl EventWords {
             && [w[3], w[4], w[5]].iter().all(|word| low(*word) != OVERFLOW)
     }
 
+    /// The numbers of the names that it carries; those that it does not carry are [`NameId::NONE`].
+    pub(crate) fn names(&self) -> [NameId; 7] {
+        let w = &self.words;
+        let (name, tenant, node) = (high(w[1]), low(w[3]), high(w[3]));
+        let (workload, principal) = (low(w[4]), high(w[4]));
+        let (tag, from) = (low(w[5]), high(w[5]));
+        [name, tenant, node, workload, principal, tag, from].map(NameId::from_raw)
+    }
+
     /// The event and its context; `None` for words that no [`encode`](Self::encode) made.
     #[must_use]
     pub fn decode(&self) -> Option<(FabricEvent, Context)> {

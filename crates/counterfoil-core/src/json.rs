@@ -3,6 +3,7 @@
 mod line_writer;
 mod telemetry;
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 pub use line_writer::LineWriter;
@@ -50,23 +51,22 @@ pub fn push_float(out: &mut String, value: f64) {
 /// | `resource_type`, `op`, `error`, `reason` | string |
 /// | `bytes`, `ttl_ms`, `elapsed_ns`, `value` | number |
 ///
-/// A key without a value is left out. Free text (`reason`, `from`) passes `redact`.
+/// A key without a value is left out. Names pass `redact`.
 pub fn push_event(out: &mut String, event: &Event, redact: Option<&dyn Redact>) {
+    let event = redact.map_or(Cow::Borrowed(event), |policy| event.redacted(policy));
     let Event {
         time,
         context,
         event,
-    } = event;
-    let mut object = Object { out, redact };
+    } = &*event;
+    let mut object = Object { out };
     append(object.out, format_args!("{{\"time\":\"{time}\",\"event\":"));
     push_string(object.out, event.kind_name());
     object.text("tenant", context.tenant());
     object.name("workload", context.identity().workload.as_ref());
     object.name("principal", context.identity().principal.as_ref());
     object.name("tag", context.tag().map(crate::AccountingTag::name));
-    if let Some(from) = context.from() {
-        object.free_text("from", from.as_str());
-    }
+    object.name("from", context.from());
     if let Some(trace) = context.trace() {
         object.text("trace_id", &trace.trace_id.to_string());
         object.text("span_id", &trace.span_id.to_string());
@@ -106,7 +106,6 @@ pub const fn is_deceptive(c: char) -> bool {
 
 struct Object<'a> {
     out: &'a mut String,
-    redact: Option<&'a dyn Redact>,
 }
 
 impl Object<'_> {
@@ -140,7 +139,7 @@ impl Object<'_> {
             } => {
                 self.text("resource_type", resource_type.as_str());
                 self.lease("by", *by);
-                self.free_text("reason", reason.as_str());
+                self.text("reason", reason.as_str());
             }
             FabricEvent::OperationFailed {
                 op,
@@ -154,7 +153,7 @@ impl Object<'_> {
                 self.number("bytes", *bytes);
                 self.number("elapsed_ns", *elapsed_ns);
             }
-            FabricEvent::Disconnected { reason, .. } => self.free_text("reason", reason.as_str()),
+            FabricEvent::Disconnected { reason, .. } => self.text("reason", reason.as_str()),
             FabricEvent::Reconnected { .. } => {}
             FabricEvent::Custom { value, .. } => self.number("value", *value),
         }
@@ -163,13 +162,6 @@ impl Object<'_> {
     fn text(&mut self, key: &str, text: &str) {
         append(self.out, format_args!(",\"{key}\":"));
         push_string(self.out, text);
-    }
-
-    fn free_text(&mut self, key: &str, text: &str) {
-        match self.redact.and_then(|redact| redact.redact(text)) {
-            Some(redacted) => self.text(key, &redacted),
-            None => self.text(key, text),
-        }
     }
 
     fn name(&mut self, key: &str, name: Option<&Name>) {

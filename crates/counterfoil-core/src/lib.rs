@@ -1,7 +1,7 @@
 //! The vocabulary that every Counterfoil crate shares.
 //!
 //! **What it is.** Ids, lifecycle events, identities, trace context, time, digests, chain heads and the table of our own
-//! telemetry names. Data and two small traits ([`Clock`], [`Redact`]); no engine, no I/O of its own, no thread.
+//! telemetry names, and the policy that keeps secrets out of all of it ([`Redactor`]). Data and small traits; no engine, no I/O of its own, no thread.
 //!
 //! **Who should depend on it.** Whoever implements one of the contracts (`AnchorStore`, `Signer`, `Exporter`, `EventSink`):
 //! these types are all that a backend needs to name. Applications usually take the facade `counterfoil`, which re-exports them.
@@ -48,6 +48,7 @@ mod log_record;
 mod name;
 pub mod names;
 pub mod propagation;
+mod redact;
 mod resource;
 mod sealed;
 mod sensitive;
@@ -76,9 +77,13 @@ pub use identity::{AccountingTag, Pseudonym, WorkloadIdentity};
 pub use ids::{LeaseId, RequestId};
 pub use log_record::{LogRecord, Severity};
 pub use name::{Name, NameId};
+pub use redact::{
+    NameCheck, Pseudonymise, Redact, RedactionSettings, Redactor, RedactorBuilder, Shape,
+    Unredacted,
+};
 pub use resource::{OpType, ResourceType};
 pub use sealed::SealedLine;
-pub use sensitive::{REDACTED, Redact, Sensitive};
+pub use sensitive::{REDACTED, Sensitive};
 pub use snapshot::{
     Exemplar, HistogramValue, MetricFamily, MetricKind, MetricSnapshot, MetricValue, Series,
     SeriesMeta,

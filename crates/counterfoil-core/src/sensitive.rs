@@ -39,13 +39,3 @@ impl<T> fmt::Display for Sensitive<T> {
         f.write_str(REDACTED)
     }
 }
-
-/// Decides what of free text may be kept. Engines call it in their drains, before text is hashed or formatted.
-///
-/// # Contract
-/// Called from a drain thread, never from the caller of an instrument. It must not block, and must give the same answer for
-/// the same text. It replaces what it finds by [`REDACTED`] and keeps the rest.
-pub trait Redact: fmt::Debug + Send + Sync + 'static {
-    /// The text with everything sensitive replaced, or `None` when it may stay as it is.
-    fn redact(&self, text: &str) -> Option<String>;
-}

@@ -474,6 +474,14 @@ fn free_text_is_redacted_before_it_is_hashed() {
             *self.0.lock().unwrap() += 1;
             text.contains("s3cret").then(|| "[REDACTED]".to_owned())
         }
+
+        fn redact_value(&self, _key: &str, value: &str) -> Option<String> {
+            self.redact(value)
+        }
+
+        fn redact_label(&self, _key: &str, value: &str) -> Option<String> {
+            self.redact(value)
+        }
     }
     let mut machine = Machine::new();
     let redactor = Arc::new(NoSecrets(Mutex::new(0)));

@@ -358,6 +358,14 @@ fn an_erasable_value_is_redacted_before_it_is_committed_to() {
         fn redact(&self, text: &str) -> Option<String> {
             text.contains("Reykjavik").then(|| "[REDACTED]".to_owned())
         }
+
+        fn redact_value(&self, _key: &str, value: &str) -> Option<String> {
+            self.redact(value)
+        }
+
+        fn redact_label(&self, _key: &str, value: &str) -> Option<String> {
+            self.redact(value)
+        }
     }
     let dir = tempfile::tempdir().unwrap();
     let log = AuditLog::builder(dir.path(), BASE)

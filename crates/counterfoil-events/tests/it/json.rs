@@ -55,6 +55,14 @@ impl Redact for NoTokens {
     fn redact(&self, text: &str) -> Option<String> {
         text.contains("token=").then(|| REDACTED.to_owned())
     }
+
+    fn redact_value(&self, _key: &str, value: &str) -> Option<String> {
+        self.redact(value)
+    }
+
+    fn redact_label(&self, _key: &str, value: &str) -> Option<String> {
+        self.redact(value)
+    }
 }
 
 #[test]
