@@ -83,6 +83,7 @@ mod fan_out;
 mod json_lines;
 mod limit;
 mod memory;
+mod redacting;
 mod retry;
 mod rotating_file;
 
@@ -93,5 +94,6 @@ pub use fan_out::FanOut;
 pub use json_lines::JsonLinesExporter;
 pub use limit::{Limit, LimitCounts};
 pub use memory::MemoryExporter;
+pub use redacting::Redacting;
 pub use retry::{Pacer, Retry, RetryPolicy, ThreadPacer};
 pub use rotating_file::{RotatingFile, Rotation};

@@ -54,11 +54,12 @@ pub use counterfoil_core::{
     AccountingTag, Attribute, AttributeValue, ChainId, Clock, Context, ContextSource, Current,
     Digest, Entered, Event, EventWords, Exemplar, ExponentialBuckets, ExponentialHistogramValue,
     ExtensionKind, FabricError, FabricEvent, Head, HistogramValue, IdSource, InContext, LeaseId,
-    LogRecord, MetricFamily, MetricKind, MetricSnapshot, MetricValue, Name, OpType, Pseudonym,
-    REDACTED, RandomIds, Redact, RequestId, ResourceType, Sensitive, Series, SeriesMeta, Severity,
+    LogRecord, MetricFamily, MetricKind, MetricSnapshot, MetricValue, Name, NameCheck, OpType,
+    Pseudonym, Pseudonymise, REDACTED, RandomIds, Redact, RedactionSettings, Redactor,
+    RedactorBuilder, RequestId, ResourceType, Sensitive, Series, SeriesMeta, Severity, Shape,
     SpanEvent, SpanId, SpanKind, SpanRecord, SpanStatus, SystemClock, Ticks, Timeline, Timestamp,
-    TraceContext, TraceId, TraceState, WithContext, WorkloadIdentity, instruments, json, names,
-    propagation,
+    TraceContext, TraceId, TraceState, Unredacted, WithContext, WorkloadIdentity, instruments,
+    json, names, propagation,
 };
 
 pub use builder::ObserverBuilder;

@@ -72,11 +72,10 @@ impl Scan<'_> {
 
 /// Whether the digits, written in these groups, are a card's number; `None` when their number or groups rule it out.
 fn is_card(digits: &[u8], groups: &[usize]) -> Option<bool> {
-    let grouped = match groups {
-        [_] => true,
-        [4, 4, 4, 4] | [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 4, 3] => true,
-        _ => false,
-    };
+    let grouped = matches!(
+        groups,
+        [_] | [4, 4, 4, 4] | [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 4, 3]
+    );
     if !grouped || digits.len() < 13 {
         return None;
     }

@@ -226,8 +226,9 @@ impl Series {
         }
         match (&mut self.value, &other.value) {
             (MetricValue::Counter(sum), MetricValue::Counter(more)) => {
-                *sum = sum.saturating_add(*more)
+                *sum = sum.saturating_add(*more);
             }
+            (MetricValue::FloatCounter(sum), MetricValue::FloatCounter(more)) => *sum += more,
             (MetricValue::UpDownCounter(sum), MetricValue::UpDownCounter(more)) => {
                 *sum = sum.saturating_add(*more);
             }

@@ -137,7 +137,7 @@ impl Scan<'_> {
                 b'\\' => run += 1,
                 byte if byte == quote => {
                     // Fewer belong to a string around it. More escape a quote within, unless they escape one another.
-                    if run < slashes || (run - slashes) / (slashes + 1) % 2 == 0 {
+                    if run < slashes || ((run - slashes) / (slashes + 1)).is_multiple_of(2) {
                         return at - run.min(slashes);
                     }
                     run = 0;

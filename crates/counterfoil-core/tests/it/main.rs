@@ -1,11 +1,8 @@
 //! What text comes in is what text goes out, and nothing else is accepted.
 
-<<<<<<< HEAD
 mod propagation;
-mod trace_state;
-=======
 mod redaction;
->>>>>>> ee3aae3 (core: a policy that knows secrets by key and by shape)
+mod trace_state;
 
 use counterfoil_core::{ChainId, Digest, LeaseId, RequestId, Timestamp, TraceContext};
 use proptest::prelude::*;

@@ -14,6 +14,14 @@ impl Redact for NoHunter2 {
         text.contains("hunter2")
             .then(|| text.replace("hunter2", REDACTED))
     }
+
+    fn redact_value(&self, _key: &str, value: &str) -> Option<String> {
+        self.redact(value)
+    }
+
+    fn redact_label(&self, _key: &str, value: &str) -> Option<String> {
+        self.redact(value)
+    }
 }
 
 #[test]

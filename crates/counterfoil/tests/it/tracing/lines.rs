@@ -206,6 +206,14 @@ impl Redact for NoSecrets {
         text.contains("s3cret")
             .then(|| text.replace("s3cret", REDACTED))
     }
+
+    fn redact_value(&self, _key: &str, value: &str) -> Option<String> {
+        self.redact(value)
+    }
+
+    fn redact_label(&self, _key: &str, value: &str) -> Option<String> {
+        self.redact(value)
+    }
 }
 
 #[test]
