@@ -6,13 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use counterfoil_core::names::BOUNDS_MAX;
+use counterfoil_core::{Clock, TraceContext};
 
 use crate::block::{Block, CHUNK, CHUNKS, Chunk};
+use crate::exemplars::Exemplars;
+use crate::exponential::CELLS;
 
 /// Cells that a histogram has beside those of its buckets: sum, over the ceiling, refused.
 pub(crate) const HISTOGRAM_EXTRA: usize = 3;
 /// The first cells of every block take what is counted when no cell is left; nobody reads them.
-const SPILL: usize = BOUNDS_MAX + 1 + HISTOGRAM_EXTRA;
+const SPILL: usize = {
+    let histogram = BOUNDS_MAX + 1 + HISTOGRAM_EXTRA;
+    if histogram > CELLS { histogram } else { CELLS }
+};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 /// Blocks of registries that ended, all zero.
@@ -30,6 +36,10 @@ pub(crate) struct Arena {
     room: Mutex<Room>,
     /// For calls from threads whose thread-local is gone.
     shared: OnceLock<&'static Block>,
+    /// Which snapshot's exemplars are being collected, from 1 on.
+    round: AtomicU64,
+    /// What exemplars are stamped with.
+    clock: Arc<dyn Clock>,
 }
 
 #[derive(Default)]
@@ -46,7 +56,7 @@ struct Room {
 }
 
 impl Arena {
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Relaxed),
             blocks: Mutex::default(),
@@ -55,7 +65,26 @@ impl Arena {
                 holes: BTreeMap::new(),
             }),
             shared: OnceLock::new(),
+            round: AtomicU64::new(1),
+            clock,
         })
+    }
+
+    /// Has the exemplars replaced that a snapshot is about to show.
+    pub(crate) fn begin_round(&self) {
+        self.round.fetch_add(1, Relaxed);
+    }
+
+    /// Offers a value for slot `at` of a series.
+    #[inline]
+    pub(crate) fn offer(
+        &self,
+        exemplars: &Exemplars,
+        at: usize,
+        value: impl FnOnce() -> f64,
+        trace: &TraceContext,
+    ) {
+        exemplars.offer(self.round.load(Relaxed), at, value, trace, &*self.clock);
     }
 
     /// A block for one owner: one that was handed back, or another.

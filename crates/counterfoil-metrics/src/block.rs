@@ -5,7 +5,8 @@
 //! comparison. The number of blocks is the largest number of threads that ever counted at once, per registry alive.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::sync::{AtomicU64, Ordering::Relaxed};
 
 /// Cells per chunk; a series never straddles two chunks.
 pub(crate) const CHUNK: usize = 512;
@@ -59,7 +60,7 @@ impl Block {
     #[inline(never)]
     fn make(&'static self, number: usize) -> &'static Chunk {
         self.chunks[number & (CHUNKS - 1)]
-            .get_or_init(|| Box::new(Chunk([const { AtomicU64::new(0) }; CHUNK])))
+            .get_or_init(|| Box::new(Chunk(std::array::from_fn(|_| AtomicU64::new(0)))))
     }
 }
 

@@ -1,18 +1,22 @@
 //! Which handle belongs to which row of a name table.
 
-use counterfoil_core::names::{CounterDef, GaugeDef, HistogramDef, Instrument, UpDownCounterDef};
+use counterfoil_core::names::{
+    CounterDef, ExponentialHistogramDef, GaugeDef, HistogramDef, Instrument, UpDownCounterDef,
+};
 
 use crate::series::Slot;
-use crate::{Counter, Gauge, Histogram, UpDownCounter};
+use crate::{Counter, ExponentialHistogram, Gauge, Histogram, UpDownCounter};
 
-/// A handle that a [`Registry`](crate::Registry) gives out: [`Counter`], [`UpDownCounter`], [`Gauge`] or [`Histogram`].
-#[expect(private_bounds, reason = "sealed: the four kinds are all there are")]
+/// A handle that a [`Registry`](crate::Registry) gives out: [`Counter`], [`UpDownCounter`], [`Gauge`],
+/// [`Histogram`] or [`ExponentialHistogram`].
+#[expect(private_bounds, reason = "sealed: these kinds are all there are")]
 pub trait Handle: Slot {}
 
 impl Handle for Counter {}
 impl Handle for UpDownCounter {}
 impl Handle for Gauge {}
 impl Handle for Histogram {}
+impl Handle for ExponentialHistogram {}
 
 /// A row of a name table, declared by [`counterfoil_core::instruments!`]. Sealed.
 pub trait Define: sealed::Sealed {
@@ -40,4 +44,5 @@ macro_rules! define {
         }
     )+};
 }
-define!(CounterDef => Counter, UpDownCounterDef => UpDownCounter, GaugeDef => Gauge, HistogramDef => Histogram);
+define!(CounterDef => Counter, UpDownCounterDef => UpDownCounter, GaugeDef => Gauge, HistogramDef => Histogram,
+    ExponentialHistogramDef => ExponentialHistogram);

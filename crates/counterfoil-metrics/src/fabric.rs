@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use counterfoil_core::{FabricError, FabricEvent, OpType, ResourceType, names};
+use counterfoil_core::{FabricError, FabricEvent, OpType, ResourceType, TraceContext, names};
 
 use crate::{By, Counter, Histogram, Registry, ThreadBlock, UpDownCounter};
 
@@ -76,6 +76,17 @@ impl FabricMetrics {
     /// Counts an event, the look-up having been done: `block` is the calling thread's, by [`Registry::thread_block`].
     #[inline]
     pub fn record_in(&self, block: &ThreadBlock, event: &FabricEvent) {
+        self.record_with_in(block, event, None);
+    }
+
+    /// Counts an event, the look-up having been done, and offers what it measures as an exemplar of its trace.
+    #[inline]
+    pub fn record_with_in(
+        &self,
+        block: &ThreadBlock,
+        event: &FabricEvent,
+        trace: Option<&TraceContext>,
+    ) {
         match event {
             FabricEvent::LeaseAcquired { resource_type, .. } => {
                 self.leases_total.at(*resource_type).add_in(block, 1);
@@ -100,9 +111,10 @@ impl FabricMetrics {
                 ..
             } => {
                 self.operation_errors.at((*op, *error)).add_in(block, 1);
+                let elapsed = Duration::from_nanos(*elapsed_ns);
                 self.operation_duration
                     .at(*op)
-                    .record_duration_in(block, Duration::from_nanos(*elapsed_ns));
+                    .record_duration_with_in(block, elapsed, trace);
             }
             FabricEvent::Disconnected { .. } => self.connections_lost.add_in(block, 1),
             FabricEvent::Reconnected { .. } => self.connections_restored.add_in(block, 1),
@@ -129,6 +141,23 @@ impl FabricMetrics {
         self.operation_duration
             .at(op)
             .record_duration_in(block, elapsed);
+        self.operation_bytes.at(op).add_in(block, bytes);
+    }
+
+    /// Counts an operation that succeeded, the look-up having been done, and offers what it took as an exemplar of its
+    /// trace.
+    #[inline]
+    pub fn record_operation_with_in(
+        &self,
+        block: &ThreadBlock,
+        op: OpType,
+        elapsed: Duration,
+        bytes: u64,
+        trace: Option<&TraceContext>,
+    ) {
+        self.operation_duration
+            .at(op)
+            .record_duration_with_in(block, elapsed, trace);
         self.operation_bytes.at(op).add_in(block, bytes);
     }
 

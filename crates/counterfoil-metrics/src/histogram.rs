@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use counterfoil_core::HistogramValue;
+use counterfoil_core::{HistogramValue, TraceContext};
 
 use crate::arena::{HISTOGRAM_EXTRA, Reader, Spot};
 use crate::block::{AsOneOfMany, AsOwner, Chunk, Write};
+use crate::exemplars::Exemplars;
 use crate::layout::{Finder, Layout};
 use crate::local::{Access, ThreadBlock, access};
 use crate::series::Series;
@@ -28,7 +29,7 @@ impl Histogram {
     pub(crate) fn of(series: Arc<Series<Distribution>>) -> Self {
         Self {
             spot: series.cells.spot(),
-            layout: Arc::clone(&series.kind.0),
+            layout: Arc::clone(&series.kind.layout),
             series,
         }
     }
@@ -50,6 +51,15 @@ impl Histogram {
         self.add_in(block, &self.layout.plain, value);
     }
 
+    /// Records a value and, where the span is sampled, offers it as an exemplar: of each bucket the first one after a
+    /// snapshot is kept until the next. The clock is read only for those.
+    #[inline]
+    pub fn record_with(&self, value: f64, trace: Option<&TraceContext>) {
+        let finder = &self.layout.plain;
+        let bucket = self.series.add(self.spot, finder, value, Times::ONE);
+        self.series.offer(bucket, finder, value, trace);
+    }
+
     /// Records a duration, in a histogram of seconds. Exact at the bounds.
     #[inline]
     pub fn record_duration(&self, elapsed: Duration) {
@@ -64,13 +74,34 @@ impl Histogram {
         self.add_in(block, &self.layout.nanos, nanos(elapsed));
     }
 
+    /// Records a duration and offers it as an exemplar, as [`record_with`](Self::record_with) does.
     #[inline]
-    fn add_in(&self, block: &ThreadBlock, finder: &Finder, value: f64) {
+    pub fn record_duration_with(&self, elapsed: Duration, trace: Option<&TraceContext>) {
+        let (finder, nanos) = (&self.layout.nanos, nanos(elapsed));
+        let bucket = self.series.add(self.spot, finder, nanos, Times::ONE);
+        self.series.offer(bucket, finder, nanos, trace);
+    }
+
+    /// Records a duration in this thread's cells and offers it as an exemplar.
+    #[inline]
+    pub fn record_duration_with_in(
+        &self,
+        block: &ThreadBlock,
+        elapsed: Duration,
+        trace: Option<&TraceContext>,
+    ) {
+        let (finder, nanos) = (&self.layout.nanos, nanos(elapsed));
+        let bucket = self.add_in(block, finder, nanos);
+        self.series.offer(bucket, finder, nanos, trace);
+    }
+
+    #[inline]
+    fn add_in(&self, block: &ThreadBlock, finder: &Finder, value: f64) -> Option<usize> {
         if block.id == self.spot.id {
             let chunk = block.block.chunk(self.spot.chunk());
-            add::<AsOwner>(chunk, self.spot, finder, value, Times::ONE);
+            add::<AsOwner>(chunk, self.spot, finder, value, Times::ONE)
         } else {
-            self.series.add_looked_up(finder, value, Times::ONE);
+            self.series.add_looked_up(finder, value, Times::ONE)
         }
     }
 
@@ -130,19 +161,22 @@ const OVER_CEILING: usize = 1;
 const REFUSED: usize = 2;
 const BUCKETS: usize = HISTOGRAM_EXTRA;
 
+/// Counts the value, and says in which bucket.
 #[inline]
-fn add<W: Write>(chunk: &Chunk, spot: Spot, finder: &Finder, value: f64, times: Times) {
+fn add<W: Write>(
+    chunk: &Chunk,
+    spot: Spot,
+    finder: &Finder,
+    value: f64,
+    times: Times,
+) -> Option<usize> {
     // False for NaN.
     if value.abs() <= finder.ceiling {
-        add_to::<W>(
-            chunk,
-            spot,
-            finder.bucket(value),
-            value * finder.scale,
-            times,
-        );
+        let bucket = finder.bucket(value);
+        add_to::<W>(chunk, spot, bucket, value * finder.scale, times);
+        Some(bucket)
     } else {
-        add_odd::<W>(chunk, spot, finder, value, times);
+        add_odd::<W>(chunk, spot, finder, value, times)
     }
 }
 
@@ -159,61 +193,95 @@ fn add_to<W: Write>(chunk: &Chunk, spot: Spot, bucket: usize, value: f64, times:
 
 #[cold]
 #[inline(never)]
-fn add_odd<W: Write>(chunk: &Chunk, spot: Spot, finder: &Finder, value: f64, times: Times) {
+fn add_odd<W: Write>(
+    chunk: &Chunk,
+    spot: Spot,
+    finder: &Finder,
+    value: f64,
+    times: Times,
+) -> Option<usize> {
     let bump = |at: usize| W::update(chunk.cell(spot.at(at)), |it| it.saturating_add(times.count));
     if value.is_nan() || value == f64::NEG_INFINITY {
         bump(REFUSED);
-    } else if value < 0.0 {
-        add_to::<W>(
-            chunk,
-            spot,
-            finder.bucket(value),
-            value * finder.scale,
-            times,
-        );
+        return None;
+    }
+    let (bucket, stands_for) = if value < 0.0 {
+        (finder.bucket(value), value * finder.scale)
     } else {
         bump(OVER_CEILING);
-        let stands_for = if finder.ceiling < f64::MAX {
-            finder.ceiling * finder.scale
-        } else {
-            0.0
-        };
-        add_to::<W>(chunk, spot, finder.bounds_len, stands_for, times);
+        let has_ceiling = finder.ceiling < f64::MAX;
+        let ceiling = if has_ceiling { finder.ceiling } else { 0.0 };
+        (finder.bounds_len, ceiling * finder.scale)
+    };
+    add_to::<W>(chunk, spot, bucket, stands_for, times);
+    Some(bucket)
+}
+
+/// What a histogram has beside its cells.
+#[derive(Debug)]
+pub(crate) struct Distribution {
+    pub(crate) layout: Arc<Layout>,
+    exemplars: Exemplars,
+}
+
+impl Distribution {
+    pub(crate) fn new(layout: Arc<Layout>) -> Self {
+        let exemplars = Exemplars::new(layout.buckets());
+        Self { layout, exemplars }
     }
 }
 
-/// The buckets' bounds.
-#[derive(Debug)]
-pub(crate) struct Distribution(pub(crate) Arc<Layout>);
-
 impl Series<Distribution> {
     #[inline]
-    pub(crate) fn add(&self, spot: Spot, finder: &Finder, value: f64, times: Times) {
+    pub(crate) fn add(
+        &self,
+        spot: Spot,
+        finder: &Finder,
+        value: f64,
+        times: Times,
+    ) -> Option<usize> {
         match access(spot.id, self.arena()) {
             Access::Owned(block) => {
-                add::<AsOwner>(block.chunk(spot.chunk()), spot, finder, value, times);
+                add::<AsOwner>(block.chunk(spot.chunk()), spot, finder, value, times)
             }
             Access::Shared(block) => {
-                add::<AsOneOfMany>(block.chunk(spot.chunk()), spot, finder, value, times);
+                add::<AsOneOfMany>(block.chunk(spot.chunk()), spot, finder, value, times)
             }
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn add_looked_up(&self, finder: &Finder, value: f64, times: Times) {
-        self.add(self.cells.spot(), finder, value, times);
+    fn add_looked_up(&self, finder: &Finder, value: f64, times: Times) -> Option<usize> {
+        self.add(self.cells.spot(), finder, value, times)
+    }
+
+    /// Offers a value that was counted in `bucket` as its exemplar.
+    #[inline]
+    fn offer(
+        &self,
+        bucket: Option<usize>,
+        finder: &Finder,
+        value: f64,
+        trace: Option<&TraceContext>,
+    ) {
+        let sampled = trace.filter(|it| it.is_sampled());
+        if let (Some(bucket), Some(trace)) = (bucket, sampled) {
+            let in_unit = || value / finder.per_unit;
+            let exemplars = &self.kind.exemplars;
+            self.arena().offer(exemplars, bucket, in_unit, trace);
+        }
     }
 
     pub(crate) fn read(&self, reader: &mut Reader) -> HistogramValue {
-        let layout = &self.kind.0;
+        let layout = &self.kind.layout;
         let mut value = HistogramValue {
             bounds: Arc::clone(&layout.bounds),
             counts: vec![0; layout.buckets()],
             sum: 0.0,
             over_ceiling: 0,
             refused: 0,
-            exemplars: Vec::new(),
+            exemplars: self.kind.exemplars.read(),
         };
         if self.cells.is_spill() {
             return value;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use counterfoil_core::names::BOUNDS_MAX;
+use counterfoil_core::MetricKind;
+use counterfoil_core::names::{BOUNDS_MAX, Instrument};
 
 const SLOTS: usize = 256;
 /// The finest division keeps this many bits off a number's end, 256 slots to a factor of two.
@@ -19,6 +20,15 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
+    /// The buckets of a row that names a histogram. An exponential one has none beforehand: its only bound is the ceiling.
+    pub(crate) fn of(row: &Instrument) -> Self {
+        if row.kind == MetricKind::ExponentialHistogram {
+            Self::new(&[row.ceiling], row.ceiling)
+        } else {
+            Self::new(row.bounds, row.ceiling)
+        }
+    }
+
     /// `bounds` ascend and are finite, and there are from 1 to [`BOUNDS_MAX`] of them.
     pub(crate) fn new(bounds: &[f64], ceiling: f64) -> Self {
         let scaled: Vec<f64> = bounds
@@ -33,7 +43,7 @@ impl Layout {
         Self {
             bounds: bounds.into(),
             plain: Finder::new(bounds, ceiling, 1.0),
-            nanos: Finder::new(&scaled, ceiling_nanos, 1.0 / NANOS_PER_SECOND),
+            nanos: Finder::new(&scaled, ceiling_nanos, NANOS_PER_SECOND),
         }
     }
 
@@ -56,6 +66,8 @@ pub(crate) struct Finder {
     pub(crate) ceiling: f64,
     /// What a value is multiplied with to be in the histogram's unit.
     pub(crate) scale: f64,
+    /// What it is divided by instead, where a division's time is no matter: exact for every decimal fraction.
+    pub(crate) per_unit: f64,
     /// The number of the last bucket.
     pub(crate) bounds_len: usize,
     base: i64,
@@ -68,7 +80,7 @@ impl Finder {
         clippy::cast_possible_truncation,
         reason = "there are at most 63 bounds"
     )]
-    fn new(given: &[f64], ceiling: f64, scale: f64) -> Self {
+    fn new(given: &[f64], ceiling: f64, per_unit: f64) -> Self {
         let mut bounds = [f64::INFINITY; BOUNDS_MAX + 1];
         bounds[..given.len()].copy_from_slice(given);
         let (first, last) = (given[0], given[given.len() - 1]);
@@ -79,7 +91,8 @@ impl Finder {
             base: 0,
             steps: given.len() as u32,
             ceiling,
-            scale,
+            scale: 1.0 / per_unit,
+            per_unit,
             bounds_len: given.len(),
         };
         if first <= 0.0 {

@@ -1,7 +1,8 @@
 //! Metrics that cost the caller a nanosecond: per-thread instruments, a recorder for the `metrics` facade, and
 //! [`FabricMetrics`].
 //!
-//! **What it is.** A [`Registry`] of [`Counter`]s, [`UpDownCounter`]s, [`Gauge`]s and [`Histogram`]s. Every thread counts in
+//! **What it is.** A [`Registry`] of [`Counter`]s, [`UpDownCounter`]s, [`Gauge`]s, [`Histogram`]s and
+//! [`ExponentialHistogram`]s. Every thread counts in
 //! cells of its own with plain loads and stores; a snapshot adds them up and makes nobody wait. A thread that ends leaves
 //! its cells to the next one, so nothing is lost; a call so late in a thread's life that its thread-locals are gone is
 //! counted as well. Design §4 and §8.
@@ -69,6 +70,9 @@ mod block;
 mod counter;
 mod define;
 mod error;
+mod exemplars;
+mod exponent;
+mod exponential;
 mod fabric;
 mod family;
 mod gauge;
@@ -76,16 +80,21 @@ mod histogram;
 mod labels;
 mod layout;
 mod local;
+#[cfg(all(test, loom))]
+mod loom_tests;
 #[cfg(feature = "metrics")]
 mod recorder;
 mod registry;
 mod series;
 mod source;
+mod sync;
 mod up_down_counter;
+mod window;
 
 pub use counter::Counter;
 pub use define::{Define, Handle};
 pub use error::{Error, ErrorKind};
+pub use exponential::ExponentialHistogram;
 pub use fabric::FabricMetrics;
 pub use family::Family;
 pub use gauge::Gauge;

@@ -185,13 +185,18 @@ impl GaugeFn for Series<Last> {
 
 impl HistogramFn for Series<Distribution> {
     fn record(&self, value: f64) {
-        self.add(self.cells.spot(), &self.kind.0.plain, value, Times::ONE);
+        self.add(
+            self.cells.spot(),
+            &self.kind.layout.plain,
+            value,
+            Times::ONE,
+        );
     }
 
     fn record_many(&self, value: f64, count: usize) {
         self.add(
             self.cells.spot(),
-            &self.kind.0.plain,
+            &self.kind.layout.plain,
             value,
             Times::new(count as u64),
         );

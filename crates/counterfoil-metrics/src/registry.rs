@@ -9,7 +9,9 @@ use counterfoil_core::names::{
     BOUNDS_MAX, LATENCY_SECONDS, METRIC_CONFLICT, METRIC_OVER_CEILING, METRIC_OVERFLOW,
     METRIC_REFUSED,
 };
-use counterfoil_core::{MetricFamily, MetricKind, MetricSnapshot, MetricValue, Timestamp};
+use counterfoil_core::{
+    Clock, MetricFamily, MetricKind, MetricSnapshot, MetricValue, SystemClock, Timestamp,
+};
 
 use crate::arena::{Arena, Reader};
 use crate::family::{About, Family, FamilyState, read, write};
@@ -56,6 +58,7 @@ impl Registry {
     #[must_use]
     pub fn builder() -> Builder {
         Builder {
+            clock: None,
             cardinality_limit: CARDINALITY_LIMIT,
             idle_limit: None,
             bounds: BTreeMap::new(),
@@ -84,14 +87,18 @@ impl Registry {
             description: row.description.into(),
             keys: Some(row.labels),
         };
-        let layout = || match kind {
-            MetricKind::Histogram => Arc::new(Layout::new(row.bounds, row.ceiling)),
-            _ => Arc::clone(&self.inner.default_layout),
+        let distribution = matches!(
+            kind,
+            MetricKind::Histogram | MetricKind::ExponentialHistogram
+        );
+        let layout = || match distribution {
+            true => Arc::new(Layout::of(row)),
+            false => Arc::clone(&self.inner.default_layout),
         };
         let state = self.inner.state(row.name, kind, layout);
         let state = state.filter(|state| {
             let fits = state.kind == kind
-                && (kind != MetricKind::Histogram || *state.layout().bounds == *row.bounds)
+                && (!distribution || state.layout().bounds == layout().bounds)
                 && state.learn(&about);
             if !fits {
                 state.conflicts.fetch_add(1, Relaxed);
@@ -130,6 +137,8 @@ impl Registry {
     /// per idle limit.
     #[must_use]
     pub fn snapshot(&self, time: Timestamp) -> MetricSnapshot {
+        // First of all, so that no exemplar of this snapshot counts as one of the next.
+        self.inner.arena.begin_round();
         let states: Vec<_> = read(&self.inner.families).values().cloned().collect();
         let mut reader = Reader::new(&self.inner.arena);
         let families: Vec<_> = states
@@ -218,16 +227,16 @@ impl Inner {
             count(&METRIC_CONFLICT, &state.name, state.conflicts.load(Relaxed));
         }
         count(&METRIC_OVERFLOW, "*", self.names_refused.load(Relaxed));
-        for family in families
-            .iter()
-            .filter(|it| it.kind == MetricKind::Histogram)
-        {
+        for family in families {
             let (mut over, mut refused) = (0_u64, 0_u64);
             for series in &family.series {
-                if let MetricValue::Histogram(value) = &series.value {
-                    over = over.saturating_add(value.over_ceiling);
-                    refused = refused.saturating_add(value.refused);
-                }
+                let (more_over, more_refused) = match &series.value {
+                    MetricValue::Histogram(it) => (it.over_ceiling, it.refused),
+                    MetricValue::ExponentialHistogram(it) => (it.over_ceiling, it.refused),
+                    _ => break,
+                };
+                over = over.saturating_add(more_over);
+                refused = refused.saturating_add(more_refused);
             }
             count(&METRIC_OVER_CEILING, &family.name, over);
             count(&METRIC_REFUSED, &family.name, refused);
@@ -238,12 +247,20 @@ impl Inner {
 /// Limits of a [`Registry`].
 #[derive(Clone, Debug)]
 pub struct Builder {
+    clock: Option<Arc<dyn Clock>>,
     cardinality_limit: usize,
     idle_limit: Option<Duration>,
     pub(crate) bounds: BTreeMap<String, Arc<Layout>>,
 }
 
 impl Builder {
+    /// Where the times of exemplars come from: [`SystemClock`] unless told.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
     /// How many label sets a family may have (default 2 000) before further ones share the overflow series.
     #[must_use]
     pub const fn cardinality_limit(mut self, limit: usize) -> Self {
@@ -302,7 +319,8 @@ impl Builder {
     /// Makes the registry.
     #[must_use]
     pub fn build(self) -> Registry {
-        let arena = Arena::new();
+        let clock = self.clock.clone();
+        let arena = Arena::new(clock.unwrap_or_else(|| Arc::new(SystemClock::new())));
         let default_layout = Arc::new(Layout::new(LATENCY_SECONDS, f64::MAX));
         Registry {
             inner: Arc::new(Inner {

@@ -8,6 +8,7 @@ use counterfoil_core::{MetricKind, MetricValue, SeriesMeta, Timestamp};
 
 use crate::arena::{Arena, Cells, Reader};
 use crate::counter::{Counter, Total};
+use crate::exponential::{Exponential, ExponentialHistogram};
 use crate::gauge::{Gauge, Last};
 use crate::histogram::{Distribution, Histogram};
 use crate::layout::Layout;
@@ -64,6 +65,7 @@ pub(crate) enum Stored {
     UpDownCounter(Arc<Series<Balance>>),
     Gauge(Arc<Series<Last>>),
     Histogram(Arc<Series<Distribution>>),
+    ExponentialHistogram(Arc<Series<Exponential>>),
 }
 
 /// Makes a kind's handle a [`Slot`].
@@ -102,8 +104,14 @@ handle!(Gauge, Last, |_| Last::default(), |_| 0);
 handle!(
     Histogram,
     Distribution,
-    |layout| Distribution(Arc::clone(layout)),
+    |layout| Distribution::new(Arc::clone(layout)),
     |layout| layout.buckets() + crate::arena::HISTOGRAM_EXTRA
+);
+handle!(
+    ExponentialHistogram,
+    Exponential,
+    |layout| Exponential::new(layout),
+    |_| crate::exponential::CELLS
 );
 
 impl Stored {
@@ -113,6 +121,7 @@ impl Stored {
             Self::UpDownCounter(it) => &it.meta,
             Self::Gauge(it) => &it.meta,
             Self::Histogram(it) => &it.meta,
+            Self::ExponentialHistogram(it) => &it.meta,
         }
     }
 
@@ -122,6 +131,7 @@ impl Stored {
             Self::UpDownCounter(it) => it.cells.is_spill(),
             Self::Gauge(_) => false,
             Self::Histogram(it) => it.cells.is_spill(),
+            Self::ExponentialHistogram(it) => it.cells.is_spill(),
         }
     }
 
@@ -131,6 +141,7 @@ impl Stored {
             Self::UpDownCounter(it) => MetricValue::UpDownCounter(it.read(reader)),
             Self::Gauge(it) => MetricValue::Gauge(it.read()),
             Self::Histogram(it) => MetricValue::Histogram(it.read(reader)),
+            Self::ExponentialHistogram(it) => MetricValue::ExponentialHistogram(it.read(reader)),
         }
     }
 
@@ -161,6 +172,7 @@ impl Stored {
             Self::UpDownCounter(it) => renew(it, Self::UpDownCounter),
             Self::Gauge(it) => renew(it, Self::Gauge),
             Self::Histogram(it) => renew(it, Self::Histogram),
+            Self::ExponentialHistogram(it) => renew(it, Self::ExponentialHistogram),
         }
     }
 
@@ -172,6 +184,7 @@ impl Stored {
             Self::UpDownCounter(it) => (Arc::strong_count(it), &it.idle),
             Self::Gauge(it) => (Arc::strong_count(it), &it.idle),
             Self::Histogram(it) => (Arc::strong_count(it), &it.idle),
+            Self::ExponentialHistogram(it) => (Arc::strong_count(it), &it.idle),
         };
         let still = idle.for_at_least(limit, fingerprint(value), now);
         let harmless = match (self, value) {

@@ -93,7 +93,11 @@ impl ObserverBuilder {
         let given: Vec<_> = given.into_iter().flatten().collect();
         let clock = agreed_clock(self.clock, &given)?;
         #[cfg(feature = "metrics")]
-        let registry = self.registry.unwrap_or_default();
+        let registry = self.registry.unwrap_or_else(|| {
+            counterfoil_metrics::Registry::builder()
+                .clock(Arc::clone(&clock))
+                .build()
+        });
         #[cfg(feature = "events")]
         let events = self.events.unwrap_or_else(|| default_ring(&clock));
         #[cfg(feature = "audit")]

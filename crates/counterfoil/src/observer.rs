@@ -15,7 +15,7 @@ use crate::{ContextSource, FailedOperation, ObserverBuilder, Receipt};
 /// | call | metrics | events | audit |
 /// |---|---|---|---|
 /// | [`lease_acquired`](Self::lease_acquired) and the other lease calls | count, active leases | yes | yes |
-/// | [`operation`](Self::operation) | count, latency, bytes | – | – |
+/// | [`operation`](Self::operation), [`operation_with`](Self::operation_with) | count, latency, bytes | – | – |
 /// | [`operation_failed`](Self::operation_failed) | count by error | yes | yes |
 /// | [`disconnected`](Self::disconnected), [`reconnected`](Self::reconnected) | count | yes | yes |
 /// | [`record`](Self::record) | count | yes | yes |
@@ -178,6 +178,30 @@ impl Observer {
             });
     }
 
+    /// A read, write or submission succeeded; where the context's span is sampled, the latency is offered as an exemplar, so
+    /// that a dashboard leads from the bucket to the trace.
+    #[inline]
+    #[allow(
+        unused_variables,
+        reason = "without the feature `metrics` there is nothing to count in"
+    )]
+    pub fn operation_with(
+        &self,
+        ctx: &impl ContextSource,
+        op: OpType,
+        elapsed: Duration,
+        bytes: u64,
+    ) {
+        #[cfg(feature = "metrics")]
+        ctx.with_context(&self.inner.default_context, |ctx| {
+            self.inner
+                .with_block(local(&self.inner).as_deref(), |block| {
+                    let metrics = &self.inner.metrics;
+                    metrics.record_operation_with_in(block, op, elapsed, bytes, ctx.trace());
+                });
+        });
+    }
+
     /// A read, write or submission failed.
     #[inline]
     pub fn operation_failed(
@@ -305,7 +329,7 @@ impl Observer {
             let event = record.event();
             let words = EventWords::encode(&event, ctx, ticks);
             let local = local(&self.inner);
-            self.inner.observe(local.as_deref(), &event, &words);
+            self.inner.observe(local.as_deref(), &event, ctx, &words);
             let Some(log) = &self.inner.audit else {
                 return Receipt::none();
             };
@@ -364,7 +388,7 @@ impl Inner {
         ctx: &Context,
         words: &EventWords,
     ) -> Receipt<'_> {
-        self.observe(local, event, words);
+        self.observe(local, event, ctx, words);
         #[cfg(feature = "audit")]
         if let Some(log) = &self.audit {
             let ticket = match local.and_then(|local| local.lane.as_ref()) {
@@ -382,9 +406,17 @@ impl Inner {
         unused_variables,
         reason = "each argument is used by some layer, and a layer is a feature"
     )]
-    fn observe(&self, local: Option<&Local>, event: &FabricEvent, words: &EventWords) {
+    fn observe(
+        &self,
+        local: Option<&Local>,
+        event: &FabricEvent,
+        ctx: &Context,
+        words: &EventWords,
+    ) {
         #[cfg(feature = "metrics")]
-        self.with_block(local, |block| self.metrics.record_in(block, event));
+        self.with_block(local, |block| {
+            self.metrics.record_with_in(block, event, ctx.trace());
+        });
         #[cfg(feature = "events")]
         match local {
             Some(local) => local.ring.push_words(words),

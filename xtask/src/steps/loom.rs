@@ -4,7 +4,11 @@ use crate::command::Cmd;
 use crate::failure::{Failure, Result};
 use crate::pipeline::Context;
 
-const PACKAGES: [&str; 2] = ["counterfoil-events", "counterfoil-audit"];
+const PACKAGES: [&str; 3] = [
+    "counterfoil-events",
+    "counterfoil-audit",
+    "counterfoil-metrics",
+];
 
 /// Runs the library tests whose path contains `loom`; a crate without any is an error.
 pub(crate) fn run(context: &Context) -> Result<()> {

@@ -1,7 +1,15 @@
 //! Tests through the public interface.
 
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as tests do"
+)]
+
 mod eviction;
 mod eviction_race;
+mod exemplars;
+mod exponential;
 mod fabric;
 mod families;
 mod instruments;
@@ -27,6 +35,8 @@ counterfoil_core::instruments! {
     LEVEL: Gauge("app.level", "1", []);
     /// Distribution.
     WAIT: Histogram("app.wait", "s", [], bounds: &[0.001, 0.01, 0.1], ceiling: 10.0);
+    /// Distribution over bounds that the values choose.
+    SIZE: ExponentialHistogram("app.size", "By", [], ceiling: 1e6);
 }
 
 /// A moment, in seconds since an origin.

@@ -286,3 +286,29 @@ fn fed_by_init(name: &str) -> bool {
     name.starts_with("counterfoil.export.")
         || ["counterfoil.panic.seen", "counterfoil.build.info"].contains(&name)
 }
+
+#[test]
+fn latencies_of_sampled_spans_lead_to_their_traces_from_the_metrics() {
+    let bench = Bench::new();
+    let ctx = context();
+    let trace = *ctx.trace().unwrap();
+    assert!(trace.is_sampled());
+    let elapsed = Duration::from_micros(700);
+    bench.observer.operation(OpType::Read, elapsed, 1);
+    bench
+        .observer
+        .operation_with(&ctx, OpType::Read, elapsed, 1);
+    bench.observer.operation_failed(
+        &ctx,
+        FailedOperation::new(OpType::Read, FabricError::Timeout).elapsed(Duration::from_secs(2)),
+    );
+    let read = bench.observer.metrics().operation_duration.at(OpType::Read);
+    let read = read.get();
+    let shown: Vec<_> = read
+        .exemplars
+        .iter()
+        .map(|it| (it.value, it.trace_id, it.span_id))
+        .collect();
+    let expected = [0.000_7, 2.0].map(|value| (value, trace.trace_id, trace.span_id));
+    assert_eq!((read.count(), shown), (3, expected.to_vec()));
+}
