@@ -4,10 +4,18 @@
 //! labels, and the doc comment as description. Names in other worlds are derived ([`prometheus_name`]), never written by
 //! hand, and the table can be [checked](Table::check) and [printed](Table::to_markdown). Design §8.
 
+mod conventions;
 mod instrument;
 mod lint;
 mod prometheus;
 
+pub use conventions::{
+    HTTP, HTTP_CLIENT_ACTIVE_REQUESTS, HTTP_CLIENT_REQUEST_DURATION, HTTP_SERVER_ACTIVE_REQUESTS,
+    HTTP_SERVER_REQUEST_DURATION, MESSAGING, MESSAGING_CLIENT_CONSUMED_MESSAGES,
+    MESSAGING_CLIENT_OPERATION_DURATION, MESSAGING_CLIENT_SENT_MESSAGES,
+    MESSAGING_PROCESS_DURATION, REQUEST_SECONDS, RPC, RPC_CLIENT_CALL_DURATION,
+    RPC_SERVER_CALL_DURATION,
+};
 pub use instrument::{
     BOUNDS_MAX, CounterDef, ExponentialHistogramDef, GaugeDef, HistogramDef, Instrument, Table,
     UpDownCounterDef,
@@ -24,7 +32,7 @@ pub const LATENCY_SECONDS: &[f64] = &[
 crate::instruments! {
     /// Every instrument of Counterfoil's own.
     pub TABLE: prefix "counterfoil.", labels [
-        "check", "counterfoil.version", "error.type", "exporter", "kind", "metric", "op", "outcome", "resource_type", "service.name",
+        "check", "counterfoil.version", "error.type", "exporter", "kind", "method", "metric", "op", "outcome", "resource_type", "service.name",
         "service.version", "signal", "status", "witness",
     ];
 
@@ -144,6 +152,11 @@ crate::instruments! {
     /// Calls of a health check that did not answer by its deadline.
     HEALTH_CHECK_TIMEOUT: Counter("counterfoil.health.check.timeout", "{call}", ["check"]);
 
+    /// How long calls of a service's own methods took, by what came of them.
+    CALL_DURATION: Histogram("counterfoil.call.duration", "s", ["method", "outcome"], bounds: LATENCY_SECONDS, ceiling: 3600.0);
+    /// Calls of a service's own methods that have not ended yet.
+    CALL_ACTIVE: UpDownCounter("counterfoil.call.active", "{call}", ["method"]);
+
     /// Names of this process that its table had no room for.
     NAME_OVERFLOW: Counter("counterfoil.name.overflow", "{name}", []);
 
@@ -197,7 +210,7 @@ crate::instruments! {
 }
 
 /// Every table, for whoever prints or checks them all.
-pub const TABLES: &[&Table] = &[&TABLE, &PROCESS, &TOKIO];
+pub const TABLES: &[&Table] = &[&TABLE, &HTTP, &RPC, &MESSAGING, &PROCESS, &TOKIO];
 
 /// Names that security tools rely on, beside the derived ones: the instrument, and the alias with `<label>` in it.
 pub const PROMETHEUS_ALIASES: &[(Instrument, &str)] = &[
@@ -236,12 +249,13 @@ pub const PROMETHEUS_STANDARD: &[(Instrument, &str)] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::{TABLE, TOKIO};
+    use super::{HTTP, MESSAGING, RPC, TABLE, TOKIO};
 
     #[test]
     fn our_own_table_keeps_its_own_rules() {
-        assert_eq!(TABLE.check(), Vec::new());
-        assert_eq!(TOKIO.check(), Vec::new());
+        for table in [TABLE, HTTP, RPC, MESSAGING, TOKIO] {
+            assert_eq!(table.check(), Vec::new());
+        }
     }
 
     #[test]

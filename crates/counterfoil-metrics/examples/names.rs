@@ -13,7 +13,7 @@
 use std::process::ExitCode;
 use std::{env, fs};
 
-use counterfoil_core::names::{TABLE, TABLES, TOKIO};
+use counterfoil_core::names::{HTTP, MESSAGING, RPC, TABLE, TABLES, TOKIO};
 
 const INTRODUCTION: &str = "\
 # Metrics
@@ -23,8 +23,12 @@ What Counterfoil measures of itself and of the lease fabric. This page is genera
 `cargo run -p counterfoil-metrics --example names -- --bless docs/reference/metrics.md`.
 
 Durations are in seconds and sizes in bytes. Prometheus names are derived from the OpenTelemetry ones. Label values come
-from closed sets, except those of `metric` (names of metrics), `exporter` (as configured), `kind` (kinds of audit records) and `witness` (names in a policy); a family with more label
+from closed sets, except those of `metric` (names of metrics), `method` (of a service's own), `exporter` (as configured), `kind` (kinds of audit records) and `witness` (names in a policy); a family with more label
 sets than the registry allows has a series `{overflow=\"true\"}` for the rest.
+
+Requests, calls and messages are measured by the layers and adapters of `counterfoil-tower`, under the names of OpenTelemetry's
+conventions: `http.route` is a template or `_UNMATCHED`, what clients may make up is `_OTHER` unless it is known, and `error.type` is
+a status, a code of the application's catalogue, `cancelled`, `panic`, `response_body` or `_OTHER`.
 
 The process and tokio's runtime are measured by `counterfoil::init`; the process under the names that every Prometheus client
 library uses.
@@ -52,7 +56,9 @@ fn main() -> ExitCode {
 }
 
 fn lint() -> Result<(), String> {
-    let violations = [TABLE.check(), TOKIO.check()].concat();
+    let violations = [TABLE, HTTP, RPC, MESSAGING, TOKIO]
+        .map(|table| table.check())
+        .concat();
     let violations: Vec<_> = violations.iter().map(ToString::to_string).collect();
     if violations.is_empty() {
         Ok(())

@@ -108,6 +108,12 @@ pub mod signer {
     pub use counterfoil_signer::*;
 }
 
+/// Layers for HTTP and gRPC (`counterfoil-tower`).
+#[cfg(feature = "tower")]
+pub mod tower {
+    pub use counterfoil_tower::*;
+}
+
 /// Anchors that witnesses have cosigned, and being a witness (`counterfoil-anchor-witness`).
 #[cfg(feature = "witness")]
 pub mod witness {
