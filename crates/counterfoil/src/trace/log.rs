@@ -3,6 +3,8 @@
 mod colour;
 mod escape;
 mod json;
+#[cfg(test)]
+mod tests;
 mod text;
 mod writer;
 

@@ -4,6 +4,8 @@ mod condition;
 mod decided;
 mod rules;
 mod tail;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 pub use rules::SamplingRules;

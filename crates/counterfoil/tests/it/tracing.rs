@@ -1,6 +1,8 @@
 //! From `tracing` to log lines, spans, log records and events of the ring.
 
+mod callsites;
 mod lines;
 mod ring;
+mod scalars;
 mod spans;
 mod support;

@@ -170,6 +170,11 @@ impl TailSampler {
         self.counts
     }
 
+    #[cfg(test)]
+    pub(super) fn open_traces(&self) -> usize {
+        self.open.len()
+    }
+
     /// Adds a span to its trace; the rules that hold for the trace by now.
     fn hold(&mut self, span: SpanRecord, now: Ticks) -> u64 {
         let trace = span.trace.trace_id;
