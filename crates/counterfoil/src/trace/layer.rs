@@ -48,7 +48,7 @@ where
             return;
         };
         let mut extensions = span.extensions_mut();
-        let Some(state) = extensions.get_mut::<SpanState>() else {
+        let Some(state) = extensions.get_mut::<Box<SpanState>>() else {
             return;
         };
         let mut given = Given::default();
@@ -66,7 +66,7 @@ where
             return;
         };
         if let Some(span) = ctx.span(id)
-            && let Some(state) = span.extensions_mut().get_mut::<SpanState>()
+            && let Some(state) = span.extensions_mut().get_mut::<Box<SpanState>>()
         {
             state.follows(other.trace, &self.shared.limits);
         }
@@ -87,7 +87,7 @@ where
             return;
         };
         let extensions = span.extensions();
-        let Some(state) = extensions.get::<SpanState>() else {
+        let Some(state) = extensions.get::<Box<SpanState>>() else {
             return;
         };
         if self.shared.times_spans() {
@@ -102,7 +102,7 @@ where
         entered::exit(self.shared.number, id.into_u64());
         if self.shared.times_spans()
             && let Some(span) = ctx.span(id)
-            && let Some(state) = span.extensions().get::<SpanState>()
+            && let Some(state) = span.extensions().get::<Box<SpanState>>()
         {
             state.exit(self.shared.clock.ticks());
         }
@@ -112,7 +112,7 @@ where
         let Some(span) = ctx.span(&id) else {
             return;
         };
-        let Some(state) = span.extensions_mut().remove::<SpanState>() else {
+        let Some(state) = span.extensions_mut().remove::<Box<SpanState>>() else {
             return;
         };
         let end = self.shared.clock.ticks();
@@ -139,7 +139,7 @@ where
 }
 
 impl PipelineLayer {
-    fn open(&self, new: &NewSpan<'_>, parent: Option<Place>) -> SpanState {
+    fn open(&self, new: &NewSpan<'_>, parent: Option<Place>) -> Box<SpanState> {
         let shared = &self.shared;
         let keeps = shared.spans.is_some() || shared.lines.is_some();
         let mut given = Given::default();
@@ -160,7 +160,8 @@ impl PipelineLayer {
             parent,
             recorded,
         } = self.place(&mut given, parent);
-        SpanState {
+        // In a box, because it moves on into a queue.
+        Box::new(SpanState {
             place,
             parent_is_remote: parent.is_some()
                 && given.parent_span_id.is_some()
@@ -178,7 +179,7 @@ impl PipelineLayer {
             recorded: recorded && shared.spans.is_some(),
             busy: 0.into(),
             entered: 0.into(),
-        }
+        })
     }
 
     /// Where a new span is. The fields say it, or else the span around it, or else it begins a trace.
@@ -279,7 +280,10 @@ impl PipelineLayer {
             return;
         };
         let mut extensions = span.extensions_mut();
-        let Some(state) = extensions.get_mut::<SpanState>().filter(|it| it.recorded) else {
+        let Some(state) = extensions
+            .get_mut::<Box<SpanState>>()
+            .filter(|it| it.recorded)
+        else {
             return;
         };
         let mut attributes = if self.shared.records.is_some() {
@@ -348,7 +352,7 @@ struct Opened {
 
 fn place_of<S: for<'a> LookupSpan<'a>>(span: &SpanRef<'_, S>) -> Option<Place> {
     let extensions = span.extensions();
-    let state = extensions.get::<SpanState>()?;
+    let state = extensions.get::<Box<SpanState>>()?;
     Some(state.place.clone())
 }
 
@@ -365,7 +369,7 @@ where
     };
     let spans: Vec<_> = innermost.scope().take(DEEPEST).collect();
     for span in spans.iter().rev() {
-        if let Some(state) = span.extensions().get::<SpanState>() {
+        if let Some(state) = span.extensions().get::<Box<SpanState>>() {
             each(state.name(span.metadata()), &state.attributes.kept);
         }
     }

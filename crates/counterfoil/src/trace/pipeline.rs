@@ -126,17 +126,12 @@ impl Pipeline {
         };
         let timeline = Timeline::read(&self.shared.clock);
         let Some(mut tail) = self.tail() else {
-            let ended = spans.drain(max).into_iter();
-            return ended.map(|span| span.into_record(&timeline)).collect();
+            return spans.collect(max, |span| span.into_record(&timeline));
         };
-        while tail.ready() < max {
-            let ended = spans.drain(max);
-            if ended.is_empty() {
-                break;
-            }
-            for span in ended {
+        while tail.ready() < max && !spans.is_empty() {
+            spans.drain(max, |span| {
                 tail.offer(span.into_record(&timeline), timeline.ticks());
-            }
+            });
         }
         tail.expire(timeline.ticks());
         tail.take(max)
@@ -146,7 +141,7 @@ impl Pipeline {
     #[must_use]
     pub fn drain_logs(&self, max: usize) -> Vec<LogRecord> {
         let records = self.shared.records.as_ref();
-        records.map_or_else(Vec::new, |records| records.drain(max))
+        records.map_or_else(Vec::new, |records| records.collect(max, |record| record))
     }
 
     /// Has the tail sampler decide about every trace now, for the end of the program: afterwards drain until nothing is left.
@@ -155,9 +150,9 @@ impl Pipeline {
             return;
         };
         let timeline = Timeline::read(&self.shared.clock);
-        for span in spans.drain(usize::MAX) {
+        spans.drain(usize::MAX, |span| {
             tail.offer(span.into_record(&timeline), timeline.ticks());
-        }
+        });
         tail.decide_all();
     }
 

@@ -46,10 +46,22 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Up to `max` items, the oldest first.
-    pub(crate) fn drain(&self, max: usize) -> Vec<T> {
-        let items: Vec<T> = self.receiver.try_iter().take(max).collect();
-        self.taken.fetch_add(items.len() as u64, Ordering::Relaxed);
+    pub(crate) fn is_empty(&self) -> bool {
+        self.receiver.is_empty()
+    }
+
+    /// Calls `each` with up to `max` items, the oldest first.
+    pub(crate) fn drain(&self, max: usize, each: impl FnMut(T)) {
+        let mut taken = 0;
+        let items = self.receiver.try_iter().take(max).inspect(|_| taken += 1);
+        items.for_each(each);
+        self.taken.fetch_add(taken, Ordering::Relaxed);
+    }
+
+    /// Up to `max` items, the oldest first, as `into` makes them.
+    pub(crate) fn collect<U>(&self, max: usize, into: impl Fn(T) -> U) -> Vec<U> {
+        let mut items = Vec::with_capacity(max.min(self.receiver.len()));
+        self.drain(max, |item| items.push(into(item)));
         items
     }
 

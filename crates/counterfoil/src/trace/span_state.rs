@@ -48,7 +48,7 @@ pub(crate) struct TickedEvent {
 /// A span that has ended and waits to be drained.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    pub(crate) state: SpanState,
+    pub(crate) state: Box<SpanState>,
     pub(crate) metadata: &'static Metadata<'static>,
     pub(crate) end: Ticks,
 }
