@@ -132,6 +132,31 @@ crate::instruments! {
     /// Sealed lines that were to be exported and are no longer there to be read.
     EXPORT_SEALED_MISSED: Counter("counterfoil.export.sealed.missed", "{line}", []);
 
+    /// Log lines that the output took.
+    LOG_LINE_WRITTEN: Counter("counterfoil.log.line.written", "{line}", []);
+    /// Log lines that the output did not take, or not whole.
+    LOG_LINE_LOST: Counter("counterfoil.log.line.lost", "{line}", []);
+    /// Log records that were made of what was logged.
+    LOG_RECORD_OFFERED: Counter("counterfoil.log.record.offered", "{record}", []);
+    /// Log records that found their queue full.
+    LOG_RECORD_DROPPED: Counter("counterfoil.log.record.dropped", "{record}", []);
+    /// Events that were logged within the handling of another and left out, so that it ends.
+    LOG_NESTED: Counter("counterfoil.log.nested", "{event}", []);
+    /// Marked events whose name is no kind; they are in the ring under the kind of their place in the code.
+    LOG_MISNAMED: Counter("counterfoil.log.misnamed", "{event}", []);
+    /// Spans that ended and were to be recorded.
+    SPAN_OFFERED: Counter("counterfoil.span.offered", "{span}", []);
+    /// Spans that found their queue full.
+    SPAN_DROPPED: Counter("counterfoil.span.dropped", "{span}", []);
+    /// Spans of traces that the tail sampler keeps.
+    SPAN_TAIL_KEPT: Counter("counterfoil.span.tail.kept", "{span}", []);
+    /// Spans of traces that the tail sampler does not keep.
+    SPAN_TAIL_DROPPED: Counter("counterfoil.span.tail.dropped", "{span}", []);
+    /// Spans that the tail sampler had no room for until their trace was decided.
+    SPAN_TAIL_EVICTED: Counter("counterfoil.span.tail.evicted", "{span}", []);
+    /// Spans that wait for the tail sampler's decision.
+    SPAN_TAIL_HELD: UpDownCounter("counterfoil.span.tail.held", "{span}", []);
+
     /// Panics that the panic hook has seen, those included that somebody caught.
     PANIC_SEEN: Counter("counterfoil.panic.seen", "{panic}", []);
     /// Always 1; its labels say which service this is.

@@ -28,6 +28,26 @@ pub(crate) fn of_events(
     })
 }
 
+/// What became of log lines, log records and spans.
+#[cfg(feature = "tracing")]
+pub(crate) fn of_pipeline(registry: &Registry, pipeline: crate::trace::Pipeline) -> Observed {
+    registry.observe(move |out| {
+        let now = pipeline.counts();
+        out.counter(&names::LOG_LINE_WRITTEN, &[], now.lines.written);
+        out.counter(&names::LOG_LINE_LOST, &[], now.lines.lost);
+        out.counter(&names::LOG_RECORD_OFFERED, &[], now.records.offered);
+        out.counter(&names::LOG_RECORD_DROPPED, &[], now.records.dropped);
+        out.counter(&names::LOG_NESTED, &[], now.nested);
+        out.counter(&names::LOG_MISNAMED, &[], now.misnamed);
+        out.counter(&names::SPAN_OFFERED, &[], now.spans.offered);
+        out.counter(&names::SPAN_DROPPED, &[], now.spans.dropped);
+        out.counter(&names::SPAN_TAIL_KEPT, &[], now.tail.kept);
+        out.counter(&names::SPAN_TAIL_DROPPED, &[], now.tail.dropped);
+        out.counter(&names::SPAN_TAIL_EVICTED, &[], now.tail.evicted);
+        out.up_down_counter(&names::SPAN_TAIL_HELD, &[], signed(now.tail.held));
+    })
+}
+
 /// The audit log's own figures.
 #[cfg(feature = "audit")]
 pub(crate) fn of_audit(registry: &Registry, log: &counterfoil_audit::AuditLog) -> Observed {

@@ -156,6 +156,13 @@ impl Pipeline {
         tail.decide_all();
     }
 
+    /// Shows as metrics what became of log lines, log records and spans, as long as the handle lives.
+    #[cfg(feature = "metrics")]
+    #[must_use = "the figures are shown only while the handle lives"]
+    pub fn observe(&self, registry: &counterfoil_metrics::Registry) -> counterfoil_metrics::Observed {
+        crate::figures::of_pipeline(registry, self.clone())
+    }
+
     /// What was done so far.
     #[must_use]
     pub fn counts(&self) -> PipelineCounts {
