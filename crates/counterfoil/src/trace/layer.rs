@@ -254,7 +254,7 @@ impl PipelineLayer {
         if let Some(ring) = &shared.ring
             && ring::is_for_ring(metadata)
         {
-            ring.push(metadata, &scratch.fields, place.as_ref(), shared.redact());
+            ring.push(metadata, &scratch.fields, place.as_ref(), &*shared.redact);
         }
         self.add_to_span(metadata, span, scratch);
         if let Some(records) = &shared.records {

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use counterfoil_core::{Attribute, Redact, Timestamp};
+use counterfoil_core::{Attribute, AttributeValue, Redact, Timestamp};
 use tracing::Level;
 
 use super::entered::Place;
@@ -134,7 +134,7 @@ pub(crate) struct Lines {
 
 impl Lines {
     pub(crate) fn write(&self, line: &Line<'_>, spans: Spans<'_>, of: &Shared, out: &mut String) {
-        let (most, redact) = (of.limits.line, of.redact());
+        let (most, redact) = (of.limits.line, &*of.redact);
         self.push(line, spans, most, redact, out);
         self.writer.write(out, |lost, notice| {
             let message =
@@ -148,7 +148,7 @@ impl Lines {
                 dropped: 0,
                 ..*line
             };
-            self.push(&line, &|_| (), most, None, notice);
+            self.push(&line, &|_| (), most, redact, notice);
         });
     }
 
@@ -157,7 +157,7 @@ impl Lines {
         line: &Line<'_>,
         spans: Spans<'_>,
         most: usize,
-        redact: Option<&dyn Redact>,
+        redact: &dyn Redact,
         out: &mut String,
     ) {
         match self.format {
@@ -177,16 +177,21 @@ impl Lines {
 }
 
 /// Free text as it may be shown.
-fn redacted<'a>(redact: Option<&dyn Redact>, text: &'a str) -> Cow<'a, str> {
-    match redact.and_then(|redact| redact.redact(text)) {
-        Some(redacted) => Cow::Owned(redacted),
-        None => Cow::Borrowed(text),
-    }
+fn redacted<'a>(redact: &dyn Redact, text: &'a str) -> Cow<'a, str> {
+    redact.redact(text).map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
-/// A field's text as it may be shown.
-fn redacted_field<'a>(redact: Option<&dyn Redact>, _key: &str, text: &'a str) -> Cow<'a, str> {
-    redacted(redact, text)
+/// A field's value as it may be shown, where that is another text: a number may be secret too.
+fn redacted_value(redact: &dyn Redact, key: &str, value: &AttributeValue) -> Option<String> {
+    match value {
+        AttributeValue::Text(text) => redact.redact_value(key, text),
+        AttributeValue::Int(number) => {
+            let mut digits = itoa::Buffer::new();
+            redact.redact_value(key, digits.format(*number))
+        }
+        AttributeValue::Float(number) => redact.redact_value(key, &number.to_string()),
+        AttributeValue::Bool(_) => None,
+    }
 }
 
 /// Appends bytes in lower-case hexadecimal.

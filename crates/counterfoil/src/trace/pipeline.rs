@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use counterfoil_core::{
-    Clock, HeadSampler, IdSource, LogRecord, RandomIds, Redact, SpanRecord, SystemClock, Timeline,
+    Clock, HeadSampler, IdSource, LogRecord, RandomIds, Redact, Redactor, SpanRecord, SystemClock,
+    Timeline,
 };
 use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
@@ -74,7 +75,7 @@ pub(crate) struct Shared {
     pub(crate) number: u64,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
-    redact: Option<Arc<dyn Redact>>,
+    pub(crate) redact: Arc<dyn Redact>,
     pub(crate) limits: Limits,
     pub(crate) level: LevelFilter,
     pub(crate) head: HeadSampler,
@@ -159,7 +160,10 @@ impl Pipeline {
     /// Shows as metrics what became of log lines, log records and spans, as long as the handle lives.
     #[cfg(feature = "metrics")]
     #[must_use = "the figures are shown only while the handle lives"]
-    pub fn observe(&self, registry: &counterfoil_metrics::Registry) -> counterfoil_metrics::Observed {
+    pub fn observe(
+        &self,
+        registry: &counterfoil_metrics::Registry,
+    ) -> counterfoil_metrics::Observed {
         crate::figures::of_pipeline(registry, self.clone())
     }
 
@@ -200,8 +204,8 @@ impl PipelineBuilder {
         self
     }
 
-    /// What free text and fields pass before they are formatted as log lines. Spans and log records are redacted on their way
-    /// into an exporter.
+    /// What free text and fields pass before they are formatted as log lines or put into the ring: [`Redactor`]'s default policy
+    /// unless told. Spans and log records are redacted on their way into an exporter.
     pub fn redact(mut self, redact: impl Redact) -> Self {
         self.redact = Some(Arc::new(redact));
         self
@@ -268,7 +272,7 @@ impl PipelineBuilder {
                 number: NUMBERS.fetch_add(1, Ordering::Relaxed),
                 clock: (self.clock.or(observers)).unwrap_or_else(|| Arc::new(SystemClock::new())),
                 ids: self.ids.unwrap_or_else(|| Arc::new(RandomIds)),
-                redact: self.redact,
+                redact: self.redact.unwrap_or_else(|| Arc::new(Redactor::new())),
                 limits,
                 level: self.level.unwrap_or(LevelFilter::TRACE),
                 head: self.head,
@@ -293,10 +297,6 @@ impl Shared {
             || self.spans.is_some();
         *metadata.level() <= self.level
             && (takes_all || self.ring.is_some() && ring::is_for_ring(metadata))
-    }
-
-    pub(crate) fn redact(&self) -> Option<&dyn Redact> {
-        self.redact.as_deref()
     }
 
     /// Whether it is to be known for how long spans are entered.

@@ -52,7 +52,7 @@ impl RingFeed {
         metadata: &'static Metadata<'static>,
         fields: &[Attribute],
         place: Option<&Place>,
-        redact: Option<&dyn Redact>,
+        redact: &dyn Redact,
     ) {
         let marked = text(fields, MARK).map(|name| self.marked(name));
         let value = match &marked {
@@ -65,7 +65,7 @@ impl RingFeed {
                 .unwrap_or_else(|| self.kind_of_place(metadata)),
             lease_id: number(fields, LEASE).map(LeaseId),
             node: text(fields, NODE).map(|node| {
-                let redacted = redact.and_then(|redact| redact.redact(node));
+                let redacted = redact.redact_value(NODE, node);
                 Name::one_of_many(&redacted.map_or(Cow::Borrowed(node), Cow::Owned))
             }),
             value,

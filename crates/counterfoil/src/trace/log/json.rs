@@ -6,7 +6,7 @@ use counterfoil_core::json::push_float;
 use counterfoil_core::{Attribute, AttributeValue, Redact};
 
 use super::escape::{Escape, push_escaped};
-use super::{Line, Spans, push_hex, push_time, redacted, redacted_field};
+use super::{Line, Spans, push_hex, push_time, redacted, redacted_value};
 
 /// Room for what closes a line that was cut.
 const CLOSING: usize = 128;
@@ -17,7 +17,7 @@ pub(super) fn push(
     line: &Line<'_>,
     spans: Spans<'_>,
     most: usize,
-    redact: Option<&dyn Redact>,
+    redact: &dyn Redact,
 ) {
     let start = out.len();
     let limit = start + most - CLOSING;
@@ -38,7 +38,7 @@ pub(super) fn push(
 struct Object<'a> {
     out: &'a mut String,
     limit: usize,
-    redact: Option<&'a dyn Redact>,
+    redact: &'a dyn Redact,
     cut: bool,
 }
 
@@ -119,17 +119,15 @@ impl Object<'_> {
     }
 
     fn value(&mut self, key: &str, value: &AttributeValue) {
+        if let Some(redacted) = redacted_value(self.redact, key, value) {
+            self.text(&redacted);
+            return;
+        }
         match value {
             AttributeValue::Bool(value) => self.out.push_str(if *value { "true" } else { "false" }),
-            AttributeValue::Int(value) => {
-                // A string takes everything that is written to it.
-                let _always_ok = write!(self.out, "{value}");
-            }
+            AttributeValue::Int(value) => self.out.push_str(itoa::Buffer::new().format(*value)),
             AttributeValue::Float(value) => push_float(self.out, *value),
-            AttributeValue::Text(text) => {
-                let text = redacted_field(self.redact, key, text);
-                self.text(&text);
-            }
+            AttributeValue::Text(text) => self.text(text),
         }
     }
 
@@ -142,6 +140,7 @@ impl Object<'_> {
 
     fn close(&mut self, dropped: u32) {
         if dropped > 0 {
+            // A string takes everything that is written to it.
             let _always_ok = write!(self.out, ",\"dropped_fields\":{dropped}");
         }
         if self.cut {

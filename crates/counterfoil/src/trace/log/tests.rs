@@ -1,7 +1,7 @@
 //! Every Unicode scalar value, wherever a line shows text.
 
 use counterfoil_core::json::is_deceptive;
-use counterfoil_core::{Attribute, Timestamp};
+use counterfoil_core::{Attribute, Timestamp, Unredacted};
 use tracing::Level;
 
 use super::{Colour, Line, LogFormat, LogLines, LogWriter, Spans};
@@ -34,7 +34,9 @@ fn everywhere(text: &str, format: LogFormat) -> String {
     let spans: Spans<'_> = &|each| each(text, &fields);
     let lines = LogLines::new(format, LogWriter::new(std::io::sink())).colour(Colour::Never);
     let mut out = String::new();
-    lines.build().push(&line, spans, 1 << 20, None, &mut out);
+    lines
+        .build()
+        .push(&line, spans, 1 << 20, &Unredacted, &mut out);
     out
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use counterfoil_core::{Attribute, AttributeValue, Redact};
 
 use super::escape::{Escape, push_escaped};
-use super::{Line, Spans, colour, push_hex, push_time, redacted, redacted_field};
+use super::{Line, Spans, colour, push_hex, push_time, redacted, redacted_value};
 
 /// Room for what closes a line that was cut.
 const CLOSING: usize = 128;
@@ -14,7 +14,7 @@ const CLOSING: usize = 128;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style<'a> {
     pub(super) most: usize,
-    pub(super) redact: Option<&'a dyn Redact>,
+    pub(super) redact: &'a dyn Redact,
     pub(super) coloured: bool,
 }
 
@@ -41,7 +41,7 @@ pub(super) fn push(out: &mut String, line: &Line<'_>, spans: Spans<'_>, style: &
 struct Text<'a> {
     out: &'a mut String,
     limit: usize,
-    redact: Option<&'a dyn Redact>,
+    redact: &'a dyn Redact,
     coloured: bool,
     cut: bool,
 }
@@ -128,17 +128,19 @@ impl Text<'_> {
     }
 
     fn value(&mut self, key: &str, value: &AttributeValue) {
-        // A string takes everything that is written to it.
-        let _always_ok = match value {
-            AttributeValue::Bool(value) => write!(self.out, "{value}"),
-            AttributeValue::Int(value) => write!(self.out, "{value}"),
-            AttributeValue::Float(value) => write!(self.out, "{value}"),
-            AttributeValue::Text(text) => {
-                let text = redacted_field(self.redact, key, text);
-                self.quoted(&text);
-                Ok(())
+        if let Some(redacted) = redacted_value(self.redact, key, value) {
+            self.quoted(&redacted);
+            return;
+        }
+        match value {
+            AttributeValue::Bool(value) => self.out.push_str(if *value { "true" } else { "false" }),
+            AttributeValue::Int(value) => self.out.push_str(itoa::Buffer::new().format(*value)),
+            AttributeValue::Float(value) => {
+                // A string takes everything that is written to it.
+                let _always_ok = write!(self.out, "{value}");
             }
-        };
+            AttributeValue::Text(text) => self.quoted(text),
+        }
     }
 
     /// A name as it is where it is a plain word, quoted otherwise.

@@ -343,3 +343,38 @@ fn an_event_becomes_a_log_record_in_its_span() {
     assert_eq!(logs[1].event_name.as_deref(), Some("vault.object_put"));
     assert_eq!(logs[1].trace, None);
 }
+
+#[cfg(feature = "metrics")]
+#[test]
+fn every_name_of_the_pipeline_is_exported_with_what_it_counts() {
+    use counterfoil::MetricValue;
+    let registry = counterfoil::metrics::Registry::new();
+    let (pipeline, ()) = run(builder().0.spans(1).log_records(1), || {
+        for _ in 0..3 {
+            info_span!("job").in_scope(|| info!("in it"));
+        }
+    });
+    let _shown = pipeline.observe(&registry);
+    let snapshot = registry.snapshot(counterfoil::Timestamp::default());
+    let value = |name: &str| {
+        let mut families = snapshot.families.iter();
+        let family = families.find(|family| &*family.name == name);
+        family.map(|family| family.series[0].value.clone())
+    };
+    for row in counterfoil::names::TABLE.instruments {
+        let ours = ["counterfoil.log.", "counterfoil.span."];
+        assert!(
+            value(row.name).is_some() || !ours.iter().any(|prefix| row.name.starts_with(prefix)),
+            "{} is in the table and nobody feeds it",
+            row.name
+        );
+    }
+    for (name, total) in [
+        ("counterfoil.span.offered", 3),
+        ("counterfoil.span.dropped", 2),
+        ("counterfoil.log.record.offered", 3),
+        ("counterfoil.log.record.dropped", 2),
+    ] {
+        assert_eq!(value(name), Some(MetricValue::Counter(total)), "{name}");
+    }
+}

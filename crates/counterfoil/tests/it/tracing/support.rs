@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use counterfoil::Unredacted;
 use counterfoil::trace::{LogFormat, LogLines, LogWriter, Pipeline, PipelineBuilder};
 use counterfoil_testkit::FakeClock;
 use tracing::level_filters::LevelFilter;
@@ -39,10 +40,11 @@ impl Write for Page {
     }
 }
 
-/// A pipeline whose clock stands at the beginning of 2026.
+/// A pipeline whose clock stands at the beginning of 2026, and which shows everything.
 pub(crate) fn builder() -> (PipelineBuilder, Arc<FakeClock>) {
     let clock = Arc::new(FakeClock::new());
-    (Pipeline::builder().clock(Arc::clone(&clock)), clock)
+    let builder = Pipeline::builder().clock(Arc::clone(&clock));
+    (builder.redact(Unredacted), clock)
 }
 
 /// Runs `f` under a subscriber that lets everything through to the pipeline.
