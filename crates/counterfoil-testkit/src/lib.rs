@@ -3,7 +3,8 @@
 //! **What it is.** One suite per contract, named after it: whoever implements [`AnchorStore`](counterfoil_anchor::AnchorStore),
 //! [`Signer`](counterfoil_signer::Signer), `EventSink` or `Exporter` calls its `conformance` function from a test and is told
 //! which clause is broken. Beside them [`FakeClock`], [`CountingIds`], [`SeededRng`], the executor without a runtime [`block_on`], and
-//! [`vectors`], which finds the known answers of other projects; and [`files`], a file system that loses what was not synced.
+//! [`vectors`], which finds the known answers of other projects; and [`files`], a file system that loses what was not synced. With the feature `otlp` there are
+//! receivers of OTLP that do what a test says.
 //!
 //! **Who should depend on it.** Tests, as a dev-dependency, called from `tests/`: a unit test of one of our own crates would
 //! see that crate twice.
@@ -24,6 +25,8 @@ pub mod files;
 #[cfg(doctest)]
 mod guides;
 mod ids;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod programs;
 mod rng;
 pub mod signer;
