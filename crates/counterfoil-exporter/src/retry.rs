@@ -152,8 +152,10 @@ impl<E: Exporter, P: Pacer> Exporter for Retry<E, P> {
             let Some(delay) = self.policy.next(failed_attempts, &error, fraction) else {
                 return Err(earlier.added_to(error, &batch));
             };
-            batch = error.rest().cloned().unwrap_or(batch);
-            earlier.add(error);
+            if let Some(rest) = error.rest() {
+                batch = rest.clone();
+                earlier.add(error);
+            }
             self.pacer.sleep(delay);
         }
     }
@@ -164,23 +166,22 @@ impl<E: Exporter, P: Pacer> Exporter for Retry<E, P> {
     }
 }
 
-/// What attempts lost that were not the last one.
+/// What attempts did that sent a part of the batch and were not the last one.
 #[derive(Default)]
 struct Earlier {
     lost: u64,
+    /// The first of their errors.
     first: Option<Error>,
 }
 
 impl Earlier {
     fn add(&mut self, error: Error) {
-        if error.lost() > 0 {
-            self.lost += error.lost();
-            self.first.get_or_insert(error);
-        }
+        self.lost += error.lost();
+        self.first.get_or_insert(error);
     }
 
     fn into_result(self) -> Result<(), Error> {
-        let Some(first) = self.first else {
+        let Some(first) = self.first.filter(|_| self.lost > 0) else {
             return Ok(());
         };
         let context = format!(
@@ -191,9 +192,9 @@ impl Earlier {
         Err(error.with_source(first).with_part(self.lost, None))
     }
 
-    /// `error` was the answer to `sent`.
+    /// `error` was the answer to `sent`, which is the rest of the batch if there were such attempts.
     fn added_to(self, error: Error, sent: &Batch) -> Error {
-        if self.lost == 0 {
+        if self.first.is_none() {
             return error;
         }
         let lost = self.lost + error.lost();

@@ -189,9 +189,13 @@ impl RotatingFile {
 impl Write for RotatingFile {
     /// Takes as many whole lines as the file has room for, and at least one.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let max_bytes = self.rotation.max_bytes;
+        let (max_bytes, now) = (self.rotation.max_bytes, self.clock.utc());
         loop {
             let open = self.ready(bytes)?;
+            if open.len == 0 {
+                // A file without lines does not age.
+                open.since = now;
+            }
             if !open.within_line && bytes == b"\n" {
                 // It ends a line that was cut off in another file, which is not here to be ended.
                 return Ok(1);

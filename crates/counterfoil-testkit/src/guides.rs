@@ -10,3 +10,6 @@ mod signer {}
 
 #[doc = include_str!("../../../docs/guides/write-your-own-event-sink.md")]
 mod event_sink {}
+
+#[doc = include_str!("../../../docs/guides/write-your-own-exporter.md")]
+mod exporter {}

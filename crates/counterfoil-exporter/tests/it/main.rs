@@ -7,5 +7,7 @@
 
 mod conformance;
 mod json_lines;
+mod parts;
+mod rotation;
 mod scripted;
 mod wrappers;
