@@ -54,7 +54,7 @@ pub(crate) struct Header {
 
 impl Target {
     /// Posts to exactly this URL, such as `http://localhost:4318/v1/traces`, without headers of its own, within ten seconds,
-    /// not compressed.
+    /// not compressed, through the proxy that `HTTP_PROXY` and its like name, if any.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidConfig`] when it is no URL that can be posted to, or holds a user name or a fragment.

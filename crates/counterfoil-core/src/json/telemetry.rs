@@ -113,10 +113,16 @@ fn push_attributes(out: &mut String, attributes: &[Attribute], dropped: u32) {
     }
 }
 
+/// An object has each key once, so of two attributes with one key the last one counts.
 fn push_object(out: &mut String, attributes: &[Attribute]) {
     out.push('{');
+    let mut first = true;
     for (i, Attribute { key, value }) in attributes.iter().enumerate() {
-        out.push_str(if i == 0 { "" } else { "," });
+        if attributes[i + 1..].iter().any(|later| later.key == *key) {
+            continue;
+        }
+        out.push_str(if first { "" } else { "," });
+        first = false;
         push_string(out, key);
         out.push(':');
         match value {
@@ -156,4 +162,18 @@ fn push_links(out: &mut String, links: &[TraceContext]) {
         append(out, format_args!("\"{link}\""));
     }
     out.push(']');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_attributes_with_one_key_the_last_one_counts() {
+        let attributes = [("a", 1_i64), ("b", 2), ("a", 3)];
+        let attributes = attributes.map(|(key, value)| Attribute::new(key, value));
+        let mut out = String::new();
+        push_object(&mut out, &attributes);
+        assert_eq!(out, r#"{"b":2,"a":3}"#);
+    }
 }

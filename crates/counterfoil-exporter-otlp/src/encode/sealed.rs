@@ -72,7 +72,7 @@ fn described(mut record: Record, body: &Body<'_>) -> Record {
     let mut add = |key, text| {
         record
             .attributes
-            .push(values::key_value(key, values::text(text)))
+            .push(values::key_value(key, values::text(text)));
     };
     add("counterfoil.audit.chain", chain.id);
     add("counterfoil.audit.kind", event.kind);
