@@ -87,7 +87,7 @@ pub use log::{
     Settled, StdFiles, Ticket, WhenFull, erased_by, last_opening, reveal,
 };
 pub use metadata::Metadata;
-pub use pseudonym::PseudonymKey;
+pub use pseudonym::{PseudonymKey, TenantPseudonyms};
 pub use record::{AuditRecord, Prior, assemble_record};
 pub use src_id::{Instance, Lane, SrcId};
 pub use text::{MAX_TEXT, Text, Truncated};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use counterfoil_core::{Pseudonym, REDACTED};
+use counterfoil_core::{Pseudonym, Pseudonymise, REDACTED};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -30,6 +30,23 @@ const LEN: usize = 16;
 /// ```
 pub struct PseudonymKey(Zeroizing<[u8; 32]>);
 
+/// The key of one tenant, for whatever names principals of that tenant only: given to a
+/// [`Redactor`](counterfoil_core::Redactor), it makes the same pseudonyms out of labels and fields called `principal` as stand in
+/// audit records.
+///
+/// ```
+/// use counterfoil_audit::PseudonymKey;
+/// use counterfoil_core::{Redact, Redactor};
+///
+/// let key = PseudonymKey::from_bytes(&[7; 32]);
+/// let redactor = Redactor::builder().pseudonyms(key.of_tenant("acme")).build();
+/// assert_eq!(
+///     redactor.redact_label("principal", "alice@example.com"),
+///     Some(key.pseudonym("acme", "alice@example.com").to_string()),
+/// );
+/// ```
+pub struct TenantPseudonyms(Zeroizing<[u8; 32]>);
+
 impl PseudonymKey {
     /// Takes a secret of 32 random bytes.
     #[must_use]
@@ -40,8 +57,19 @@ impl PseudonymKey {
     /// The pseudonym of `principal` within `tenant`: `p-` and 32 hexadecimal digits.
     #[must_use]
     pub fn pseudonym(&self, tenant: &str, principal: &str) -> Pseudonym {
-        let of_tenant = Zeroizing::new(mac(&self.0, &[DOMAIN, tenant.as_bytes()]));
-        let tag = mac(&of_tenant, &[principal.as_bytes()]);
+        self.of_tenant(tenant).pseudonym(principal)
+    }
+
+    /// The key of one tenant.
+    #[must_use]
+    pub fn of_tenant(&self, tenant: &str) -> TenantPseudonyms {
+        TenantPseudonyms(Zeroizing::new(mac(&self.0, &[DOMAIN, tenant.as_bytes()])))
+    }
+}
+
+impl Pseudonymise for TenantPseudonyms {
+    fn pseudonym(&self, principal: &str) -> Pseudonym {
+        let tag = mac(&self.0, &[principal.as_bytes()]);
         let digits: String = tag[..LEN]
             .iter()
             .map(|byte| format!("{byte:02x}"))
@@ -64,6 +92,12 @@ fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
 impl fmt::Debug for PseudonymKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PseudonymKey({REDACTED})")
+    }
+}
+
+impl fmt::Debug for TenantPseudonyms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TenantPseudonyms({REDACTED})")
     }
 }
 

@@ -180,10 +180,6 @@ impl Object {
     pub(crate) const fn from_checked(members: BTreeMap<String, Value>) -> Self {
         Self(members)
     }
-
-    pub(crate) fn into_members(self) -> BTreeMap<String, Value> {
-        self.0
-    }
 }
 
 /// Whether `key` may stand in a body.

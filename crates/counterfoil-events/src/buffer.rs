@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use counterfoil_core::{
-    Clock, Context, EVENT_WORDS, EventWords, FabricEvent, SystemClock, Ticks, Timestamp,
+    Clock, Context, EVENT_WORDS, EventWords, FabricEvent, NameCheck, Redact, Redactor, SystemClock,
+    Ticks, Timestamp,
 };
 
 use crate::error::{Error, ErrorKind};
@@ -30,6 +31,7 @@ pub struct EventRingBuffer {
     clock: Arc<dyn Clock>,
     created: Ticks,
     missed: Arc<AtomicU64>,
+    names: Arc<NameCheck>,
 }
 
 impl EventRingBuffer {
@@ -92,7 +94,7 @@ impl EventRingBuffer {
     /// The events that have every key of `filter`.
     #[must_use]
     pub fn matching(&self, filter: &Filter) -> Snapshot {
-        Snapshot::take(&self.pool, &self.clock, self.created, filter)
+        Snapshot::take(&self.pool, &self.clock, self.created, filter, &self.names)
     }
 
     /// How many events were ever pushed.
@@ -162,6 +164,10 @@ impl EventRingBuffer {
         &self.clock
     }
 
+    pub(crate) fn names(&self) -> &NameCheck {
+        &self.names
+    }
+
     pub(crate) const fn pool(&self) -> &Arc<Pool<EVENT_WORDS>> {
         &self.pool
     }
@@ -184,6 +190,7 @@ pub struct EventRingBufferBuilder {
     ring_capacity: usize,
     rings: usize,
     clock: Option<Arc<dyn Clock>>,
+    policy: Option<Arc<dyn Redact>>,
 }
 
 impl EventRingBufferBuilder {
@@ -211,6 +218,14 @@ impl EventRingBufferBuilder {
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Replaces what must not leave in the names of events when they are read, whether by a snapshot or by a drain:
+    /// the default [`Redactor`] unless told. What is pushed is not looked at.
+    #[must_use]
+    pub fn redact(mut self, policy: impl Redact) -> Self {
+        self.policy = Some(Arc::new(policy));
         self
     }
 
@@ -249,7 +264,9 @@ impl EventRingBufferBuilder {
 
     fn with_checked_settings(self) -> EventRingBuffer {
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let policy = self.policy.unwrap_or_else(|| Arc::new(Redactor::new()));
         EventRingBuffer {
+            names: Arc::new(NameCheck::new(policy)),
             pool: Arc::new(Pool::new(self.ring_capacity, self.rings)),
             created: clock.ticks(),
             clock,
@@ -264,6 +281,7 @@ impl Default for EventRingBufferBuilder {
             ring_capacity: 4_096,
             rings: 64,
             clock: None,
+            policy: None,
         }
     }
 }

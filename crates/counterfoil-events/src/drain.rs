@@ -75,7 +75,7 @@ impl Drain {
         fetched.sort_by_key(EventWords::ticks);
         let timeline = Timeline::read(self.buffer.clock());
         for words in &fetched {
-            match event(words, &timeline) {
+            match event(words, &timeline, self.buffer.names()) {
                 Some(event) => {
                     let accepted = pass.contain("accept an event", || sink.accept(&event));
                     *(if accepted {

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use counterfoil_core::json::{self, LineWriter};
-use counterfoil_core::{Event, Redact};
+use counterfoil_core::{Event, Redact, Redactor};
 
 use crate::error::{Error, ErrorKind};
 use crate::sink::EventSink;
@@ -16,7 +16,7 @@ use crate::sink::EventSink;
 /// in a [`BufWriter`](std::io::BufWriter).
 pub struct JsonEventSink<W> {
     state: Mutex<State<W>>,
-    redact: Option<Arc<dyn Redact>>,
+    redact: Arc<dyn Redact>,
 }
 
 struct State<W> {
@@ -25,21 +25,21 @@ struct State<W> {
 }
 
 impl<W: Write + Send + 'static> JsonEventSink<W> {
-    /// Writes to `out`, with free text as it is.
-    pub const fn new(out: W) -> Self {
+    /// Writes to `out`, with names redacted by the default policy.
+    pub fn new(out: W) -> Self {
         Self {
             state: Mutex::new(State {
                 out: LineWriter::new(out),
                 line: String::new(),
             }),
-            redact: None,
+            redact: Arc::new(Redactor::new()),
         }
     }
 
-    /// Passes free text (`reason`, `from`) through `redact` before it is written.
+    /// Redacts names by another policy.
     #[must_use]
     pub fn with_redact(mut self, redact: impl Redact) -> Self {
-        self.redact = Some(Arc::new(redact));
+        self.redact = Arc::new(redact);
         self
     }
 
@@ -57,7 +57,7 @@ impl<W: Write + Send + 'static> EventSink for JsonEventSink<W> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State { out, line } = &mut *state;
         line.clear();
-        json::push_event(line, event, self.redact.as_deref());
+        json::push_event(line, event, Some(&*self.redact));
         line.push('\n');
         out.write(line.as_bytes()).map_err(|source| {
             failed(

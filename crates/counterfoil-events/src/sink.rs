@@ -17,8 +17,8 @@ use crate::error::Error;
 /// - **Retries.** None: an event is handed over once. A sink that wants to try again does so before it returns.
 /// - **Idempotency.** Not asked for.
 /// - **Shutdown.** The last call is `flush`; dropping the sink must not be needed for anything to arrive.
-/// - A sink keeps what it needs of an event by cloning it. Free text in it was not redacted yet: a sink that lets text leave
-///   the process passes it through a [`Redact`](counterfoil_core::Redact) first.
+/// - A sink keeps what it needs of an event by cloning it. Its names were redacted by the policy of the buffer that it comes
+///   from.
 ///
 /// # Cancellation
 /// Calls are synchronous and not cancelled. A panic is contained by the drain and counted; the sink is called again.

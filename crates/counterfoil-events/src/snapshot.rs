@@ -1,6 +1,8 @@
 //! What the rings held at one moment.
 
-use counterfoil_core::{Clock, EVENT_WORDS, Event, EventWords, Ticks, Timeline, Timestamp};
+use counterfoil_core::{
+    Clock, EVENT_WORDS, Event, EventWords, NameCheck, Ticks, Timeline, Timestamp,
+};
 
 use crate::filter::Filter;
 use crate::pool::Pool;
@@ -25,6 +27,7 @@ impl Snapshot {
         clock: &dyn Clock,
         created: Ticks,
         filter: &Filter,
+        names: &NameCheck,
     ) -> Self {
         let mut scan = Scan::default();
         for ring in pool.rings() {
@@ -44,7 +47,7 @@ impl Snapshot {
         scan.found.sort_by_key(EventWords::ticks);
         let mut events = Vec::with_capacity(scan.found.len());
         for words in &scan.found {
-            match event(words, &timeline) {
+            match event(words, &timeline, names) {
                 Some(event) if filter.matches(&event) => events.push(event),
                 Some(_) => {}
                 None => scan.skipped += 1,
@@ -139,13 +142,17 @@ impl IntoIterator for Snapshot {
     }
 }
 
-/// Translates words into an event; `None` for words that encode none.
-pub(crate) fn event(words: &EventWords, timeline: &Timeline) -> Option<Event> {
+/// Translates words into an event, redacted; `None` for words that encode none.
+pub(crate) fn event(words: &EventWords, timeline: &Timeline, names: &NameCheck) -> Option<Event> {
     let (event, context) = words.decode()?;
-    Some(Event {
+    let event = Event {
         time: timeline.at(words.ticks()),
         context,
         event,
+    };
+    Some(match names.is_clean(words) {
+        true => event,
+        false => event.redacted(&**names.policy()).into_owned(),
     })
 }
 

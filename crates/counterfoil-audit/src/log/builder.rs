@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use counterfoil_anchor::{AnchorStore, MemoryAnchorStore};
-use counterfoil_core::{ChainId, Clock, Redact, SystemClock};
+use counterfoil_core::{ChainId, Clock, Redact, Redactor, SystemClock};
 use counterfoil_signer::{EpochKeys, NullSigner, Signer};
 
 use crate::log::audit_log::AuditLog;
@@ -31,7 +31,7 @@ pub struct AuditLogBuilder {
     signers: SignerPlan,
     epochs: Option<EpochPlan>,
     anchors: Option<Arc<dyn AnchorStore>>,
-    redactor: Option<Arc<dyn Redact>>,
+    redactor: Arc<dyn Redact>,
     files: Arc<dyn FileSystem>,
     random: Random,
 }
@@ -58,7 +58,7 @@ impl AuditLogBuilder {
             },
             epochs: None,
             anchors: None,
-            redactor: None,
+            redactor: Arc::new(Redactor::new()),
             files: Arc::new(StdFiles),
             random: Box::new(|bytes| getrandom::fill(bytes).map_err(io::Error::other)),
         }
@@ -122,9 +122,10 @@ impl AuditLogBuilder {
         self
     }
 
-    /// Replaces what must not be kept in free text, before it is hashed; nothing by default.
+    /// Replaces what must not be kept in texts and names, before they are hashed; the default [`Redactor`] unless told. A text that
+    /// is a principal by its type is a pseudonym already and is only looked at for the shape of a secret.
     pub fn redactor(mut self, redactor: Arc<dyn Redact>) -> Self {
-        self.redactor = Some(redactor);
+        self.redactor = redactor;
         self
     }
 

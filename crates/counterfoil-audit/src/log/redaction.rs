@@ -1,54 +1,82 @@
-//! Free text is redacted before it is hashed (design §4): what comes later could not be taken out any more.
-//!
-//! Typed members (keys, identities, closed sets) were redacted at the call, if they had to be.
+//! Texts and names are redacted before they are hashed (design §4): what comes later could not be taken out any more.
 
 use counterfoil_core::Redact;
 
 use crate::{AuditEventData, AuditInput, Forgettable, Metadata, Object, Text, Value};
 
-/// Replaces what `redact` finds in the free text of `input`.
+/// A number with fewer digits is no card's.
+const SHORT: u64 = 1_000_000_000_000;
+
+/// Replaces what `redact` finds in the texts of `input`. An erasable principal is left alone: it is an identity by its type, kept
+/// to be forgotten.
 pub(crate) fn redact_input(redact: &dyn Redact, input: &mut AuditInput) {
-    let text = |text: &mut Text| redact_text(redact, text);
-    let maybe = |text: &mut Option<Text>| text.iter_mut().for_each(|it| redact_text(redact, it));
+    let who = &mut input.who;
+    let names = [
+        &mut who.from,
+        &mut who.tag,
+        &mut who.tenant,
+        &mut who.workload,
+        &mut input.keys.node,
+    ];
+    for name in names.into_iter().flatten() {
+        redact_text(redact, None, name);
+    }
+    if let Some(principal @ Text::Plain(_)) = &mut who.principal {
+        redact_text(redact, None, principal);
+    }
+    redact_data(redact, &mut input.data);
+}
+
+fn redact_data(redact: &dyn Redact, data: &mut AuditEventData) {
+    let text = |key, text: &mut Text| redact_text(redact, Some(key), text);
+    let maybe = |key, text: &mut Option<Text>| {
+        text.iter_mut()
+            .for_each(|it| redact_text(redact, Some(key), it));
+    };
     let meta = |meta: &mut Metadata| redact_metadata(redact, meta);
-    match &mut input.data {
+    match data {
         AuditEventData::LeaseAllocated(data) => meta(&mut data.meta),
         AuditEventData::LeaseRenewed(data) => meta(&mut data.meta),
         AuditEventData::LeaseReleased(data) => meta(&mut data.meta),
         AuditEventData::LeaseExpired(data) => meta(&mut data.meta),
         AuditEventData::LeasePreempted(data) => {
-            text(&mut data.reason);
+            text("reason", &mut data.reason);
             meta(&mut data.meta);
         }
         AuditEventData::RevokeStateTransition(data) => {
-            maybe(&mut data.reason);
+            maybe("reason", &mut data.reason);
             meta(&mut data.meta);
         }
         AuditEventData::BundleAdmissionDecided(data) => {
-            maybe(&mut data.reason);
+            maybe("reason", &mut data.reason);
             meta(&mut data.meta);
         }
         AuditEventData::EdgeRewritten(data) => meta(&mut data.meta),
         AuditEventData::OperationFailed(data) => {
-            maybe(&mut data.detail);
+            maybe("detail", &mut data.detail);
             meta(&mut data.meta);
         }
-        AuditEventData::Extension(_, object) => redact_object(redact, object),
+        AuditEventData::Extension(_, object) => redact_object(redact, "", object),
         // Receipts hold digests, counts and names; records of the log about itself are ours.
         _ => {}
     }
 }
 
-fn redact_text(redact: &dyn Redact, text: &mut Text) {
+/// An erasable value is not judged by the key that it stands under: it is kept apart, to be forgotten, because it is sensitive.
+fn redact_text(redact: &dyn Redact, key: Option<&str>, text: &mut Text) {
     match text {
         Text::Plain(plain) => {
-            if let Some(clean) = redact.redact(plain) {
+            let clean = match key {
+                Some(key) => redact.redact_value(key, plain),
+                None => redact.redact(plain),
+            };
+            if let Some(clean) = clean {
                 *plain = clean;
             }
         }
         Text::Forgettable(value) => {
             let mut clean = value.to_value();
-            redact_value(redact, &mut clean);
+            redact_value(redact, "", &mut clean);
             // A value that grew beyond the bound stays as it is: it can still be forgotten.
             if let Ok(clean) = Forgettable::value(&clean) {
                 *value = clean;
@@ -59,30 +87,34 @@ fn redact_text(redact: &dyn Redact, text: &mut Text) {
 }
 
 fn redact_metadata(redact: &dyn Redact, meta: &mut Metadata) {
-    let mut clean = Metadata::new();
-    for (key, value) in meta.iter() {
-        let mut value = value.clone();
-        redact_text(redact, &mut value);
-        // The key was allowed when it was inserted for the first time, so this never refuses it.
-        clean.insert(key, value).ok();
+    for (key, value) in meta.iter_mut() {
+        redact_text(redact, Some(key), value);
     }
-    *meta = clean;
 }
 
-fn redact_object(redact: &dyn Redact, object: &mut Object) {
-    let mut members = std::mem::take(object).into_members();
-    members
-        .values_mut()
-        .for_each(|value| redact_value(redact, value));
-    *object = Object::from_checked(members);
+fn redact_object(redact: &dyn Redact, path: &str, object: &mut Object) {
+    for (key, value) in object.values_mut() {
+        match path {
+            "" => redact_value(redact, key, value),
+            _ => redact_value(redact, &format!("{path}.{key}"), value),
+        }
+    }
 }
 
-fn redact_value(redact: &dyn Redact, value: &mut Value) {
-    match value {
-        Value::Text(text) => redact_text(redact, text),
-        Value::Array(items) => items.iter_mut().for_each(|item| redact_value(redact, item)),
-        Value::Object(object) => redact_object(redact, object),
-        Value::Integer(_) | Value::Bool(_) => {}
+fn redact_value(redact: &dyn Redact, path: &str, value: &mut Value) {
+    let clean = match value {
+        Value::Text(text) => return redact_text(redact, Some(path), text),
+        Value::Array(items) => {
+            let each = |item: &mut Value| redact_value(redact, path, item);
+            return items.iter_mut().for_each(each);
+        }
+        Value::Object(object) => return redact_object(redact, path, object),
+        Value::Integer(number) if number.unsigned_abs() < SHORT => redact.redact_value(path, "0"),
+        Value::Integer(number) => redact.redact_value(path, &number.to_string()),
+        Value::Bool(_) => redact.redact_value(path, "true"),
+    };
+    if let Some(clean) = clean {
+        *value = clean.into();
     }
 }
 

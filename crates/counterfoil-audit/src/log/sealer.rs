@@ -13,7 +13,7 @@ use std::sync::atomic::{Ordering, fence};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use counterfoil_core::{Digest, EventWords, Redact, Ticks, Timeline};
+use counterfoil_core::{Digest, EventWords, NameCheck, Redact, Ticks, Timeline};
 use counterfoil_signer::Signer;
 
 use crate::log::commit::{Batch, PoisonedTail};
@@ -69,7 +69,7 @@ pub(crate) struct Sealer {
     pub(crate) settings: Settings,
     pub(crate) chain: AuditChain,
     pub(crate) instance: Instance,
-    pub(crate) redactor: Option<Arc<dyn Redact>>,
+    pub(crate) redactor: NameCheck,
     pub(crate) signers: Arc<HeadSigners>,
     pub(crate) record_signer: Option<Arc<dyn Signer>>,
     pub(crate) epochs: Option<Epochs>,
@@ -99,7 +99,7 @@ impl Sealer {
         settings: Settings,
         chain: AuditChain,
         instance: Instance,
-        redactor: Option<Arc<dyn Redact>>,
+        redactor: Arc<dyn Redact>,
         storage: Storage,
         signers: Arc<HeadSigners>,
     ) -> Self {
@@ -117,7 +117,7 @@ impl Sealer {
             settings,
             chain,
             instance,
-            redactor,
+            redactor: NameCheck::new(redactor),
             signers,
             record_signer: None,
             epochs: None,
@@ -347,17 +347,17 @@ impl Sealer {
     fn seal_words(&mut self, index: usize, n: u64, words: &EventWords) -> Result<Sealed, Error> {
         let (timeline, now) = (self.timeline, self.timeline.utc());
         let src = self.lanes[index].src;
-        let Some(redactor) = &self.redactor else {
+        if self.redactor.is_clean(words) {
             return self
                 .chain
                 .seal_event(&mut self.buffer, words, &src, n, &timeline, now);
-        };
+        }
         let Some((event, context)) = words.decode() else {
             return Err(Error::invalid("seal an event", "its words cannot be read"));
         };
         let time = timeline.at(words.ticks());
         let mut input = AuditInput::from_event(&event, &context, Src { id: src, n, time });
-        redact_input(&**redactor, &mut input);
+        redact_input(&**self.redactor.policy(), &mut input);
         self.chain.seal(&mut self.buffer, &input, now)
     }
 
@@ -403,9 +403,7 @@ impl Sealer {
             n,
             time: self.timeline.at(ticks),
         };
-        if let Some(redactor) = &self.redactor {
-            redact_input(&**redactor, &mut input);
-        }
+        redact_input(&**self.redactor.policy(), &mut input);
         Ok(input)
     }
 
