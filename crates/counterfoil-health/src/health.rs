@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use std::{fmt, io};
 
-use counterfoil_core::{Clock, Redact, SystemClock, Ticks};
+use counterfoil_core::{Clock, Redact, Redactor, SystemClock, Ticks};
 use tokio::sync::mpsc;
 
 use crate::recent::RecentErrors;
@@ -21,7 +21,7 @@ pub struct HealthBuilder {
     service: Arc<str>,
     version: Arc<str>,
     clock: Arc<dyn Clock>,
-    redact: Option<Arc<dyn Redact>>,
+    redact: Arc<dyn Redact>,
     recent_errors: usize,
     registrations: Vec<Registration>,
     aggregates: Option<Registration>,
@@ -57,9 +57,9 @@ impl HealthBuilder {
         self
     }
 
-    /// What takes sensitive values out of messages; nothing does unless set.
+    /// What takes sensitive values out of messages: the default [`Redactor`] unless told.
     pub fn redact(mut self, redact: impl Redact) -> Self {
-        self.redact = Some(Arc::new(redact));
+        self.redact = Arc::new(redact);
         self
     }
 
@@ -134,7 +134,7 @@ pub(crate) struct Shared {
     service: Arc<str>,
     version: Arc<str>,
     pub(crate) clock: Arc<dyn Clock>,
-    redact: Option<Arc<dyn Redact>>,
+    redact: Arc<dyn Redact>,
     pub(crate) recent: RecentErrors,
     draining: AtomicBool,
     slots: Mutex<Vec<Arc<Slot>>>,
@@ -161,8 +161,8 @@ impl fmt::Debug for ReportReader {
 }
 
 impl Shared {
-    pub(crate) fn redact(&self) -> Option<&dyn Redact> {
-        self.redact.as_deref()
+    pub(crate) fn redact(&self) -> &dyn Redact {
+        &*self.redact
     }
 }
 
@@ -173,7 +173,7 @@ impl Health {
             service: service.as_ref().into(),
             version: version.as_ref().into(),
             clock: Arc::new(SystemClock::new()),
-            redact: None,
+            redact: Arc::new(Redactor::new()),
             recent_errors: 10,
             registrations: Vec::new(),
             aggregates: None,

@@ -66,12 +66,7 @@ impl Slot {
     }
 
     /// A call has ended. Returns what went wrong when the check is unhealthy and was not before.
-    pub(crate) fn finish(
-        &self,
-        ended: Ended,
-        now: Ticks,
-        redact: Option<&dyn Redact>,
-    ) -> Option<String> {
+    pub(crate) fn finish(&self, ended: Ended, now: Ticks, redact: &dyn Redact) -> Option<String> {
         let (cause, outcome) = match ended {
             Ended::Answered(outcome) => (Cause::Answered, outcome),
             Ended::TimedOut => (Cause::TimedOut, Outcome::unhealthy(self.no_answer())),
@@ -149,9 +144,9 @@ impl Slot {
 }
 
 /// `text` redacted and cut to what is kept of a message.
-pub(crate) fn clean(text: String, redact: Option<&dyn Redact>) -> String {
+pub(crate) fn clean(text: String, redact: &dyn Redact) -> String {
     const CUT: &str = " [cut]";
-    let redacted = redact.and_then(|redact| redact.redact(&text));
+    let redacted = redact.redact(&text);
     let mut text = redacted.unwrap_or(text);
     if text.len() > Outcome::MAX_MESSAGE {
         text.truncate(text.floor_char_boundary(Outcome::MAX_MESSAGE - CUT.len()));

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use counterfoil_core::{MetricFamily, MetricKind, Series, SeriesMeta, Timestamp};
+use counterfoil_core::{MetricFamily, MetricKind, Redact, Series, SeriesMeta, Timestamp};
 
 use crate::Handle;
 use crate::arena::{Arena, Reader};
@@ -36,6 +36,7 @@ pub(crate) struct FamilyState {
     layout: Arc<Layout>,
     arena: Arc<Arena>,
     limit: usize,
+    policy: Arc<dyn Redact>,
     series: RwLock<BTreeMap<Arc<SeriesMeta>, Stored>>,
     /// Takes what is counted under label sets beyond the limit.
     overflow: OnceLock<Stored>,
@@ -59,6 +60,7 @@ impl FamilyState {
         layout: Arc<Layout>,
         arena: Arc<Arena>,
         limit: usize,
+        policy: Arc<dyn Redact>,
     ) -> Self {
         Self {
             name,
@@ -67,6 +69,7 @@ impl FamilyState {
             layout,
             arena,
             limit,
+            policy,
             series: RwLock::default(),
             overflow: OnceLock::new(),
             overflowed: AtomicU64::new(0),
@@ -95,16 +98,17 @@ impl FamilyState {
         let mut about = write(&self.about);
         if about.keys.is_none() {
             about.unit = unit.into();
-            about.description = description.into();
+            about.description = redacted(&*self.policy, description);
         }
     }
 
-    /// The series with these labels, or the overflow series.
+    /// The series with these labels, or the overflow series. Labels that are no series yet are redacted before they become one.
     pub(crate) fn open<H: Handle>(&self, pairs: Pairs) -> Opened<H> {
         let meta = SeriesMeta { labels: pairs };
         if let Some(found) = read(&self.series).get(&meta).and_then(H::from_stored) {
             return Opened::Own(found);
         }
+        let meta = meta.redacted(&*self.policy).unwrap_or(meta);
         let mut series = write(&self.series);
         if let Some(found) = series.get(&meta).and_then(H::from_stored) {
             return Opened::Own(found);
@@ -271,6 +275,12 @@ impl<H> fmt::Debug for Family<H> {
             .field("name", &self.state.name)
             .finish_non_exhaustive()
     }
+}
+
+/// `text` as `policy` lets it be shown.
+#[cfg(feature = "metrics")]
+fn redacted(policy: &dyn Redact, text: &str) -> Arc<str> {
+    policy.redact(text).map_or_else(|| text.into(), Arc::from)
 }
 
 /// Label keys with their values, sorted by key.

@@ -1,5 +1,6 @@
 //! All instruments of a process, or of a test.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, RwLock};
@@ -10,7 +11,8 @@ use counterfoil_core::names::{
     METRIC_REFUSED,
 };
 use counterfoil_core::{
-    Clock, MetricFamily, MetricKind, MetricSnapshot, MetricValue, SystemClock, Timestamp,
+    Clock, MetricFamily, MetricKind, MetricSnapshot, MetricValue, Redact, Redactor, SystemClock,
+    Timestamp,
 };
 
 use crate::arena::{Arena, Reader};
@@ -61,6 +63,7 @@ impl Registry {
             clock: None,
             cardinality_limit: CARDINALITY_LIMIT,
             idle_limit: None,
+            policy: Arc::new(Redactor::new()),
             bounds: BTreeMap::new(),
         }
     }
@@ -175,6 +178,12 @@ impl Inner {
         if let Some(found) = read(&self.families).get(name) {
             return Some(Arc::clone(found));
         }
+        // Names of tables are ours or the application's own; one that is made at run time may hold anything.
+        let name = &*self
+            .config
+            .policy
+            .redact(name)
+            .map_or(Cow::Borrowed(name), Cow::Owned);
         let mut families = write(&self.families);
         if let Some(found) = families.get(name) {
             return Some(Arc::clone(found));
@@ -190,6 +199,7 @@ impl Inner {
             layout(),
             Arc::clone(&self.arena),
             self.config.cardinality_limit,
+            Arc::clone(&self.config.policy),
         ));
         families.insert(name, Arc::clone(&state));
         Some(state)
@@ -204,6 +214,7 @@ impl Inner {
             layout,
             arena,
             self.config.cardinality_limit,
+            Arc::clone(&self.config.policy),
         )
     }
 
@@ -250,6 +261,7 @@ pub struct Builder {
     clock: Option<Arc<dyn Clock>>,
     cardinality_limit: usize,
     idle_limit: Option<Duration>,
+    policy: Arc<dyn Redact>,
     pub(crate) bounds: BTreeMap<String, Arc<Layout>>,
 }
 
@@ -258,6 +270,14 @@ impl Builder {
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Replaces what must not be shown in labels before they become series, and in names that no table declares: the default
+    /// [`Redactor`] unless told. Labels that differ in a secret only are one series.
+    #[must_use]
+    pub fn redact(mut self, policy: impl Redact) -> Self {
+        self.policy = Arc::new(policy);
         self
     }
 
@@ -320,6 +340,7 @@ impl Builder {
     #[must_use]
     pub fn build(self) -> Registry {
         let clock = self.clock.clone();
+        let policy = Arc::clone(&self.policy);
         let arena = Arena::new(clock.unwrap_or_else(|| Arc::new(SystemClock::new())));
         let default_layout = Arc::new(Layout::new(LATENCY_SECONDS, f64::MAX));
         Registry {
@@ -328,7 +349,7 @@ impl Builder {
                 config: self,
                 families: RwLock::default(),
                 default_layout,
-                sources: Arc::default(),
+                sources: Arc::new(Sources::new(policy)),
                 names_refused: AtomicU64::new(0),
                 #[cfg(feature = "metrics")]
                 keys: crate::recorder::Keys::default(),

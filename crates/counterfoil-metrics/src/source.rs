@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, Weak};
 use counterfoil_core::names::{
     CounterDef, GaugeDef, HistogramDef, Instrument, METRIC_SOURCE_FAILED, UpDownCounterDef,
 };
-use counterfoil_core::{HistogramValue, MetricFamily, MetricValue, Series, SeriesMeta};
+use counterfoil_core::{HistogramValue, MetricFamily, MetricValue, Redact, Series, SeriesMeta};
 
 use crate::arena::lock;
 use crate::family::pairs;
@@ -17,8 +17,8 @@ use crate::family::pairs;
 type Callback = dyn Fn(&mut Observations<'_>) + Send + Sync;
 
 /// The callbacks of a registry and what their snapshots have in common.
-#[derive(Default)]
 pub(crate) struct Sources {
+    policy: Arc<dyn Redact>,
     callbacks: Mutex<BTreeMap<u64, Arc<Callback>>>,
     next: AtomicU64,
     metas: Mutex<BTreeMap<&'static str, Known>>,
@@ -34,6 +34,16 @@ struct Known {
 }
 
 impl Sources {
+    pub(crate) fn new(policy: Arc<dyn Redact>) -> Self {
+        Self {
+            policy,
+            callbacks: Mutex::default(),
+            next: AtomicU64::new(0),
+            metas: Mutex::default(),
+            failed: AtomicU64::new(0),
+        }
+    }
+
     pub(crate) fn add(
         self: &Arc<Self>,
         callback: impl Fn(&mut Observations<'_>) + Send + Sync + 'static,
@@ -76,7 +86,14 @@ impl Sources {
         };
         let mut metas = lock(&self.metas);
         let known = metas.entry(row.name).or_insert_with(|| Known::new(row));
-        match known.series.binary_search_by(|it| (**it).cmp(&meta)) {
+        let find = |series: &[Arc<SeriesMeta>], meta: &SeriesMeta| {
+            series.binary_search_by(|it| (**it).cmp(meta))
+        };
+        if let Ok(at) = find(&known.series, &meta) {
+            return Some(Arc::clone(&known.series[at]));
+        }
+        let meta = meta.redacted(&*self.policy).unwrap_or(meta);
+        match find(&known.series, &meta) {
             Ok(at) => Some(Arc::clone(&known.series[at])),
             Err(at) if known.series.len() < limit => {
                 let meta = Arc::new(meta);

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use counterfoil_core::{Clock, Context, SystemClock, WorkloadIdentity};
+#[cfg(any(feature = "metrics", feature = "events"))]
+use counterfoil_core::{Redact, Redactor};
 
 use crate::observer::Inner;
 use crate::{Error, ErrorKind, Observer};
@@ -14,6 +16,8 @@ use crate::{Error, ErrorKind, Observer};
 pub struct ObserverBuilder {
     clock: Option<Arc<dyn Clock>>,
     default_context: Option<Context>,
+    #[cfg(any(feature = "metrics", feature = "events"))]
+    policy: Option<Arc<dyn Redact>>,
     #[cfg(feature = "metrics")]
     registry: Option<counterfoil_metrics::Registry>,
     #[cfg(feature = "events")]
@@ -37,6 +41,14 @@ impl ObserverBuilder {
     /// The context of calls with [`Current`](crate::Current) where none was entered: the tenant `unknown` unless told.
     pub fn default_context(mut self, context: Context) -> Self {
         self.default_context = Some(context);
+        self
+    }
+
+    /// Keeps secrets out of the layers that this builder makes: the default [`Redactor`] unless told. A layer that is given keeps the
+    /// policy that it was built with, which is the default one unless it was told otherwise.
+    #[cfg(any(feature = "metrics", feature = "events"))]
+    pub fn redact(mut self, policy: impl Redact) -> Self {
+        self.policy = Some(Arc::new(policy));
         self
     }
 
@@ -92,14 +104,17 @@ impl ObserverBuilder {
         ];
         let given: Vec<_> = given.into_iter().flatten().collect();
         let clock = agreed_clock(self.clock, &given)?;
+        #[cfg(any(feature = "metrics", feature = "events"))]
+        let policy = self.policy.unwrap_or_else(|| Arc::new(Redactor::new()));
         #[cfg(feature = "metrics")]
         let registry = self.registry.unwrap_or_else(|| {
             counterfoil_metrics::Registry::builder()
                 .clock(Arc::clone(&clock))
+                .redact(Arc::clone(&policy))
                 .build()
         });
         #[cfg(feature = "events")]
-        let events = self.events.unwrap_or_else(|| default_ring(&clock));
+        let events = self.events.unwrap_or_else(|| default_ring(&clock, policy));
         #[cfg(feature = "audit")]
         let audit = self.audit;
         Ok(Observer::of(Inner {
@@ -158,9 +173,13 @@ fn agreed_clock(
 }
 
 #[cfg(feature = "events")]
-fn default_ring(clock: &Arc<dyn Clock>) -> counterfoil_events::EventRingBuffer {
+fn default_ring(
+    clock: &Arc<dyn Clock>,
+    policy: Arc<dyn Redact>,
+) -> counterfoil_events::EventRingBuffer {
     let ring = counterfoil_events::EventRingBuffer::builder()
         .clock(Arc::clone(clock))
+        .redact(policy)
         .build();
     #[expect(
         clippy::expect_used,

@@ -14,6 +14,7 @@ mod fabric;
 mod families;
 mod instruments;
 mod recorder;
+mod redaction;
 mod snapshot;
 mod threads;
 
