@@ -32,6 +32,6 @@ pub use render::{CONTENT_TYPE, Renderer};
 mod server;
 
 #[cfg(feature = "http")]
-pub use counterfoil_http::{Error, ErrorKind};
+pub use counterfoil_http::{Bytes, Error, ErrorKind, Method, Request, Response};
 #[cfg(feature = "http")]
 pub use server::{Builder, DEFAULT_ADDRESS, Reply, ScrapeServer};

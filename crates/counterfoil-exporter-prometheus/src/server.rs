@@ -57,10 +57,16 @@ impl Reply {
 }
 
 type Route = Box<dyn Fn() -> Reply + Send + Sync>;
+type Handler = Box<dyn Fn(&Request<Bytes>) -> Option<Response<Bytes>> + Send + Sync>;
 
 /// The routes of a [`ScrapeServer`] that is yet to be started.
 pub struct Builder {
-    routes: BTreeMap<String, Route>,
+    routes: Routes,
+}
+
+struct Routes {
+    by_path: BTreeMap<String, Route>,
+    otherwise: Option<Handler>,
 }
 
 impl Builder {
@@ -74,7 +80,19 @@ impl Builder {
         path: impl Into<String>,
         answer: impl Fn() -> Reply + Send + Sync + 'static,
     ) -> Self {
-        self.routes.insert(path.into(), Box::new(answer));
+        self.routes.by_path.insert(path.into(), Box::new(answer));
+        self
+    }
+
+    /// Asks `answer` for paths without a route: for pages that depend on more of the request than its path, such as those of
+    /// `counterfoil-health`. What it has no answer to is answered with status 404. What holds for a route holds for it, but that it
+    /// sees requests of every method.
+    #[must_use]
+    pub fn otherwise(
+        mut self,
+        answer: impl Fn(&Request<Bytes>) -> Option<Response<Bytes>> + Send + Sync + 'static,
+    ) -> Self {
+        self.routes.otherwise = Some(Box::new(answer));
         self
     }
 
@@ -96,7 +114,7 @@ impl Builder {
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
-            .field("routes", &self.routes.keys())
+            .field("routes", &self.routes.by_path.keys())
             .finish()
     }
 }
@@ -139,7 +157,10 @@ impl ScrapeServer {
                 ..Reply::text(renderer.render(&snapshot))
             }
         };
-        let routes = BTreeMap::new();
+        let routes = Routes {
+            by_path: BTreeMap::new(),
+            otherwise: None,
+        };
         Builder { routes }.route("/metrics", metrics)
     }
 
@@ -158,9 +179,13 @@ impl ScrapeServer {
     }
 }
 
-fn respond(routes: &BTreeMap<String, Route>, request: &Request<Bytes>) -> Response<Bytes> {
-    let Some(route) = routes.get(request.uri().path()) else {
-        let known: Vec<_> = routes.keys().map(String::as_str).collect();
+fn respond(routes: &Routes, request: &Request<Bytes>) -> Response<Bytes> {
+    let Routes { by_path, otherwise } = routes;
+    let Some(route) = by_path.get(request.uri().path()) else {
+        if let Some(response) = otherwise.as_ref().and_then(|answer| answer(request)) {
+            return response;
+        }
+        let known: Vec<_> = by_path.keys().map(String::as_str).collect();
         let reply = Reply::text(format!("nothing here; try {}\n", known.join(", ")));
         return response(reply.with_status(StatusCode::NOT_FOUND));
     };

@@ -8,8 +8,16 @@ use std::fmt;
 pub enum ErrorKind {
     /// Two layers read different clocks, so neither could make sense of the other's stamps.
     ClocksDiffer,
-    /// A setting is malformed or out of range.
+    /// A setting, an argument or an environment variable is malformed or out of range.
     InvalidConfig,
+    /// What was asked for needs a feature that this program was built without.
+    MissingFeature,
+    /// The process has one already of what there can be one of: a call of `init`, a subscriber, a recorder.
+    AlreadyInstalled,
+    /// Another process listens at the address.
+    AddressTaken,
+    /// The operating system refused a thread, a socket or a signal handler.
+    System,
 }
 
 /// Something could not be put together as it was asked for. `Display` says what is wrong and what to do.

@@ -42,6 +42,8 @@ mod failed_operation;
 mod figures;
 #[cfg(feature = "health")]
 pub mod health;
+#[cfg(feature = "init")]
+pub mod init;
 mod local;
 mod observer;
 mod receipt;
@@ -67,6 +69,8 @@ pub use builder::ObserverBuilder;
 pub use domain_record::DomainRecord;
 pub use error::{Error, ErrorKind};
 pub use failed_operation::FailedOperation;
+#[cfg(feature = "init")]
+pub use init::init;
 pub use observer::Observer;
 pub use receipt::Receipt;
 #[cfg(all(feature = "events", feature = "witness"))]

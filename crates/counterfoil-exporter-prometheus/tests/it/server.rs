@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use counterfoil_core::Timestamp;
-use counterfoil_exporter_prometheus::{Builder, ErrorKind, Reply, ScrapeServer};
+use counterfoil_exporter_prometheus::{Builder, Bytes, ErrorKind, Reply, Response, ScrapeServer};
 use counterfoil_metrics::Registry;
 
 use crate::HELD;
@@ -163,4 +163,20 @@ fn more_connections_than_there_are_slots_wait_for_their_turn() {
     let mut answer = String::new();
     late.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn what_has_no_route_may_be_answered_by_more_of_the_request_than_its_path() {
+    let server = builder(&Registry::new())
+        .otherwise(|request| {
+            let query = request.uri().query()?;
+            Some(Response::new(Bytes::from(query.to_owned())))
+        })
+        .start(any_port())
+        .unwrap();
+    assert!(get(server.address(), "/livez?verbose").ends_with("\r\n\r\nverbose"));
+    assert!(get(server.address(), "/livez").starts_with("HTTP/1.1 404 "));
+    let metrics = get(server.address(), "/metrics?verbose");
+    assert!(metrics.contains("content-type: text/plain; version=0.0.4"));
+    server.stop().unwrap();
 }

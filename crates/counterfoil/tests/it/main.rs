@@ -8,6 +8,8 @@
 mod context;
 #[cfg(all(feature = "health", feature = "audit", feature = "metrics"))]
 mod health;
+#[cfg(feature = "init")]
+mod init;
 mod layers;
 mod runtimes;
 mod support;

@@ -1,0 +1,172 @@
+//! Where the pump finds what is to be exported.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use counterfoil_core::Event;
+use counterfoil_events::{Drain, EventSink};
+use counterfoil_exporter::{Batch, Signals};
+
+use super::destination::Destination;
+use crate::Observer;
+use crate::trace::Pipeline;
+
+/// Items in a batch: OpenTelemetry's default for spans and log records.
+const BATCH: usize = 512;
+
+/// Everything that telemetry is taken from, each with the place up to which it was taken.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    observer: Observer,
+    pipeline: Pipeline,
+    events: Drain,
+    #[cfg(feature = "audit")]
+    sealed: Option<counterfoil_audit::Follow>,
+    metrics_every: Duration,
+    metrics_at: Option<Instant>,
+    missed: Arc<Missed>,
+}
+
+/// What was gone, or is yet to be taken, before any exporter was offered it.
+#[derive(Debug, Default)]
+pub(crate) struct Missed {
+    pub(crate) events: AtomicU64,
+    pub(crate) sealed: AtomicU64,
+    pub(crate) sealed_behind: AtomicU64,
+}
+
+impl Sources {
+    pub(crate) fn new(observer: Observer, pipeline: Pipeline, metrics_every: Duration) -> Self {
+        Self {
+            events: Drain::new(observer.events().clone()),
+            observer,
+            pipeline,
+            #[cfg(feature = "audit")]
+            sealed: None,
+            metrics_every,
+            metrics_at: None,
+            missed: Arc::default(),
+        }
+    }
+
+    /// Ships the sealed lines behind record `after` as well, if there is a log.
+    #[cfg(feature = "audit")]
+    pub(crate) fn sealed_after(mut self, after: u64) -> Self {
+        self.sealed = self.observer.audit().map(|log| log.follow(after));
+        self
+    }
+
+    pub(crate) const fn missed(&self) -> &Arc<Missed> {
+        &self.missed
+    }
+
+    /// Offers everything that is new. Metrics only when their time has come, unless this is the last time.
+    pub(crate) fn pass(&mut self, to: &[Destination], last: bool) {
+        let wanted = |signal| to.iter().any(|destination| destination.takes(signal));
+        if last {
+            self.pipeline.flush();
+        }
+        if wanted(Signals::SPANS) {
+            drain(to, Signals::SPANS, last, |most| {
+                self.pipeline.drain_spans(most)
+            });
+        }
+        if wanted(Signals::LOGS) {
+            drain(to, Signals::LOGS, last, |most| {
+                self.pipeline.drain_logs(most)
+            });
+        }
+        if wanted(Signals::EVENTS) {
+            self.events(to);
+        }
+        #[cfg(feature = "audit")]
+        if wanted(Signals::SEALED) {
+            self.sealed(to);
+        }
+        if wanted(Signals::METRICS) && (last || self.metrics_are_due()) {
+            self.metrics_at = Some(Instant::now());
+            offer(to, &Batch::from(self.observer.snapshot()));
+        }
+    }
+
+    fn metrics_are_due(&self) -> bool {
+        let elapsed = |at: Instant| at.elapsed() >= self.metrics_every;
+        self.metrics_at.is_none_or(elapsed)
+    }
+
+    fn events(&mut self, to: &[Destination]) {
+        let collected = Collected::default();
+        // The sink only ever succeeds.
+        let pass = self.events.pass(&collected);
+        self.missed
+            .events
+            .fetch_add(pass.counts.missed, Ordering::Relaxed);
+        let events = collected.0.into_inner();
+        for events in events.unwrap_or_else(PoisonError::into_inner).chunks(BATCH) {
+            offer(to, &Batch::from(events.to_vec()));
+        }
+    }
+
+    /// Sealed lines are taken only when every destination has room for them: they stay where they are until then.
+    #[cfg(feature = "audit")]
+    fn sealed(&mut self, to: &[Destination]) {
+        let Some(follow) = &mut self.sealed else {
+            return;
+        };
+        let takers = || to.iter().filter(|it| it.takes(Signals::SEALED));
+        while takers().all(|it| it.room() >= BATCH) {
+            match follow.read(BATCH) {
+                Ok(lines) if lines.is_empty() => break,
+                Ok(lines) => offer(to, &Batch::from(lines)),
+                Err(error) => {
+                    tracing::warn!(%error, "sealed lines cannot be read for export; trying again");
+                    break;
+                }
+            }
+        }
+        let missed = &self.missed;
+        missed.sealed.store(follow.missed(), Ordering::Relaxed);
+        missed
+            .sealed_behind
+            .store(follow.behind(), Ordering::Relaxed);
+    }
+}
+
+/// Takes batches from a queue until it is empty, or until no destination has room: then the rest is safer where it is. The last
+/// time there is no later, so everything is taken.
+fn drain<T>(to: &[Destination], signal: Signals, last: bool, take: impl Fn(usize) -> Vec<T>)
+where
+    Batch: From<Vec<T>>,
+{
+    let has_room = |it: &Destination| it.takes(signal) && it.room() >= BATCH;
+    while last || to.iter().any(has_room) {
+        let items = take(BATCH);
+        if items.is_empty() {
+            return;
+        }
+        offer(to, &Batch::from(items));
+    }
+}
+
+fn offer(to: &[Destination], batch: &Batch) {
+    for destination in to {
+        destination.offer(batch);
+    }
+}
+
+/// Keeps events until the pass is over.
+#[derive(Debug, Default)]
+struct Collected(Mutex<Vec<Event>>);
+
+impl EventSink for Collected {
+    fn accept(&self, event: &Event) -> Result<(), counterfoil_events::Error> {
+        let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        events.push(event.clone());
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<(), counterfoil_events::Error> {
+        Ok(())
+    }
+}
