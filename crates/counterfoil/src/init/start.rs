@@ -73,6 +73,7 @@ fn start(mut config: Config) -> Result<Guard, Error> {
     let pump = Pump::start(sources, Arc::clone(&destinations), health.clone())
         .map_err(|source| refused("no thread is to be had for the exporters", source))?;
     let mut observed = observed(observer.registry(), &config, &destinations, &health);
+    observed.push(pipeline.observe(observer.registry()));
     let dispatch = dispatch(filter, &pipeline);
     let mut signals = None;
     if config.globals {
