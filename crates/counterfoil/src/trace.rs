@@ -46,6 +46,7 @@
 //! | `request_id` | the request, for it and the spans below it |
 //! | `otel.name`, `otel.kind` | the name, instead of the one in the code; `server`, `client`, `producer`, `consumer` |
 //! | `otel.status_code`, `otel.status_message` | `OK` or `ERROR`, and why |
+//! | `otel.link` | a `traceparent` that it follows from without being its child, such as a message's; each recording is one more |
 //!
 //! A span without such ids is the child of the `tracing` span around it, or else of the task's [`Current`](crate::Current)
 //! context, or else it begins a trace. An event of level `ERROR` makes a span one that failed, unless its status was told.

@@ -8,6 +8,7 @@ use counterfoil_core::{Attribute, AttributeValue};
 use tracing::field::{Field, Visit};
 
 use super::limits::Limits;
+use super::span_fields::text_len;
 use super::text::{Chain, bounded, push_bounded};
 
 /// One event's message and fields, and room for the line that is made of them. Kept by the thread from event to event, so that
@@ -18,6 +19,8 @@ pub(crate) struct Scratch {
     pub(crate) target: Option<String>,
     pub(crate) fields: Vec<Attribute>,
     pub(crate) dropped: u32,
+    /// Bytes of text in message and fields.
+    bytes: usize,
     pub(crate) line: String,
 }
 
@@ -51,6 +54,7 @@ impl Scratch {
         self.target = None;
         self.fields.clear();
         self.dropped = 0;
+        self.bytes = 0;
         self.line.clear();
         self.message.shrink_to(KEPT);
         self.line.shrink_to(KEPT);
@@ -65,19 +69,25 @@ pub(crate) struct EventFields<'a> {
 
 impl EventFields<'_> {
     fn set(&mut self, field: &Field, value: impl FnOnce(&Limits) -> AttributeValue) {
-        if self.scratch.fields.len() < self.limits.fields {
+        let scratch = &mut *self.scratch;
+        if scratch.fields.len() < self.limits.fields {
             let value = value(self.limits);
-            self.scratch
-                .fields
-                .push(Attribute::new(field.name(), value));
-        } else {
-            self.scratch.dropped = self.scratch.dropped.saturating_add(1);
+            let bytes = scratch.bytes + text_len(&value);
+            if bytes <= self.limits.bytes {
+                scratch.bytes = bytes;
+                scratch.fields.push(Attribute::new(field.name(), value));
+                return;
+            }
         }
+        scratch.dropped = scratch.dropped.saturating_add(1);
     }
 
     fn text(&mut self, field: &Field, args: fmt::Arguments<'_>) {
         match field.name() {
-            "message" => push_bounded(&mut self.scratch.message, self.limits.text, args),
+            "message" => {
+                push_bounded(&mut self.scratch.message, self.limits.text, args);
+                self.scratch.bytes += self.scratch.message.len();
+            }
             // What the bridge from the `log` crate says of the place in the code.
             "log.target" => {
                 let mut target = String::new();

@@ -14,7 +14,7 @@ use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use super::entered::{self, Place};
 use super::event_fields::{EventFields, Scratch, with_scratch};
-use super::log::Line;
+use super::log::{Line, SpanText};
 use super::pipeline::Shared;
 use super::ring::{self, MARK};
 use super::span_fields::{Attributes, Given, SpanFields};
@@ -58,7 +58,7 @@ where
             attributes: keep.then_some(&mut state.attributes),
             limits: &self.shared.limits,
         });
-        state.update(given);
+        state.update(given, &self.shared.limits);
     }
 
     fn on_follows_from(&self, id: &Id, follows: &Id, ctx: Context<'_, S>) {
@@ -175,7 +175,7 @@ impl PipelineLayer {
             attributes,
             events: Vec::new(),
             dropped_events: 0,
-            links: Vec::new(),
+            links: given.link.into_iter().collect(),
             recorded: recorded && shared.spans.is_some(),
             busy: 0.into(),
             entered: 0.into(),
@@ -335,9 +335,9 @@ impl PipelineLayer {
             fields: &fields,
             dropped: 0,
         };
-        let spans = |each: &mut dyn FnMut(&str, &[Attribute])| {
+        let spans = |each: &mut dyn FnMut(&SpanText<'_>)| {
             each_span(parent, each);
-            each(state.name(metadata), &state.attributes.kept);
+            each(&state.text(metadata));
         };
         lines.write(&line, &spans, &self.shared, &mut scratch.line);
     }
@@ -359,8 +359,8 @@ fn place_of<S: for<'a> LookupSpan<'a>>(span: &SpanRef<'_, S>) -> Option<Place> {
 /// How many spans a line tells, the innermost ones.
 const DEEPEST: usize = 16;
 
-/// Calls `each` with the names and fields of a span and those around it, the outermost first.
-fn each_span<S>(innermost: Option<&SpanRef<'_, S>>, each: &mut dyn FnMut(&str, &[Attribute]))
+/// Calls `each` with a span and those around it, the outermost first.
+fn each_span<S>(innermost: Option<&SpanRef<'_, S>>, each: &mut dyn FnMut(&SpanText<'_>))
 where
     S: for<'a> LookupSpan<'a>,
 {
@@ -370,7 +370,7 @@ where
     let spans: Vec<_> = innermost.scope().take(DEEPEST).collect();
     for span in spans.iter().rev() {
         if let Some(state) = span.extensions().get::<Box<SpanState>>() {
-            each(state.name(span.metadata()), &state.attributes.kept);
+            each(&state.text(span.metadata()));
         }
     }
 }

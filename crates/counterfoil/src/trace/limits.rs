@@ -8,6 +8,9 @@ pub struct Limits {
     pub fields: usize,
     /// Bytes of a field's text and of a message, 4 096 unless told. A longer one is cut at a character, and ends with `…`.
     pub text: usize,
+    /// Bytes of text in the fields of one span and its events, or in one log record: 65 536 unless told. A field or an event that
+    /// finds no room any more is left out and counted. So a queue of `n` spans takes about `n` times this at the very most.
+    pub bytes: usize,
     /// Events of a span: 64 unless told.
     pub events: usize,
     /// Links of a span: 32 unless told.
@@ -21,6 +24,7 @@ impl Default for Limits {
         Self {
             fields: 64,
             text: 4_096,
+            bytes: 65_536,
             events: 64,
             links: 32,
             line: 16_384,

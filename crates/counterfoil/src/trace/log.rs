@@ -120,8 +120,27 @@ pub(crate) struct Line<'a> {
     pub(crate) dropped: u32,
 }
 
-/// Calls what it is given with the name and the fields of each span around a line, the outermost first.
-pub(crate) type Spans<'a> = &'a dyn Fn(&mut dyn FnMut(&str, &[Attribute]));
+/// Calls what it is given with each span around a line, the outermost first.
+pub(crate) type Spans<'a> = &'a dyn Fn(&mut dyn FnMut(&SpanText<'_>));
+
+/// What a line shows of a span.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SpanText<'a> {
+    /// The name that the code has.
+    pub(crate) name: &'a str,
+    /// The name that the span was given instead. Unlike the other it may be anything.
+    pub(crate) given: Option<&'a str>,
+    pub(crate) fields: &'a [Attribute],
+}
+
+impl SpanText<'_> {
+    fn name(&self, redact: &dyn Redact) -> Cow<'_, str> {
+        match self.given {
+            Some(given) => redacted(redact, given),
+            None => Cow::Borrowed(self.name),
+        }
+    }
+}
 
 /// Formats and writes lines.
 #[derive(Debug)]

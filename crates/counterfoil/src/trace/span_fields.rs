@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use counterfoil_core::{
-    Attribute, AttributeValue, RequestId, SpanId, SpanKind, TraceId, TraceState,
+    Attribute, AttributeValue, RequestId, SpanId, SpanKind, TraceContext, TraceId, TraceState,
 };
 use tracing::field::{Field, Visit};
 
@@ -26,6 +26,8 @@ pub(crate) struct Given {
     pub(crate) kind: Option<SpanKind>,
     pub(crate) status_code: Option<StatusCode>,
     pub(crate) status_message: Option<String>,
+    /// The last one that was recorded; each recording of it is one.
+    pub(crate) link: Option<TraceContext>,
 }
 
 /// What `otel.status_code` said.
@@ -48,6 +50,7 @@ impl Given {
             "trace_flags" => self.trace_flags = u8::from_str_radix(value, 16).ok(),
             "trace_state" => self.trace_state = value.parse().ok(),
             "request_id" => self.request = value.parse().ok(),
+            "otel.link" => self.link = value.parse().ok(),
             "otel.name" => self.name = Some(bounded(value, limits.text)),
             "otel.kind" => self.kind = kind(value),
             "otel.status_code" => self.status_code = status_code(value),
@@ -101,6 +104,16 @@ pub(crate) struct SpanFields<'a> {
 pub(crate) struct Attributes {
     pub(crate) kept: Vec<Attribute>,
     pub(crate) dropped: u32,
+    /// Bytes of text in them.
+    pub(crate) bytes: usize,
+}
+
+/// Bytes of text in a value.
+pub(crate) fn text_len(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::Text(text) => text.len(),
+        _ => 0,
+    }
 }
 
 impl Attributes {
@@ -108,14 +121,20 @@ impl Attributes {
         Self {
             kept: Vec::with_capacity(fields),
             dropped: 0,
+            bytes: 0,
         }
     }
 
     /// Adds one, or replaces the one of the same name: a span's field may be recorded again.
-    fn set(&mut self, name: &'static str, value: AttributeValue, most: usize) {
-        if let Some(old) = self.kept.iter_mut().find(|old| old.key == name) {
+    fn set(&mut self, name: &'static str, value: AttributeValue, limits: &Limits) {
+        let bytes = self.bytes + text_len(&value);
+        if bytes > limits.bytes {
+            self.dropped = self.dropped.saturating_add(1);
+        } else if let Some(old) = self.kept.iter_mut().find(|old| old.key == name) {
+            self.bytes = bytes - text_len(&old.value);
             old.value = value;
-        } else if self.kept.len() < most {
+        } else if self.kept.len() < limits.fields {
+            self.bytes = bytes;
             self.kept.push(Attribute::new(name, value));
         } else {
             self.dropped = self.dropped.saturating_add(1);
@@ -126,7 +145,7 @@ impl Attributes {
 impl SpanFields<'_> {
     fn set(&mut self, field: &Field, value: impl FnOnce(&Limits) -> AttributeValue) {
         if let Some(attributes) = &mut self.attributes {
-            attributes.set(field.name(), value(self.limits), self.limits.fields);
+            attributes.set(field.name(), value(self.limits), self.limits);
         }
     }
 }

@@ -11,7 +11,8 @@ use tracing::Metadata;
 
 use super::entered::Place;
 use super::limits::Limits;
-use super::span_fields::{Attributes, Given, StatusCode};
+use super::log::SpanText;
+use super::span_fields::{Attributes, Given, StatusCode, text_len};
 
 /// One span, kept in the registry's extensions from its opening to its end.
 #[derive(Debug)]
@@ -55,7 +56,10 @@ pub(crate) struct Ended {
 
 impl SpanState {
     /// Takes over what was recorded after the span was opened.
-    pub(crate) fn update(&mut self, given: Given) {
+    pub(crate) fn update(&mut self, given: Given, limits: &Limits) {
+        if let Some(link) = given.link {
+            self.follows(link, limits);
+        }
         self.place.request = given.request.or(self.place.request);
         self.kind = given.kind.unwrap_or(self.kind);
         self.name = given.name.or(self.name.take());
@@ -63,9 +67,13 @@ impl SpanState {
         self.status_message = given.status_message.or(self.status_message.take());
     }
 
-    /// The name that the span goes by.
-    pub(crate) fn name<'a>(&'a self, metadata: &'a Metadata<'static>) -> &'a str {
-        self.name.as_deref().unwrap_or(metadata.name())
+    /// What a log line shows of it.
+    pub(crate) fn text(&self, metadata: &'static Metadata<'static>) -> SpanText<'_> {
+        SpanText {
+            name: metadata.name(),
+            given: self.name.as_deref(),
+            fields: &self.attributes.kept,
+        }
     }
 
     /// Adds what happened in it. An event at the level of errors makes the span one that failed, unless its status was told.
@@ -75,7 +83,11 @@ impl SpanState {
             self.status_message
                 .get_or_insert_with(|| event.name.clone().into_owned());
         }
-        if self.events.len() < limits.events {
+        let fields = event.attributes.iter();
+        let text = event.name.len() + fields.map(|field| text_len(&field.value)).sum::<usize>();
+        let bytes = self.attributes.bytes + text;
+        if self.events.len() < limits.events && bytes <= limits.bytes {
+            self.attributes.bytes = bytes;
             self.events.push(event);
         } else {
             self.dropped_events = self.dropped_events.saturating_add(1);

@@ -1,5 +1,7 @@
 //! When a log line is coloured, and how.
 
+use std::ffi::OsString;
+
 use tracing::Level;
 
 use super::writer::LogWriter;
@@ -21,9 +23,8 @@ impl Colour {
     pub(crate) fn applies(self, writer: &LogWriter) -> bool {
         match self {
             Self::Auto => {
-                let unwanted = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty())
-                    || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-                writer.is_terminal() && !unwanted
+                let variable = |name| std::env::var_os(name);
+                writer.is_terminal() && suits(variable("NO_COLOR"), variable("TERM"))
             }
             Self::Always => true,
             Self::Never => false,
@@ -41,5 +42,23 @@ pub(super) const fn of_level(level: Level) -> &'static str {
         Level::INFO => "\u{1b}[32m",
         Level::DEBUG => "\u{1b}[34m",
         Level::TRACE => "\u{1b}[35m",
+    }
+}
+
+/// Whether a terminal of this environment is to be coloured.
+fn suits(no_color: Option<OsString>, term: Option<OsString>) -> bool {
+    no_color.is_none_or(|set| set.is_empty()) && term.is_none_or(|term| term != "dumb")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_coloured_unless_somebody_asked_otherwise() {
+        let set = |text: &str| Some(OsString::from(text));
+        assert!(suits(None, None) && suits(set(""), set("xterm-256color")));
+        assert!(!suits(set("1"), None) && !suits(set("0"), None));
+        assert!(!suits(None, set("dumb")));
     }
 }

@@ -65,7 +65,7 @@ impl Object<'_> {
 
     fn spans(&mut self, spans: Spans<'_>) {
         let mut any = false;
-        spans(&mut |name, fields| {
+        spans(&mut |span| {
             // Room for what a span has besides text.
             if self.out.len() + CLOSING > self.limit {
                 self.cut = true;
@@ -77,9 +77,9 @@ impl Object<'_> {
                 ",\"spans\":[{\"name\":"
             });
             any = true;
-            let name = redacted(self.redact, name);
+            let name = span.name(self.redact);
             self.text(&name);
-            self.fields(fields);
+            self.fields(span.fields);
             self.out.push('}');
         });
         if any {

@@ -4,7 +4,7 @@ use counterfoil_core::json::is_deceptive;
 use counterfoil_core::{Attribute, Timestamp, Unredacted};
 use tracing::Level;
 
-use super::{Colour, Line, LogFormat, LogLines, LogWriter, Spans};
+use super::{Colour, Line, LogFormat, LogLines, LogWriter, SpanText, Spans};
 
 /// All scalar values, some hundred at a time.
 fn texts() -> impl Iterator<Item = String> {
@@ -31,7 +31,12 @@ fn everywhere(text: &str, format: LogFormat) -> String {
         fields: &fields,
         dropped: 0,
     };
-    let spans: Spans<'_> = &|each| each(text, &fields);
+    let span = SpanText {
+        name: "span",
+        given: Some(text),
+        fields: &fields,
+    };
+    let spans: Spans<'_> = &|each| each(&span);
     let lines = LogLines::new(format, LogWriter::new(std::io::sink())).colour(Colour::Never);
     let mut out = String::new();
     lines

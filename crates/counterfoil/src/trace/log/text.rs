@@ -74,18 +74,18 @@ impl Text<'_> {
 
     fn spans(&mut self, spans: Spans<'_>) {
         let mut any = false;
-        spans(&mut |name, fields| {
+        spans(&mut |span| {
             if self.out.len() + CLOSING > self.limit {
                 self.cut = true;
                 return;
             }
             self.out.push(if any { ':' } else { ' ' });
             any = true;
-            let name = redacted(self.redact, name);
+            let name = span.name(self.redact);
             self.name(&name);
-            if !fields.is_empty() {
+            if !span.fields.is_empty() {
                 self.out.push('{');
-                self.fields(fields, "");
+                self.fields(span.fields, "");
                 self.out.push('}');
             }
         });

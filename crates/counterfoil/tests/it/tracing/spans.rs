@@ -114,6 +114,43 @@ fn the_current_place_is_that_of_the_innermost_span_and_comes_back() {
 }
 
 #[test]
+fn a_task_has_its_place_on_whichever_thread_it_runs_and_none_is_left_behind() {
+    use tracing::Instrument;
+    use tracing::instrument::WithSubscriber;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(3)
+        .build()
+        .unwrap();
+    let tasks: Vec<_> = (0..32)
+        .map(|n| {
+            let (_, task) = run(builder().0, || {
+                let span = info_span!("task", n);
+                let task = async move {
+                    let before = trace::current().unwrap();
+                    for _ in 0..20 {
+                        tokio::task::yield_now().await;
+                        assert_eq!(trace::current(), Some(before));
+                    }
+                    before.trace_id
+                };
+                task.instrument(span).with_current_subscriber()
+            });
+            runtime.spawn(task)
+        })
+        .collect();
+    let ids: std::collections::HashSet<_> = tasks
+        .into_iter()
+        .map(|task| runtime.block_on(task).unwrap())
+        .collect();
+    assert_eq!(ids.len(), 32);
+    let left = (0..32).map(|_| runtime.spawn(async { trace::current() }));
+    let left: Vec<_> = left.collect();
+    for task in left {
+        assert_eq!(runtime.block_on(task).unwrap(), None);
+    }
+}
+
+#[test]
 fn a_status_that_is_recorded_later_counts() {
     let spans = recorded(|| {
         let failed = server_span("01");
@@ -176,6 +213,46 @@ fn what_a_span_follows_from_becomes_a_link() {
     };
     assert_eq!(consumer.links, [producer.trace]);
     assert_ne!(consumer.trace.trace_id, producer.trace.trace_id);
+}
+
+#[test]
+fn a_producer_elsewhere_becomes_a_link_by_its_traceparent() {
+    let (one, two) = (
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01",
+    );
+    let spans = recorded(|| {
+        let span = info_span!("process", otel.link = one);
+        span.record("otel.link", two);
+        span.record("otel.link", "nonsense");
+    });
+    let links: Vec<_> = spans[0].links.iter().map(ToString::to_string).collect();
+    assert_eq!(links, [one, two]);
+    assert!(spans[0].attributes.is_empty());
+}
+
+#[test]
+fn text_beyond_the_budget_of_a_span_is_left_out_and_counted() {
+    let mut limits = Limits::default();
+    limits.bytes = 10;
+    let (pipeline, ()) = run(builder().0.limits(limits).spans(8).log_records(8), || {
+        let span = info_span!("job", a = "123456", b = "1234567", c = 1);
+        span.record("a", "1");
+        span.in_scope(|| {
+            info!("abc");
+            info!("abcdefg");
+            info!(x = "1234567", y = "1234567", "");
+        });
+    });
+    let span = &pipeline.drain_spans(8)[0];
+    let (a, c) = (Attribute::new("a", "1"), Attribute::new("c", 1_i64));
+    assert_eq!(
+        (&span.attributes[..], span.dropped_attributes),
+        (&[a, c][..], 1)
+    );
+    assert_eq!((span.events.len(), span.dropped_events), (1, 2));
+    let record = &pipeline.drain_logs(8)[2];
+    assert_eq!((record.attributes.len(), record.dropped_attributes), (1, 1));
 }
 
 #[test]
