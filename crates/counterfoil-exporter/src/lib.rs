@@ -1,8 +1,8 @@
 //! The contract between Counterfoil and the places that telemetry is sent to.
 //!
-//! **What it is.** The trait [`Exporter`] with the [`Batch`]es that it takes, three wrappers that add what a good exporter
-//! should not have to ([`Retry`], [`Limit`], [`FanOut`]), and two exporters that need no network: [`JsonLinesExporter`] and,
-//! for tests, [`MemoryExporter`].
+//! **What it is.** The trait [`Exporter`] with the [`Batch`]es that it takes, wrappers that add what a good exporter
+//! should not have to ([`Retry`], [`Limit`], [`FanOut`], [`Redacting`]), and two exporters that need no network:
+//! [`JsonLinesExporter`], to standard output or to files that [rotate](RotatingFile), and, for tests, [`MemoryExporter`].
 //!
 //! **Who should depend on it.** Whoever sends metrics, events or sealed lines somewhere of their own. It pulls in
 //! `counterfoil-core` and nothing else: no async runtime, no HTTP, no serialization framework.
