@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use counterfoil_core::{Context, Current, RequestId, TraceContext, TraceState};
+use counterfoil_core::{Context, Current, RequestId, Ticks, TraceContext, TraceState};
 
 thread_local! {
     static ENTERED: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
@@ -14,6 +14,8 @@ struct Entry {
     pipeline: u64,
     span: u64,
     place: Place,
+    /// Since when, where that is to be known and the span was not entered already.
+    since: Option<Ticks>,
 }
 
 /// A place in a trace, and the request that it belongs to.
@@ -32,6 +34,26 @@ impl Place {
             trace_state: context.trace_state().cloned(),
             request: context.request().copied(),
         })
+    }
+}
+
+/// What a line, a record and an event of the ring are stamped with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stamp {
+    pub(crate) trace: Option<TraceContext>,
+    pub(crate) request: Option<RequestId>,
+}
+
+impl Stamp {
+    /// Takes what is missing from the task's context.
+    pub(crate) fn complete(&mut self) {
+        if self.trace.is_some() && self.request.is_some() {
+            return;
+        }
+        if let Some(context) = Current::get() {
+            self.trace = self.trace.or_else(|| context.trace().copied());
+            self.request = self.request.or_else(|| context.request().copied());
+        }
     }
 }
 
@@ -68,29 +90,33 @@ fn innermost<T>(of: impl Fn(&Entry) -> Option<T>) -> Option<T> {
     found.ok().flatten()
 }
 
-pub(crate) fn enter(pipeline: u64, span: u64, place: Place) {
-    let entry = Entry {
-        pipeline,
-        span,
-        place,
-    };
+/// Enters a span; `now` where it is to be known for how long.
+pub(crate) fn enter(pipeline: u64, span: u64, place: Place, now: Option<Ticks>) {
     let _thread_is_ending = ENTERED.try_with(|entered| {
         if let Ok(mut entered) = entered.try_borrow_mut() {
-            entered.push(entry);
+            let since = now.filter(|_| find(&entered, pipeline, span).is_none());
+            entered.push(Entry {
+                pipeline,
+                span,
+                place,
+                since,
+            });
         }
     });
 }
 
-/// Guards may be dropped in any order, so the span need not be the innermost.
-pub(crate) fn exit(pipeline: u64, span: u64) {
-    let _thread_is_ending = ENTERED.try_with(|entered| {
-        if let Ok(mut entered) = entered.try_borrow_mut() {
-            let at = entered
-                .iter()
-                .rposition(|entry| entry.span == span && entry.pipeline == pipeline);
-            if let Some(at) = at {
-                entered.remove(at);
-            }
-        }
+/// Leaves a span, and says since when it was entered. Guards may be dropped in any order, so it need not be the innermost.
+pub(crate) fn exit(pipeline: u64, span: u64) -> Option<Ticks> {
+    let left = ENTERED.try_with(|entered| {
+        let mut entered = entered.try_borrow_mut().ok()?;
+        let at = find(&entered, pipeline, span)?;
+        entered.remove(at).since
     });
+    left.ok().flatten()
+}
+
+fn find(entered: &[Entry], pipeline: u64, span: u64) -> Option<usize> {
+    entered
+        .iter()
+        .rposition(|entry| entry.span == span && entry.pipeline == pipeline)
 }

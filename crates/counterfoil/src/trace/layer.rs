@@ -12,7 +12,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use super::entered::{self, Place};
+use super::entered::{self, Place, Stamp};
 use super::event_fields::{EventFields, Scratch, with_scratch};
 use super::log::{Line, SpanText};
 use super::pipeline::Shared;
@@ -31,13 +31,14 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn on_new_span(&self, new: &NewSpan<'_>, id: &Id, ctx: Context<'_, S>) {
-        let Some(span) = ctx.span(id) else {
+        let Some(span) = ctx.span(id).filter(|_| self.shared.wants(new.metadata())) else {
             return;
         };
         let parent = if new.is_contextual() {
             entered::place(self.shared.number)
         } else {
-            new.parent().and_then(|parent| place_of(&ctx.span(parent)?))
+            let scope = new.parent().and_then(|parent| ctx.span_scope(parent));
+            scope.and_then(|mut scope| scope.find_map(|span| place_of(&span)))
         };
         let state = self.open(new, parent);
         span.extensions_mut().replace(state);
@@ -47,18 +48,16 @@ where
         let Some(span) = ctx.span(id) else {
             return;
         };
-        let mut extensions = span.extensions_mut();
-        let Some(state) = extensions.get_mut::<Box<SpanState>>() else {
-            return;
-        };
-        let mut given = Given::default();
-        let keep = state.recorded || self.shared.lines.is_some();
+        let (mut given, mut attributes) = (Given::default(), Attributes::default());
+        // Before the span is locked: a value whose `Debug` logs may need it.
         values.record(&mut SpanFields {
             given: &mut given,
-            attributes: keep.then_some(&mut state.attributes),
+            attributes: self.shared.keeps_fields().then_some(&mut attributes),
             limits: &self.shared.limits,
         });
-        state.update(given, &self.shared.limits);
+        if let Some(state) = span.extensions_mut().get_mut::<Box<SpanState>>() {
+            state.update(given, attributes, &self.shared.limits);
+        }
     }
 
     fn on_follows_from(&self, id: &Id, follows: &Id, ctx: Context<'_, S>) {
@@ -90,21 +89,19 @@ where
         let Some(state) = extensions.get::<Box<SpanState>>() else {
             return;
         };
-        if self.shared.times_spans() {
-            state.enter(self.shared.clock.ticks());
-        }
         let place = state.place.clone();
         drop(extensions);
-        entered::enter(self.shared.number, id.into_u64(), place);
+        let now = self.shared.times_spans();
+        let now = now.then(|| self.shared.clock.ticks());
+        entered::enter(self.shared.number, id.into_u64(), place, now);
     }
 
     fn on_exit(&self, id: &Id, ctx: Context<'_, S>) {
-        entered::exit(self.shared.number, id.into_u64());
-        if self.shared.times_spans()
+        if let Some(since) = entered::exit(self.shared.number, id.into_u64())
             && let Some(span) = ctx.span(id)
             && let Some(state) = span.extensions().get::<Box<SpanState>>()
         {
-            state.exit(self.shared.clock.ticks());
+            state.was_busy(since, self.shared.clock.ticks());
         }
     }
 
@@ -141,7 +138,7 @@ where
 impl PipelineLayer {
     fn open(&self, new: &NewSpan<'_>, parent: Option<Place>) -> Box<SpanState> {
         let shared = &self.shared;
-        let keeps = shared.spans.is_some() || shared.lines.is_some();
+        let keeps = shared.keeps_fields();
         let mut given = Given::default();
         let mut attributes = Attributes::with_room_for(if keeps { new.values().len() } else { 0 });
         new.record(&mut SpanFields {
@@ -149,11 +146,16 @@ impl PipelineLayer {
             attributes: keeps.then_some(&mut attributes),
             limits: &shared.limits,
         });
-        let parent = parent.or_else(|| {
-            (new.is_contextual())
-                .then(|| Current::get().and_then(|context| Place::of(&context)))
-                .flatten()
-        });
+        let (parent, request) = match parent {
+            Some(place) if place.request.is_some() => (Some(place), None),
+            place if new.is_contextual() => {
+                let context = Current::get();
+                let request = context.as_ref().and_then(|it| it.request().copied());
+                (place.or_else(|| Place::of(context.as_ref()?)), request)
+            }
+            place => (place, None),
+        };
+        given.request = given.request.or(request);
         let kind = given.kind.unwrap_or_default();
         let Opened {
             place,
@@ -178,7 +180,6 @@ impl PipelineLayer {
             links: given.link.into_iter().collect(),
             recorded: recorded && shared.spans.is_some(),
             busy: 0.into(),
-            entered: 0.into(),
         })
     }
 
@@ -229,17 +230,20 @@ impl PipelineLayer {
             scratch,
             limits: &shared.limits,
         });
-        let place = match span {
-            Some(span) => span.scope().find_map(|span| place_of(&span)),
-            None if event.is_root() => None,
-            None => Current::get().and_then(|context| Place::of(&context)),
+        let place = span.and_then(|span| span.scope().find_map(|span| place_of(&span)));
+        let mut stamp = Stamp {
+            trace: place.as_ref().map(|place| place.trace),
+            request: place.and_then(|place| place.request),
         };
+        if event.is_contextual() {
+            stamp.complete();
+        }
         if let Some(lines) = &shared.lines {
             let line = Line {
                 time: shared.clock.utc(),
                 level: *metadata.level(),
                 target: scratch.target.as_deref().unwrap_or(metadata.target()),
-                place: place.as_ref(),
+                stamp: &stamp,
                 message: &scratch.message,
                 fields: &scratch.fields,
                 dropped: scratch.dropped,
@@ -254,16 +258,11 @@ impl PipelineLayer {
         if let Some(ring) = &shared.ring
             && ring::is_for_ring(metadata)
         {
-            ring.push(metadata, &scratch.fields, place.as_ref(), &*shared.redact);
+            ring.push(metadata, &scratch.fields, &stamp, &*shared.redact);
         }
         self.add_to_span(metadata, span, scratch);
         if let Some(records) = &shared.records {
-            records.push(record(
-                metadata,
-                scratch,
-                place.as_ref(),
-                shared.clock.utc(),
-            ));
+            records.push(record(metadata, scratch, &stamp, shared.clock.utc()));
         }
     }
 
@@ -279,6 +278,7 @@ impl PipelineLayer {
         let Some(span) = span.filter(|_| self.shared.spans.is_some()) else {
             return;
         };
+        let time = self.shared.clock.ticks();
         let mut extensions = span.extensions_mut();
         let Some(state) = extensions
             .get_mut::<Box<SpanState>>()
@@ -296,7 +296,6 @@ impl PipelineLayer {
             "" => Cow::Borrowed(metadata.name()),
             message => Cow::Owned(message.to_owned()),
         };
-        let time = self.shared.clock.ticks();
         let event = TickedEvent {
             time,
             name,
@@ -330,7 +329,10 @@ impl PipelineLayer {
             time: self.shared.clock.utc(),
             level: *metadata.level(),
             target: metadata.target(),
-            place: Some(&state.place),
+            stamp: &Stamp {
+                trace: Some(state.place.trace),
+                request: state.place.request,
+            },
             message: "close",
             fields: &fields,
             dropped: 0,
@@ -378,7 +380,7 @@ where
 fn record(
     metadata: &'static Metadata<'static>,
     scratch: &mut Scratch,
-    place: Option<&Place>,
+    stamp: &Stamp,
     time: Timestamp,
 ) -> LogRecord {
     let named = ring::text(&scratch.fields, MARK).map(|name| Cow::Owned(name.to_owned()));
@@ -398,8 +400,8 @@ fn record(
         body: scratch.message.clone(),
         attributes: std::mem::take(&mut scratch.fields),
         dropped_attributes: scratch.dropped,
-        trace: place.map(|place| place.trace),
-        request: place.and_then(|place| place.request),
+        trace: stamp.trace,
+        request: stamp.request,
         scope: match scratch.target.take() {
             Some(target) => Cow::Owned(target),
             None => Cow::Borrowed(metadata.target()),

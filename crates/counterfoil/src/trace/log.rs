@@ -15,7 +15,7 @@ use std::str::FromStr;
 use counterfoil_core::{Attribute, AttributeValue, Redact, Timestamp};
 use tracing::Level;
 
-use super::entered::Place;
+use super::entered::Stamp;
 use super::pipeline::Shared;
 use crate::{Error, ErrorKind};
 
@@ -114,7 +114,7 @@ pub(crate) struct Line<'a> {
     pub(crate) time: Timestamp,
     pub(crate) level: Level,
     pub(crate) target: &'a str,
-    pub(crate) place: Option<&'a Place>,
+    pub(crate) stamp: &'a Stamp,
     pub(crate) message: &'a str,
     pub(crate) fields: &'a [Attribute],
     pub(crate) dropped: u32,
@@ -161,7 +161,7 @@ impl Lines {
             let line = Line {
                 level: Level::WARN,
                 target: "counterfoil::trace",
-                place: None,
+                stamp: &Stamp::default(),
                 message: &message,
                 fields: &[],
                 dropped: 0,

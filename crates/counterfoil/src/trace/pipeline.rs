@@ -224,7 +224,7 @@ impl PipelineBuilder {
         self
     }
 
-    /// Records spans, of which up to `waiting` wait for [`Pipeline::drain_spans`].
+    /// Records spans, of which up to `waiting` (1 to 1 048 576) wait for [`Pipeline::drain_spans`].
     pub const fn spans(mut self, waiting: usize) -> Self {
         self.spans = Some(waiting);
         self
@@ -242,7 +242,7 @@ impl PipelineBuilder {
         self
     }
 
-    /// Makes log records of events, of which up to `waiting` wait for [`Pipeline::drain_logs`].
+    /// Makes log records of events, of which up to `waiting` (1 to 1 048 576) wait for [`Pipeline::drain_logs`].
     pub const fn log_records(mut self, waiting: usize) -> Self {
         self.records = Some(waiting);
         self
@@ -297,6 +297,11 @@ impl Shared {
             || self.spans.is_some();
         *metadata.level() <= self.level
             && (takes_all || self.ring.is_some() && ring::is_for_ring(metadata))
+    }
+
+    /// Whether the fields of spans are of use to anybody.
+    pub(crate) const fn keeps_fields(&self) -> bool {
+        self.spans.is_some() || self.lines.is_some()
     }
 
     /// Whether it is to be known for how long spans are entered.

@@ -20,6 +20,9 @@ pub struct QueueCounts {
     pub waiting: u64,
 }
 
+/// Most items that a queue may hold.
+const MOST: usize = 1 << 20;
+
 /// Holds at most as many items as it was made for; what comes on top is dropped and counted. Neither side ever waits.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
@@ -31,7 +34,7 @@ pub(crate) struct Queue<T> {
 
 impl<T> Queue<T> {
     pub(crate) fn new(capacity: usize) -> Self {
-        let (sender, receiver) = bounded(capacity.max(1));
+        let (sender, receiver) = bounded(capacity.clamp(1, MOST));
         Self {
             sender,
             receiver,

@@ -10,7 +10,7 @@ use counterfoil_core::{
 };
 use tracing::{Level, Metadata};
 
-use super::entered::Place;
+use super::entered::Stamp;
 use crate::Observer;
 
 /// The field that marks an event for the ring. Its value is the event's kind, such as `vault.object_put`.
@@ -51,7 +51,7 @@ impl RingFeed {
         &self,
         metadata: &'static Metadata<'static>,
         fields: &[Attribute],
-        place: Option<&Place>,
+        stamp: &Stamp,
         redact: &dyn Redact,
     ) {
         let marked = text(fields, MARK).map(|name| self.marked(name));
@@ -70,7 +70,7 @@ impl RingFeed {
             }),
             value,
         };
-        self.observer.events().push(&event, &self.context(place));
+        self.observer.events().push(&event, &self.context(stamp));
     }
 
     /// The kind that the code named; `None`, counted, when what it named is none.
@@ -102,16 +102,16 @@ impl RingFeed {
     }
 
     /// The task's own context, or the observer's default one, at the place where the event was logged.
-    fn context(&self, place: Option<&Place>) -> Context {
+    fn context(&self, stamp: &Stamp) -> Context {
         let mut context = Current::get().map_or_else(
             || self.observer.default_context().clone(),
             |context| (*context).clone(),
         );
-        if let Some(place) = place {
-            context = context.with_trace(place.trace);
-            if let Some(request) = place.request {
-                context = context.with_request(request);
-            }
+        if let Some(trace) = stamp.trace {
+            context = context.with_trace(trace);
+        }
+        if let Some(request) = stamp.request {
+            context = context.with_request(request);
         }
         context
     }

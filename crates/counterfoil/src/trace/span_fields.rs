@@ -125,17 +125,24 @@ impl Attributes {
         }
     }
 
+    pub(crate) fn extend(&mut self, others: Self, limits: &Limits) {
+        self.dropped = self.dropped.saturating_add(others.dropped);
+        for other in others.kept {
+            self.set(other, limits);
+        }
+    }
+
     /// Adds one, or replaces the one of the same name: a span's field may be recorded again.
-    fn set(&mut self, name: &'static str, value: AttributeValue, limits: &Limits) {
-        let bytes = self.bytes + text_len(&value);
+    fn set(&mut self, new: Attribute, limits: &Limits) {
+        let bytes = self.bytes + text_len(&new.value);
         if bytes > limits.bytes {
             self.dropped = self.dropped.saturating_add(1);
-        } else if let Some(old) = self.kept.iter_mut().find(|old| old.key == name) {
+        } else if let Some(old) = self.kept.iter_mut().find(|old| old.key == new.key) {
             self.bytes = bytes - text_len(&old.value);
-            old.value = value;
+            old.value = new.value;
         } else if self.kept.len() < limits.fields {
             self.bytes = bytes;
-            self.kept.push(Attribute::new(name, value));
+            self.kept.push(new);
         } else {
             self.dropped = self.dropped.saturating_add(1);
         }
@@ -145,7 +152,8 @@ impl Attributes {
 impl SpanFields<'_> {
     fn set(&mut self, field: &Field, value: impl FnOnce(&Limits) -> AttributeValue) {
         if let Some(attributes) = &mut self.attributes {
-            attributes.set(field.name(), value(self.limits), self.limits);
+            let new = Attribute::new(field.name(), value(self.limits));
+            attributes.set(new, self.limits);
         }
     }
 }

@@ -34,8 +34,6 @@ pub(crate) struct SpanState {
     pub(crate) recorded: bool,
     /// For how long it was entered, in nanoseconds.
     pub(crate) busy: AtomicU64,
-    /// When it was entered last.
-    pub(crate) entered: AtomicU64,
 }
 
 /// A [`SpanEvent`] whose time is not translated yet.
@@ -56,7 +54,8 @@ pub(crate) struct Ended {
 
 impl SpanState {
     /// Takes over what was recorded after the span was opened.
-    pub(crate) fn update(&mut self, given: Given, limits: &Limits) {
+    pub(crate) fn update(&mut self, given: Given, attributes: Attributes, limits: &Limits) {
+        self.attributes.extend(attributes, limits);
         if let Some(link) = given.link {
             self.follows(link, limits);
         }
@@ -100,13 +99,9 @@ impl SpanState {
         }
     }
 
-    pub(crate) fn enter(&self, now: Ticks) {
-        self.entered.store(now.0, Ordering::Relaxed);
-    }
-
-    pub(crate) fn exit(&self, now: Ticks) {
-        let here = now.0.saturating_sub(self.entered.load(Ordering::Relaxed));
-        self.busy.fetch_add(here, Ordering::Relaxed);
+    pub(crate) fn was_busy(&self, since: Ticks, until: Ticks) {
+        let ns = until.0.saturating_sub(since.0);
+        self.busy.fetch_add(ns, Ordering::Relaxed);
     }
 
     fn status(&mut self) -> SpanStatus {

@@ -45,7 +45,10 @@ pub(crate) fn push_bounded(out: &mut String, most: usize, args: fmt::Arguments<'
 
 /// Up to `most` bytes of `text`.
 pub(crate) fn bounded(text: &str, most: usize) -> String {
-    let mut out = String::with_capacity(text.len().min(most + ELLIPSIS.len()));
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(most + ELLIPSIS.len());
     push_bounded(&mut out, most, format_args!("{text}"));
     out
 }

@@ -50,16 +50,16 @@ impl Object<'_> {
         self.out.push_str(line.level.as_str());
         self.out.push_str("\",\"target\":");
         self.text(line.target);
-        if let Some(place) = line.place {
+        if let Some(trace) = &line.stamp.trace {
             self.out.push_str(",\"trace_id\":\"");
-            push_hex(self.out, place.trace.trace_id.as_bytes());
+            push_hex(self.out, trace.trace_id.as_bytes());
             self.out.push_str("\",\"span_id\":\"");
-            push_hex(self.out, place.trace.span_id.as_bytes());
+            push_hex(self.out, trace.span_id.as_bytes());
             self.out.push('"');
-            if let Some(request) = &place.request {
-                self.out.push_str(",\"request_id\":");
-                self.text(request.as_str());
-            }
+        }
+        if let Some(request) = &line.stamp.request {
+            self.out.push_str(",\"request_id\":");
+            self.text(request.as_str());
         }
     }
 

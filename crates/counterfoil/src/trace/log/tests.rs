@@ -4,7 +4,7 @@ use counterfoil_core::json::is_deceptive;
 use counterfoil_core::{Attribute, Timestamp, Unredacted};
 use tracing::Level;
 
-use super::{Colour, Line, LogFormat, LogLines, LogWriter, SpanText, Spans};
+use super::{Colour, Line, LogFormat, LogLines, LogWriter, SpanText, Spans, Stamp};
 
 /// All scalar values, some hundred at a time.
 fn texts() -> impl Iterator<Item = String> {
@@ -26,7 +26,7 @@ fn everywhere(text: &str, format: LogFormat) -> String {
         time: Timestamp::from_unix_seconds(0),
         level: Level::INFO,
         target: text,
-        place: None,
+        stamp: &Stamp::default(),
         message: text,
         fields: &fields,
         dropped: 0,

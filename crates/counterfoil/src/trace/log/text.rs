@@ -55,19 +55,20 @@ impl Text<'_> {
         // A string takes everything that is written to it.
         let _always_ok = write!(self.out, " {:>5} ", line.level.as_str());
         self.colour(colour::PLAIN);
-        if let Some(place) = line.place {
-            self.colour(colour::DIM);
+        self.colour(colour::DIM);
+        if let Some(trace) = &line.stamp.trace {
             self.out.push_str("trace_id=");
-            push_hex(self.out, place.trace.trace_id.as_bytes());
+            push_hex(self.out, trace.trace_id.as_bytes());
             self.out.push_str(" span_id=");
-            push_hex(self.out, place.trace.span_id.as_bytes());
-            if let Some(request) = &place.request {
-                self.out.push_str(" request_id=");
-                self.out.push_str(request.as_str());
-            }
+            push_hex(self.out, trace.span_id.as_bytes());
             self.out.push(' ');
-            self.colour(colour::PLAIN);
         }
+        if let Some(request) = &line.stamp.request {
+            self.out.push_str("request_id=");
+            self.out.push_str(request.as_str());
+            self.out.push(' ');
+        }
+        self.colour(colour::PLAIN);
         self.name(line.target);
         self.out.push(':');
     }

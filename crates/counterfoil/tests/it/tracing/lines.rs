@@ -85,6 +85,39 @@ fn outside_of_spans_a_line_bears_the_ids_of_the_current_context() {
 }
 
 #[test]
+fn the_request_of_the_current_context_is_stamped_also_where_there_is_no_trace() {
+    use counterfoil::{Context, WorkloadIdentity};
+    let page = written(LogFormat::Json, || {
+        let context = Context::new(WorkloadIdentity::tenant_only("acme"));
+        let _entered = Current::enter(context.with_request("req-3".parse().unwrap()));
+        info!("outside of spans");
+        info_span!("inner").in_scope(|| info!("within one"));
+    });
+    let lines = page.json();
+    assert_eq!(
+        (&lines[0]["request_id"], lines[0].get("trace_id")),
+        (&json!("req-3"), None)
+    );
+    assert_eq!(lines[1]["request_id"], "req-3");
+    assert!(lines[1]["trace_id"].is_string());
+}
+
+#[test]
+fn a_span_that_is_entered_within_itself_is_busy_once() {
+    let page = Page::default();
+    let (builder, clock) = builder();
+    run(
+        builder.log_lines(page.lines(LogFormat::Json).span_close(true)),
+        || {
+            let span = info_span!("job");
+            span.in_scope(|| span.in_scope(|| clock.step(Duration::from_nanos(30))));
+        },
+    );
+    let fields = &page.json()[0]["fields"];
+    assert_eq!(fields, &json!({"busy_ns": 30, "idle_ns": 0}));
+}
+
+#[test]
 fn an_error_is_written_with_its_causes() {
     #[derive(Debug)]
     struct Outer(std::num::ParseIntError);
