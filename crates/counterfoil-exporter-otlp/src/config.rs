@@ -203,10 +203,11 @@ fn target(vars: &Vars<'_>, words: Words) -> Result<Option<Target>, Error> {
     }
     if let Some(var) = vars.first(&names("CERTIFICATE"))? {
         let pem = fs::read(&var.text);
-        target.ca_certificate = Some(pem.map_err(|source| {
+        let pem = pem.map_err(|source| {
             var.wrong("names a file that cannot be read")
                 .with_source(source)
-        })?);
+        });
+        target = target.ca_certificate(pem?);
     }
     for setting in ["CLIENT_CERTIFICATE", "CLIENT_KEY"] {
         if let Some(var) = vars.first(&names(setting))? {

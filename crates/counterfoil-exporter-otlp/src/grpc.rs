@@ -76,6 +76,9 @@ impl GrpcClient {
             _ => format!("answered {:?}{reason}{hint}", status.code()),
         };
         let mut error = receiver.error(kind, &context);
+        if status.source().is_some() {
+            error = error.with_source(status);
+        }
         if let Some(wait) = wait {
             error = error.with_retry_after(wait);
         }
@@ -161,7 +164,7 @@ fn endpoint(target: &Target) -> Result<Endpoint, Error> {
 fn tls(target: &Target) -> tonic::transport::ClientTlsConfig {
     let config = tonic::transport::ClientTlsConfig::new();
     match &target.ca_certificate {
-        Some(pem) => config.ca_certificate(tonic::transport::Certificate::from_pem(pem)),
+        Some(pem) => config.ca_certificate(tonic::transport::Certificate::from_pem(&pem.0)),
         None => config.with_webpki_roots(),
     }
 }

@@ -191,7 +191,7 @@ mod tls {
         let Some(pem) = &target.ca_certificate else {
             return Ok(TlsConfig::default());
         };
-        let certificates: Vec<Certificate<'static>> = parse_pem(pem)
+        let certificates: Vec<Certificate<'static>> = parse_pem(&pem.0)
             .filter_map(|item| match item {
                 Ok(PemItem::Certificate(certificate)) => Some(certificate),
                 _ => None,

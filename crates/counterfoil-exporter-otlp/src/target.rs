@@ -28,7 +28,7 @@ pub struct Target {
     pub(crate) headers: Vec<Header>,
     pub(crate) timeout: Duration,
     pub(crate) gzip: bool,
-    pub(crate) ca_certificate: Option<Vec<u8>>,
+    pub(crate) ca_certificate: Option<Pem>,
 }
 
 /// How requests are sent.
@@ -44,6 +44,16 @@ pub enum Protocol {
 /// The address of a receiver, without anything secret in it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Url(String);
+
+/// Certificates as text, which nobody wants to see.
+#[derive(Clone)]
+pub(crate) struct Pem(pub(crate) Vec<u8>);
+
+impl fmt::Debug for Pem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
 
 /// A header of each request. Its value is never printed.
 #[derive(Clone, Debug)]
@@ -112,7 +122,7 @@ impl Target {
     /// `tls`.
     #[must_use]
     pub fn ca_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.ca_certificate = Some(pem.into());
+        self.ca_certificate = Some(Pem(pem.into()));
         self
     }
 }

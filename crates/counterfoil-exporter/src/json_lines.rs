@@ -124,12 +124,16 @@ impl<W: Write + Send + 'static> Exporter for JsonLinesExporter<W> {
         if lines.is_empty() {
             return Ok(());
         }
-        self.lock().write(&lines).map_err(|source| {
-            failed(
+        let mut out = self.lock();
+        out.write(&lines).map_err(|source| {
+            let whole = lines[..out.taken()].iter().filter(|byte| **byte == b'\n');
+            let lost = (batch.len() as u64).saturating_sub(whole.count() as u64);
+            let error = failed(
                 "write a batch as lines of JSON",
                 "the writer refused it, perhaps half-way",
                 source,
-            )
+            );
+            error.with_part(lost, None)
         })
     }
 

@@ -18,6 +18,7 @@ pub struct LineWriter<W> {
     out: W,
     /// Whether the last byte that `out` took is no line feed.
     within_line: bool,
+    taken: usize,
 }
 
 impl<W: Write> LineWriter<W> {
@@ -26,6 +27,7 @@ impl<W: Write> LineWriter<W> {
         Self {
             out,
             within_line: false,
+            taken: 0,
         }
     }
 
@@ -34,10 +36,18 @@ impl<W: Write> LineWriter<W> {
     /// # Errors
     /// The writer's; some of the lines may have been written then.
     pub fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.taken = 0;
         if self.within_line {
             self.write_all(b"\n")?;
+            self.taken = 0;
         }
         self.write_all(lines)
+    }
+
+    /// How many bytes of the last [`write`](Self::write) the writer took; all of them unless that failed.
+    #[must_use]
+    pub const fn taken(&self) -> usize {
+        self.taken
     }
 
     /// Flushes the writer.
@@ -71,6 +81,7 @@ impl<W: Write> LineWriter<W> {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(len) => {
                     self.within_line = bytes[len - 1] != b'\n';
+                    self.taken += len;
                     bytes = &bytes[len..];
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -150,6 +161,25 @@ mod tests {
             taken([Step::Take(2), Step::Take(3), FULL]),
             "one\nt\nthree\n"
         );
+    }
+
+    #[test]
+    fn what_was_taken_of_a_write_that_failed_is_known() {
+        let steps = [Step::Take(2), Step::Take(3), FULL, Step::Take(1), FULL];
+        let mut out = LineWriter::new(Scripted {
+            steps: steps.into(),
+            ..Scripted::default()
+        });
+        out.write(b"one\ntwo\n").unwrap_err();
+        assert_eq!(out.taken(), 5);
+        out.write(b"three\n").unwrap_err();
+        assert_eq!(
+            out.taken(),
+            0,
+            "the end of the line before is not of this write"
+        );
+        out.write(b"three\n").unwrap();
+        assert_eq!(out.taken(), 6);
     }
 
     #[test]

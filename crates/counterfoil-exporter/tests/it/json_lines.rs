@@ -182,6 +182,33 @@ fn a_half_written_batch_does_not_damage_the_next() {
     assert_eq!(exporter.into_inner().bytes, b"{\n{}\n{}\n");
 }
 
+#[test]
+fn lines_before_the_one_that_was_cut_off_count_as_delivered() {
+    struct Room(usize);
+
+    impl Write for Room {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            match self.0.min(bytes.len()) {
+                0 => Err(io::ErrorKind::StorageFull.into()),
+                len => {
+                    self.0 -= len;
+                    Ok(len)
+                }
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    // Lines of three bytes each: two and a half of them fit.
+    let error = JsonLinesExporter::new(Room(7))
+        .export(lines(1..=5))
+        .unwrap_err();
+    assert_eq!((error.kind(), error.undelivered(5)), (ErrorKind::Io, 3));
+}
+
 /// Takes nothing the first time.
 #[derive(Debug, Default)]
 struct FullAtFirst {
