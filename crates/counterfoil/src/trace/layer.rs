@@ -191,10 +191,14 @@ impl PipelineLayer {
             .or(around_trace.map(|trace| trace.trace_id))
             .unwrap_or_else(|| self.shared.ids.trace_id());
         let around_trace = around_trace.filter(|trace| trace.trace_id == trace_id);
-        let parent: Option<SpanId> = given
-            .parent_span_id
-            .or(around_trace.map(|trace| trace.span_id));
-        let told = given.trace_flags.or(around_trace.map(|trace| trace.flags));
+        let around_id = around_trace.map(|trace| trace.span_id);
+        // Whoever makes a call is within this process, and the span around it is nearer than what is known of it elsewhere.
+        let parent: Option<SpanId> = match given.kind {
+            Some(SpanKind::Client | SpanKind::Producer) => around_id.or(given.parent_span_id),
+            _ => given.parent_span_id.or(around_id),
+        };
+        // What was decided here about the trace stands, whatever the fields say.
+        let told = (around_trace.map(|trace| trace.flags)).or(given.trace_flags);
         let recorded =
             self.shared
                 .head

@@ -164,7 +164,11 @@ impl Visit for SpanFields<'_> {
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.set(field, |_| value.into());
+        if field.name() == "trace_flags" {
+            self.given.trace_flags = u8::try_from(value).ok();
+        } else {
+            self.set(field, |_| value.into());
+        }
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {

@@ -389,6 +389,48 @@ fn the_head_sampler_decides_at_the_root_and_the_parent_below_it() {
     assert_eq!(names, ["GET /users/{id}", "child"]);
 }
 
+/// What a client layer opens that knows of the request's context only.
+fn client_span() -> tracing::Span {
+    info_span!(
+        "call",
+        trace_id = "0af7651916cd43dd8448eb211c80319c",
+        span_id = "53995c3f42cd8ad8",
+        parent_span_id = "00f067aa0ba902b7",
+        trace_flags = 1,
+        otel.kind = "client",
+    )
+}
+
+#[test]
+fn a_call_belongs_to_the_span_around_it() {
+    let spans = recorded(|| {
+        server_span("01").in_scope(|| info_span!("inner").in_scope(|| drop(client_span())));
+        drop(client_span());
+    });
+    let [within, inner, server, alone] = &spans[..] else {
+        panic!("{spans:?}");
+    };
+    assert_eq!(within.parent, Some(inner.trace.span_id));
+    assert!(!within.parent_is_remote);
+    assert_eq!(alone.parent, Some(server.trace.span_id));
+}
+
+#[test]
+fn what_was_decided_about_a_trace_holds_for_the_calls_in_it() {
+    let builder = builder().0.head_sampler(HeadSampler::ratio(0.0));
+    let (pipeline, ()) = run(builder.spans(64), || {
+        let root = info_span!(
+            "request",
+            trace_id = "0af7651916cd43dd8448eb211c80319c",
+            span_id = "00f067aa0ba902b7",
+            trace_flags = 1,
+            otel.kind = "server",
+        );
+        root.in_scope(|| drop(client_span()));
+    });
+    assert_eq!(pipeline.counts().spans.offered, 0);
+}
+
 #[test]
 fn the_tail_sampler_keeps_whole_traces_with_errors_and_slow_ones() {
     let (builder, clock) = builder();
