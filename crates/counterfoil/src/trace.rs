@@ -92,6 +92,7 @@ mod filter;
 mod layer;
 mod limits;
 mod log;
+mod open;
 mod pipeline;
 mod queue;
 mod ring;

@@ -3,6 +3,7 @@
 mod callsites;
 mod lines;
 mod ring;
+mod sampling;
 mod scalars;
 mod spans;
 mod support;

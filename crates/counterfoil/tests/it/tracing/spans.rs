@@ -2,32 +2,15 @@
 
 use std::time::Duration;
 
-use counterfoil::trace::{self, HeadSampler, Limits, SamplingRules, TailSampler};
+use counterfoil::trace::{self, Limits};
 use counterfoil::{
     Attribute, Context, Current, Severity, SpanKind, SpanRecord, SpanStatus, TraceContext,
     WorkloadIdentity,
 };
 use tracing::{Level, debug, error, info, info_span, span};
 
-use super::support::{builder, run};
+use super::support::{builder, client_span, run, server_span};
 use crate::support::context;
-
-fn server_span(flags: &str) -> tracing::Span {
-    info_span!(
-        "request",
-        trace_id = "0af7651916cd43dd8448eb211c80319c",
-        span_id = "00f067aa0ba902b7",
-        parent_span_id = "b7ad6b7169203331",
-        trace_flags = flags,
-        request_id = %"req-7",
-        otel.kind = "server",
-        otel.name = "GET /users/{id}",
-        otel.status_code = tracing::field::Empty,
-        otel.status_message = tracing::field::Empty,
-        late = tracing::field::Empty,
-        http.route = "/users/{id}",
-    )
-}
 
 /// The spans that are recorded while `f` runs, in the order in which they end.
 fn recorded(f: impl FnOnce()) -> Vec<SpanRecord> {
@@ -63,6 +46,20 @@ fn a_span_takes_its_ids_and_its_kind_from_its_fields() {
     assert!(!inner.parent_is_remote && inner.trace.is_sampled());
     assert_ne!(inner.trace.span_id, trace.span_id);
     assert_eq!(inner.request.unwrap().as_str(), "req-7");
+}
+
+#[test]
+fn a_call_belongs_to_the_span_around_it() {
+    let spans = recorded(|| {
+        server_span("01").in_scope(|| info_span!("inner").in_scope(|| drop(client_span())));
+        drop(client_span());
+    });
+    let [within, inner, server, alone] = &spans[..] else {
+        panic!("{spans:?}");
+    };
+    assert_eq!(within.parent, Some(inner.trace.span_id));
+    assert!(!within.parent_is_remote);
+    assert_eq!(alone.parent, Some(server.trace.span_id));
 }
 
 #[test]
@@ -361,112 +358,6 @@ fn counts_are_exact_when_threads_offer_and_a_drain_takes() {
     assert_eq!(taken.0 + counts.spans.dropped, 4_000);
     assert_eq!(taken.1 + counts.records.dropped, 4_000);
     assert_eq!((counts.spans.taken, counts.records.taken), taken);
-}
-
-#[test]
-fn the_head_sampler_decides_at_the_root_and_the_parent_below_it() {
-    let builder = builder().0.head_sampler(HeadSampler::ratio(0.0));
-    let (pipeline, ()) = run(builder.spans(64), || {
-        // A trace that begins here is not sampled, nor is what belongs to it.
-        info_span!("root").in_scope(|| {
-            assert!(!trace::current().unwrap().is_sampled());
-            drop(info_span!("below"));
-        });
-        // Parents elsewhere decide for themselves.
-        drop(server_span("01"));
-        drop(server_span("00"));
-        let sampled = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        let here = Context::new(WorkloadIdentity::tenant_only("acme"))
-            .with_trace(sampled.parse().unwrap());
-        let _entered = Current::enter(here);
-        drop(info_span!("child"));
-    });
-    let names: Vec<_> = pipeline
-        .drain_spans(64)
-        .into_iter()
-        .map(|span| span.name)
-        .collect();
-    assert_eq!(names, ["GET /users/{id}", "child"]);
-}
-
-/// What a client layer opens that knows of the request's context only.
-fn client_span() -> tracing::Span {
-    info_span!(
-        "call",
-        trace_id = "0af7651916cd43dd8448eb211c80319c",
-        span_id = "53995c3f42cd8ad8",
-        parent_span_id = "00f067aa0ba902b7",
-        trace_flags = 1,
-        otel.kind = "client",
-    )
-}
-
-#[test]
-fn a_call_belongs_to_the_span_around_it() {
-    let spans = recorded(|| {
-        server_span("01").in_scope(|| info_span!("inner").in_scope(|| drop(client_span())));
-        drop(client_span());
-    });
-    let [within, inner, server, alone] = &spans[..] else {
-        panic!("{spans:?}");
-    };
-    assert_eq!(within.parent, Some(inner.trace.span_id));
-    assert!(!within.parent_is_remote);
-    assert_eq!(alone.parent, Some(server.trace.span_id));
-}
-
-#[test]
-fn what_was_decided_about_a_trace_holds_for_the_calls_in_it() {
-    let builder = builder().0.head_sampler(HeadSampler::ratio(0.0));
-    let (pipeline, ()) = run(builder.spans(64), || {
-        let root = info_span!(
-            "request",
-            trace_id = "0af7651916cd43dd8448eb211c80319c",
-            span_id = "00f067aa0ba902b7",
-            trace_flags = 1,
-            otel.kind = "server",
-        );
-        root.in_scope(|| drop(client_span()));
-    });
-    assert_eq!(pipeline.counts().spans.offered, 0);
-}
-
-#[test]
-fn the_tail_sampler_keeps_whole_traces_with_errors_and_slow_ones() {
-    let (builder, clock) = builder();
-    let sampler = TailSampler::new(SamplingRules::errors_slow_and(100, 0.0));
-    let (pipeline, ()) = run(builder.spans(64).tail_sampler(sampler), || {
-        info_span!("fine").in_scope(|| drop(info_span!("fine.inner")));
-        info_span!("failed").in_scope(|| info_span!("failed.inner").in_scope(|| error!("no")));
-        let slow = info_span!("slow");
-        slow.in_scope(|| drop(info_span!("slow.inner")));
-        clock.step(Duration::from_millis(101));
-        drop(slow);
-    });
-    let mut names: Vec<_> = pipeline
-        .drain_spans(64)
-        .into_iter()
-        .map(|span| span.name)
-        .collect();
-    names.sort();
-    assert_eq!(names, ["failed", "failed.inner", "slow", "slow.inner"]);
-    let counts = pipeline.counts().tail;
-    assert_eq!((counts.offered, counts.kept, counts.dropped), (6, 4, 2));
-}
-
-#[test]
-fn flushing_decides_about_traces_that_have_not_ended() {
-    let sampler = TailSampler::new(SamplingRules::errors_slow_and(100, 1.0));
-    let (pipeline, open) = run(builder().0.spans(64).tail_sampler(sampler), || {
-        let root = info_span!("root");
-        root.in_scope(|| drop(info_span!("inner")));
-        root
-    });
-    assert!(pipeline.drain_spans(64).is_empty());
-    assert_eq!(pipeline.counts().tail.held, 1);
-    pipeline.flush();
-    assert_eq!(pipeline.drain_spans(64).len(), 1);
-    drop(open);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use counterfoil::Unredacted;
 use counterfoil::trace::{LogFormat, LogLines, LogWriter, Pipeline, PipelineBuilder};
 use counterfoil_testkit::FakeClock;
+use tracing::info_span;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -55,4 +56,34 @@ pub(crate) fn run<R>(builder: PipelineBuilder, f: impl FnOnce() -> R) -> (Pipeli
         .with(pipeline.layer());
     let result = tracing::subscriber::with_default(subscriber, f);
     (pipeline, result)
+}
+
+/// What a server layer opens.
+pub(crate) fn server_span(flags: &str) -> tracing::Span {
+    info_span!(
+        "request",
+        trace_id = "0af7651916cd43dd8448eb211c80319c",
+        span_id = "00f067aa0ba902b7",
+        parent_span_id = "b7ad6b7169203331",
+        trace_flags = flags,
+        request_id = %"req-7",
+        otel.kind = "server",
+        otel.name = "GET /users/{id}",
+        otel.status_code = tracing::field::Empty,
+        otel.status_message = tracing::field::Empty,
+        late = tracing::field::Empty,
+        http.route = "/users/{id}",
+    )
+}
+
+/// What a client layer opens that knows of the request's context only.
+pub(crate) fn client_span() -> tracing::Span {
+    info_span!(
+        "call",
+        trace_id = "0af7651916cd43dd8448eb211c80319c",
+        span_id = "53995c3f42cd8ad8",
+        parent_span_id = "00f067aa0ba902b7",
+        trace_flags = 1,
+        otel.kind = "client",
+    )
 }
