@@ -1,14 +1,16 @@
 //! An exporter with everything around it that a good one does not have.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use counterfoil_core::{Redact, names};
 use counterfoil_exporter::{
-    Batch, Error, Exporter, Limit, LimitCounts, Redacting, Retry, RetryPolicy, Signals,
+    Batch, Error, ErrorKind, Exporter, Limit, LimitCounts, Redacting, Retry, RetryPolicy, Signals,
 };
 use counterfoil_metrics::{Observed, Registry};
 
+use super::sources::Missed;
 use crate::health::ExporterFigures;
 
 /// How long a destination that goes on failing is quiet about it.
@@ -99,10 +101,11 @@ impl Destination {
         let _counted = self.limit.export(batch.clone());
     }
 
-    /// Waits until everything that is queued has been tried, or until the deadline.
-    pub(crate) fn flush(&self, deadline: Instant) {
-        // What was lost is in the counts, whatever the error says.
-        let _counted = self.limit.flush(deadline);
+    /// Waits until everything that is queued has been tried, at most until the deadline; whether that was so. What was lost is
+    /// in the counts.
+    pub(crate) fn flush(&self, deadline: Instant) -> bool {
+        let flushed = self.limit.flush(deadline);
+        flushed.map_or_else(|error| error.kind() != ErrorKind::Timeout, |()| true)
     }
 
     /// How far it is behind.
@@ -164,9 +167,15 @@ impl std::fmt::Display for Notice {
 }
 
 /// Has every snapshot of `registry` show what became of the items.
-pub(crate) fn observe(registry: &Registry, destinations: &Arc<[Destination]>) -> Observed {
-    let destinations = Arc::clone(destinations);
+pub(crate) fn observe(
+    registry: &Registry,
+    destinations: &Arc<[Destination]>,
+    missed: &Arc<Missed>,
+) -> Observed {
+    let (destinations, missed) = (Arc::clone(destinations), Arc::clone(missed));
     registry.observe(move |out| {
+        let sealed_missed = missed.sealed.load(Ordering::Relaxed);
+        out.counter(&names::EXPORT_SEALED_MISSED, &[], sealed_missed);
         for destination in destinations.iter() {
             for signal in destination.signals.each() {
                 let counts = destination.counts_of(signal);

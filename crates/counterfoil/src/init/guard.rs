@@ -176,7 +176,9 @@ impl Drop for Guard {
         }
         let report = self.shutdown(self.drop_deadline);
         if !report.is_complete() {
-            tracing::warn!("telemetry was lost at the end: {report}");
+            tracing::dispatcher::with_default(&self.dispatch, || {
+                tracing::warn!("telemetry was lost at the end: {report}");
+            });
         }
     }
 }

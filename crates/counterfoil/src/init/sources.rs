@@ -12,6 +12,9 @@ use super::destination::Destination;
 use crate::Observer;
 use crate::trace::Pipeline;
 
+/// Why something could not be taken from its source.
+pub(crate) type Problem = Box<dyn std::error::Error + Send + Sync>;
+
 /// Items in a batch: OpenTelemetry's default for spans and log records.
 const BATCH: usize = 512;
 
@@ -62,7 +65,10 @@ impl Sources {
     }
 
     /// Offers everything that is new. Metrics only when their time has come, unless this is the last time.
-    pub(crate) fn pass(&mut self, to: &[Destination], last: bool) {
+    ///
+    /// # Errors
+    /// When sealed lines could not be read; everything else was offered.
+    pub(crate) fn pass(&mut self, to: &[Destination], last: bool) -> Result<(), Problem> {
         let wanted = |signal| to.iter().any(|destination| destination.takes(signal));
         if last {
             self.pipeline.flush();
@@ -80,14 +86,15 @@ impl Sources {
         if wanted(Signals::EVENTS) {
             self.events(to);
         }
-        #[cfg(feature = "audit")]
-        if wanted(Signals::SEALED) {
-            self.sealed(to);
-        }
         if wanted(Signals::METRICS) && (last || self.metrics_are_due()) {
             self.metrics_at = Some(Instant::now());
             offer(to, &Batch::from(self.observer.snapshot()));
         }
+        #[cfg(feature = "audit")]
+        if wanted(Signals::SEALED) {
+            self.sealed(to)?;
+        }
+        Ok(())
     }
 
     fn metrics_are_due(&self) -> bool {
@@ -104,23 +111,32 @@ impl Sources {
             .fetch_add(pass.counts.missed, Ordering::Relaxed);
         let events = collected.0.into_inner();
         for events in events.unwrap_or_else(PoisonError::into_inner).chunks(BATCH) {
-            offer(to, &Batch::from(events.to_vec()));
+            let all = Batch::from(events.to_vec());
+            let mut once = None;
+            for destination in to.iter().filter(|it| it.takes(Signals::EVENTS)) {
+                if destination.takes(Signals::LOGS) {
+                    destination.offer(once.get_or_insert_with(|| without_log_records(events)));
+                } else {
+                    destination.offer(&all);
+                }
+            }
         }
     }
 
     /// Sealed lines are taken only when every destination has room for them: they stay where they are until then.
     #[cfg(feature = "audit")]
-    fn sealed(&mut self, to: &[Destination]) {
+    fn sealed(&mut self, to: &[Destination]) -> Result<(), Problem> {
         let Some(follow) = &mut self.sealed else {
-            return;
+            return Ok(());
         };
+        let mut read = Ok(());
         let takers = || to.iter().filter(|it| it.takes(Signals::SEALED));
         while takers().all(|it| it.room() >= BATCH) {
             match follow.read(BATCH) {
                 Ok(lines) if lines.is_empty() => break,
                 Ok(lines) => offer(to, &Batch::from(lines)),
                 Err(error) => {
-                    tracing::warn!(%error, "sealed lines cannot be read for export; trying again");
+                    read = Err(error);
                     break;
                 }
             }
@@ -130,7 +146,18 @@ impl Sources {
         missed
             .sealed_behind
             .store(follow.behind(), Ordering::Relaxed);
+        read.map_err(Problem::from)
     }
+}
+
+/// The events but for warnings and errors of `tracing`: whoever takes log records has those already, with all their fields.
+fn without_log_records(events: &[Event]) -> Batch {
+    let is_log_record = |event: &Event| {
+        let kind = event.event.kind_name();
+        kind.starts_with("warn.") || kind.starts_with("error.")
+    };
+    let others = events.iter().filter(|event| !is_log_record(event));
+    Batch::from(others.cloned().collect::<Vec<_>>())
 }
 
 /// Takes batches from a queue until it is empty, or until no destination has room: then the rest is safer where it is. The last

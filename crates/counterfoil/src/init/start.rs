@@ -17,7 +17,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use super::destination::{self, Destination};
 use super::filter::Filter;
 use super::guard::State;
-use super::pump::Pump;
+use super::pump::{Ears, Pump};
 use super::signals::Signals;
 use super::sources::Sources;
 use super::{Config, Draining, Guard, PanicHook, START, panic_hook, process, runtime, scrape};
@@ -57,7 +57,8 @@ fn start(mut config: Config) -> Result<Guard, Error> {
     let destinations = destinations(&mut config)?;
     let pipeline = pipeline(&mut config, &observer, &destinations);
     let health = health(&mut config, &observer, &destinations)?;
-    let draining = draining(&health);
+    let dispatch = dispatch(filter, &pipeline);
+    let draining = draining(&health, &dispatch);
     let server = match config.metrics_address {
         Some(address) => Some(scrape::start(&observer, &health, address)?),
         None => None,
@@ -70,11 +71,16 @@ fn start(mut config: Config) -> Result<Guard, Error> {
         None => sources,
     };
     let missed = Arc::clone(sources.missed());
-    let pump = Pump::start(sources, Arc::clone(&destinations), health.clone())
+    let ears = Ears {
+        health: health.clone(),
+        dispatch: dispatch.clone(),
+    };
+    let pump = Pump::start(sources, Arc::clone(&destinations), ears)
         .map_err(|source| refused("no thread is to be had for the exporters", source))?;
-    let mut observed = observed(observer.registry(), &config, &destinations, &health);
-    observed.push(pipeline.observe(observer.registry()));
-    let dispatch = dispatch(filter, &pipeline);
+    let registry = observer.registry();
+    let mut observed = observed(registry, &config, &health);
+    observed.push(pipeline.observe(registry));
+    observed.push(destination::observe(registry, &destinations, &missed));
     let mut signals = None;
     if config.globals {
         observed.extend(install(&config, &observer, &pump, &dispatch)?);
@@ -196,11 +202,13 @@ fn of_log_or_clock(observer: &Observer) -> Vec<Registration> {
     vec![clock_steps(Arc::clone(observer.clock()), CLOCK_LIMITS)]
 }
 
-fn draining(health: &Health) -> Draining {
-    let health = health.clone();
+fn draining(health: &Health, dispatch: &Dispatch) -> Draining {
+    let (health, dispatch) = (health.clone(), dispatch.clone());
     Draining::new(move || {
         health.drain();
-        tracing::info!("draining: no new work, and an end when what is under way is done");
+        tracing::dispatcher::with_default(&dispatch, || {
+            tracing::info!("draining: no new work, and an end when what is under way is done");
+        });
     })
 }
 
@@ -211,13 +219,8 @@ fn dispatch(filter: EnvFilter, pipeline: &Pipeline) -> Dispatch {
     Dispatch::new(subscriber)
 }
 
-/// What snapshots show beside the observer's own metrics.
-fn observed(
-    registry: &Registry,
-    config: &Config,
-    to: &Arc<[Destination]>,
-    health: &Health,
-) -> Vec<Observed> {
+/// What snapshots show of the service, its process, its health and its runtime.
+fn observed(registry: &Registry, config: &Config, health: &Health) -> Vec<Observed> {
     let labels = [
         config.service_name.clone(),
         config.service_version.clone(),
@@ -230,7 +233,6 @@ fn observed(
     let mut observed = vec![
         build,
         process::observe(registry),
-        destination::observe(registry, to),
         crate::figures::of_health(registry, health.reader()),
     ];
     if let Ok(current) = Handle::try_current() {
@@ -254,16 +256,26 @@ fn install(
     }
     tracing::dispatcher::set_global_default(dispatch.clone()).map_err(|_| subscriber_is_set())?;
     #[cfg(feature = "log")]
-    tracing_log::LogTracer::init().map_err(|error| {
-        let context = "another crate has installed a logger for the crate `log`; do without that, or without the feature log";
-        Error::new(ErrorKind::AlreadyInstalled, START, context).with_source(error)
-    })?;
+    bridge_log()?;
     if config.panic_hook == PanicHook::Off {
         return Ok(None);
     }
     panic_hook::install(observer.registry(), pump.clone(), config.panic_hook)
         .map(Some)
         .map_err(|source| refused("no thread is to be had for the panic hook", source))
+}
+
+/// Has what libraries log through the crate `log` reach the subscriber, and costs what it has no use for nothing.
+#[cfg(feature = "log")]
+fn bridge_log() -> Result<(), Error> {
+    use tracing_log::{AsLog, LogTracer};
+
+    let level = tracing::level_filters::LevelFilter::current().as_log();
+    let bridge = LogTracer::builder().with_max_level(level);
+    bridge.init().map_err(|error| {
+        let context = "another crate has installed a logger for the crate `log`; do without that, or without the feature log";
+        Error::new(ErrorKind::AlreadyInstalled, START, context).with_source(error)
+    })
 }
 
 fn watch_signals(config: &Config, draining: &Draining) -> Result<Option<Signals>, Error> {

@@ -148,3 +148,33 @@ fn an_exporter_that_delivers_nothing_is_on_the_health_page_and_in_the_metrics() 
         text.contains("counterfoil_export_queue_size{exporter=\"Slow sink\",signal=\"spans\"}")
     );
 }
+
+#[test]
+fn what_only_init_knows_of_is_fed_whole() {
+    let guard = start(config().exporter("memory", super::exporters::memory()));
+    super::record(&guard);
+    assert!(guard.flush(LONG).is_complete());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    guard.observe_runtime(runtime.handle());
+    let families = guard.observer().snapshot().families;
+    // Of panics there is a test of its own, in a process of its own; of utilization there is none before a second is over.
+    let elsewhere = ["counterfoil.panic.seen", "tokio.runtime.worker.utilization"];
+    let tables = counterfoil::names::TABLES.iter();
+    for row in tables.flat_map(|table| table.instruments) {
+        let ours = [
+            "counterfoil.export.",
+            "counterfoil.build.",
+            "process.",
+            "tokio.",
+        ];
+        assert!(
+            !ours.iter().any(|prefix| row.name.starts_with(prefix))
+                || elsewhere.contains(&row.name)
+                || families.iter().any(|family| &*family.name == row.name),
+            "{} is in the table and init does not feed it",
+            row.name
+        );
+    }
+}

@@ -1,4 +1,5 @@
 //! What a process has only one of, each time in a process of its own.
+#![allow(clippy::print_stderr, reason = "a child says what it does")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
@@ -25,6 +26,8 @@ fn child() {
         "subscriber" => a_panic_in_the_subscriber(),
         "drain" => drain(),
         "log" => log_lines(),
+        #[cfg(feature = "log")]
+        "bridge" => bridge(),
         other => panic!("{other} is nothing to do"),
     }
 }
@@ -147,6 +150,10 @@ fn a_panic_is_logged_escaped_counted_put_into_the_ring_and_flushed_and_the_hook_
         "{line}"
     );
     assert!(
+        !said.contains("hunter2") && line.contains("[REDACTED]"),
+        "{said}"
+    );
+    assert!(
         line.contains("worker-7") && line.contains("process.rs:"),
         "{line}"
     );
@@ -178,13 +185,17 @@ fn panic_in_a_thread(hook: PanicHook) {
             let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
             let context = Context::new(WorkloadIdentity::tenant_only("acme"));
             let _entered = Current::enter(context.with_trace(trace.parse().unwrap()));
-            panic!("a \u{1b}[31mred\nline");
+            panic!("a \u{1b}[31mred\nline, password=hunter2");
         })
         .unwrap()
         .join();
     assert!(panicked.is_err());
     // Flushed by the hook, before anybody asked for it.
-    assert!(super::exporters::arrived(&memory, Signals::EVENTS) >= 1);
+    assert!(super::exporters::arrived(&memory, Signals::LOGS) >= 1);
+    let ring = guard.observer().events().snapshot();
+    assert_eq!(ring.events()[0].event.kind_name(), "error.panic");
+    let trace = ring.events()[0].context.trace().unwrap().trace_id;
+    assert_eq!(trace.to_string(), "0af7651916cd43dd8448eb211c80319c");
     let snapshot = guard.observer().snapshot();
     let mut families = snapshot.families.iter();
     let seen = families
@@ -301,10 +312,8 @@ fn wait_for(said: &mut Said, text: &str) {
 }
 
 fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill")
-        .args(["-s", name, &child.id().to_string()])
-        .status()
-        .unwrap();
+    let kill = format!("kill -s {name} {}", child.id());
+    let sent = Command::new("sh").args(["-c", &kill]).status().unwrap();
     assert!(sent.success());
 }
 
@@ -342,4 +351,24 @@ fn log_lines() {
     tracing::trace!(target: "init", "not seen");
     assert!(guard.flush(LONG).is_complete());
     std::process::exit(0);
+}
+
+#[cfg(feature = "log")]
+#[test]
+fn what_libraries_log_through_the_crate_log_is_logged_too() {
+    let said = run_well("bridge");
+    let line = said.lines().find(|line| line.contains("said by a library"));
+    assert!(line.is_some_and(|line| line.contains(" WARN ")), "{said}");
+    assert!(!said.contains("not seen"), "{said}");
+}
+
+#[cfg(feature = "log")]
+fn bridge() {
+    use tracing_log::log;
+
+    let guard = counterfoil::init(config()).unwrap();
+    log::warn!("said by a library");
+    log::debug!("not seen");
+    assert_eq!(log::max_level(), log::LevelFilter::Info);
+    assert!(guard.shutdown(LONG).is_complete());
 }

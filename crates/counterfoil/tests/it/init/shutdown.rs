@@ -321,3 +321,28 @@ fn no_sealed_line_leaves_the_process_unless_that_was_asked_for() {
     assert!(guard.shutdown(LONG).is_complete());
     assert_eq!(arrived(&memory, Signals::SEALED), 0);
 }
+
+#[test]
+fn a_warning_reaches_whoever_takes_log_records_once_and_others_as_an_event() {
+    let (all, events) = (
+        memory(),
+        Arc::new(MemoryExporter::new(1_000).with_signals(Signals::EVENTS)),
+    );
+    let guard = start(
+        config()
+            .exporter("all", Arc::clone(&all))
+            .exporter("events", Arc::clone(&events)),
+    );
+    tracing::dispatcher::with_default(guard.dispatch(), || {
+        tracing::warn!("a disk is nearly full");
+        tracing::info!(counterfoil.event = "vault.object_put", "stored");
+    });
+    assert!(guard.shutdown(LONG).is_complete());
+    assert_eq!(arrived(&events, Signals::EVENTS), 2);
+    assert_eq!(arrived(&all, Signals::EVENTS), 1);
+    let warnings = all.batches().into_iter().filter_map(|batch| match batch {
+        Batch::Logs(logs) => Some(logs.iter().filter(|it| it.body.contains("disk")).count()),
+        _ => None,
+    });
+    assert_eq!(warnings.sum::<usize>(), 1);
+}
