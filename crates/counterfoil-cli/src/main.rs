@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use counterfoil::{Redact, Redactor};
 
 use args::{AuditCommand, Cli, Command};
 use escape::Escaped;
@@ -64,8 +65,13 @@ fn misused(error: &clap::Error) -> ExitCode {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => text,
         _ => text.replacen("error:", &format!("error[{}]:", Code::Usage.as_str()), 1),
     };
-    let _unheard = write!(anstream::stderr(), "{text}");
+    let _unheard = write!(anstream::stderr(), "{}", shown(text));
     Exit::Usage.into()
+}
+
+/// What may be shown of an error: it quotes arguments, paths and answers of others, and secrets may be among them.
+fn shown(text: String) -> String {
+    Redactor::new().redact(&text).unwrap_or(text)
 }
 
 fn report(failure: &Failure) -> ExitCode {
@@ -75,7 +81,7 @@ fn report(failure: &Failure) -> ExitCode {
         anstream::stderr(),
         "{style}error[{}]:{style:#} {}",
         failure.code().as_str(),
-        Escaped(&failure.to_string())
+        Escaped(&shown(failure.to_string()))
     );
     failure.exit().into()
 }

@@ -144,7 +144,7 @@ impl EventWords {
         })
     }
 
-    fn request(&self) -> Option<RequestId> {
+    pub(crate) fn request(&self) -> Option<RequestId> {
         let len = (self.words[9] & 0xff) as usize;
         let mut bytes = [0; RequestId::MAX_LEN];
         for (chunk, word) in bytes.chunks_exact_mut(8).zip(&self.words[FIXED..]) {

@@ -18,6 +18,7 @@
 //! assert_eq!(headers[0], ("traceparent", hop.trace.to_string()));
 //! ```
 
+use crate::redact::has_shape_of_secret;
 use crate::trace_state::trim;
 use crate::{
     Context, IdSource, RequestId, SpanId, TraceContext, TraceId, TraceState, WorkloadIdentity, hex,
@@ -110,7 +111,9 @@ impl Incoming {
         };
         incoming.request = Once::of(headers, X_REQUEST_ID)
             .found()
-            .and_then(RequestId::from_bytes);
+            .and_then(RequestId::from_bytes)
+            // A token that somebody sent as an id must not become one: ids are logged, kept and sent on.
+            .filter(|id| !has_shape_of_secret(id.as_str()));
         incoming
     }
 

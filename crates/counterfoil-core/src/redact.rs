@@ -24,6 +24,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use names::NameCheck;
+pub(crate) use redactor::has_shape_of_secret;
 pub use redactor::{Pseudonymise, Redactor, RedactorBuilder, Unredacted};
 pub use settings::RedactionSettings;
 pub use shape::Shape;

@@ -24,8 +24,8 @@ use crate::error::{Error, ErrorKind};
 /// - **Failures later.** What `export` accepted and could not be delivered is told by the next `flush`: between the two no
 ///   failure goes unnoticed.
 /// - **Shutdown.** The last call is `flush`; dropping the exporter must not be needed for anything to arrive.
-/// - Free text in events was not redacted yet: an exporter that formats it passes it through a
-///   [`Redact`](counterfoil_core::Redact). Sealed lines are never changed.
+/// - **Secrets.** An exporter sends what it is given. [`Redacting`](crate::Redacting) stands before it, and nothing else needs to
+///   know where secrets may lie. Sealed lines are never changed.
 ///
 /// # Cancellation
 /// Calls are synchronous and not cancelled. A panic is contained by [`FanOut`](crate::FanOut) and [`Limit`](crate::Limit).

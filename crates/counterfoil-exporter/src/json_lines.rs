@@ -3,12 +3,12 @@
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use counterfoil_core::{
     Exemplar, ExponentialBuckets, ExponentialHistogramValue, HistogramValue, MetricFamily,
-    MetricKind, MetricSnapshot, MetricValue, Redact, Series, Timestamp,
+    MetricKind, MetricSnapshot, MetricValue, Series, Timestamp,
     json::{self, LineWriter},
 };
 
@@ -31,7 +31,6 @@ use crate::rotating_file::{RotatingFile, Rotation};
 /// A batch is given to the writer whole, through a [`LineWriter`]: a write that fails damages one line at most.
 pub struct JsonLinesExporter<W> {
     out: Mutex<LineWriter<W>>,
-    redact: Option<Arc<dyn Redact>>,
 }
 
 impl JsonLinesExporter<RotatingFile> {
@@ -58,15 +57,7 @@ impl<W: Write + Send + 'static> JsonLinesExporter<W> {
     pub const fn new(out: W) -> Self {
         Self {
             out: Mutex::new(LineWriter::new(out)),
-            redact: None,
         }
-    }
-
-    /// Passes free text of events through `redact` before it is written.
-    #[must_use]
-    pub fn with_redact(mut self, redact: impl Redact) -> Self {
-        self.redact = Some(Arc::new(redact));
-        self
     }
 
     /// Gives the writer back, not flushed.
@@ -86,7 +77,7 @@ impl<W: Write + Send + 'static> JsonLinesExporter<W> {
             Batch::Metrics(snapshot) => push_snapshot(&mut lines, snapshot),
             Batch::Events(events) => {
                 for event in events.iter() {
-                    json::push_event(&mut lines, event, self.redact.as_deref());
+                    json::push_event(&mut lines, event, None);
                     lines.push('\n');
                 }
             }
@@ -293,8 +284,6 @@ fn append(out: &mut String, text: fmt::Arguments<'_>) {
 
 impl<W> fmt::Debug for JsonLinesExporter<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JsonLinesExporter")
-            .field("redact", &self.redact)
-            .finish_non_exhaustive()
+        f.debug_struct("JsonLinesExporter").finish_non_exhaustive()
     }
 }

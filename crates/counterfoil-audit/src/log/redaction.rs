@@ -24,6 +24,9 @@ pub(crate) fn redact_input(redact: &dyn Redact, input: &mut AuditInput) {
     if let Some(principal @ Text::Plain(_)) = &mut who.principal {
         redact_text(redact, None, principal);
     }
+    if let Some(request) = &mut input.keys.request {
+        *request = request.redacted(redact).unwrap_or(*request);
+    }
     redact_data(redact, &mut input.data);
 }
 

@@ -8,6 +8,7 @@
     reason = "helpers of tests fail the test that calls them"
 )]
 
+mod canary;
 mod canonicalise;
 mod crash;
 mod demo;

@@ -14,7 +14,7 @@ const CLEAN: u8 = 1;
 const SECRET: u8 = 2;
 
 /// A policy for events that travel as words. It remembers one verdict for each interned name, in 64 KiB, so that an event
-/// without a secret costs a look-up for each of its names.
+/// without a secret costs a look-up for each of its names, and a look at its request id.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -49,10 +49,14 @@ impl NameCheck {
         &self.policy
     }
 
-    /// Whether the policy leaves each name that the words carry as it is. Names that had no room in the table are not carried.
+    /// Whether the policy leaves each name that the words carry as it is, and the request id. Names that had no room in the table
+    /// are not carried.
     #[must_use]
     pub fn is_clean(&self, words: &EventWords) -> bool {
         words.names().iter().all(|id| self.is_clean_name(*id))
+            && words
+                .request()
+                .is_none_or(|id| id.redacted(&*self.policy).is_none())
     }
 
     fn is_clean_name(&self, id: NameId) -> bool {

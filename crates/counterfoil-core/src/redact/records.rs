@@ -248,10 +248,18 @@ fn changed(
         .filter_map(move |(at, attribute)| Some((at, attribute.redacted(policy)?)))
 }
 
-/// What stands for a request id that has the shape of a secret: an id has no brackets.
+impl RequestId {
+    /// What stands for an id that has the shape of a secret, or `None` when it may stay. It is `REDACTED`, for an id has no
+    /// brackets.
+    #[must_use]
+    pub fn redacted(&self, policy: &dyn Redact) -> Option<Self> {
+        policy.redact(self.as_str())?;
+        Self::from_bytes(b"REDACTED")
+    }
+}
+
 fn request(policy: &dyn Redact, request: Option<&RequestId>) -> Option<RequestId> {
-    policy.redact(request?.as_str())?;
-    RequestId::from_bytes(b"REDACTED")
+    request?.redacted(policy)
 }
 
 /// A whole number as text, without an allocation.

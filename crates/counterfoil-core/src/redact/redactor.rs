@@ -86,6 +86,11 @@ pub(super) enum Verdict {
     Open,
 }
 
+/// Whether the default policy finds something in `text`.
+pub(crate) fn has_shape_of_secret(text: &str) -> bool {
+    DEFAULT.redact(text).is_some()
+}
+
 static DEFAULT: LazyLock<Redactor> = LazyLock::new(|| Redactor::builder().build());
 
 impl Redactor {

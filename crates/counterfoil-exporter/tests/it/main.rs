@@ -8,6 +8,7 @@
 mod conformance;
 mod json_lines;
 mod parts;
+mod redacting;
 mod rotation;
 mod scripted;
 mod wrappers;

@@ -5,6 +5,16 @@
     reason = "a failure is a panic in a test and in what it calls"
 )]
 
+#[cfg(all(
+    feature = "audit",
+    feature = "events",
+    feature = "health",
+    feature = "json",
+    feature = "metrics",
+    feature = "prometheus-http",
+    feature = "tracing"
+))]
+mod canary;
 mod context;
 #[cfg(all(feature = "health", feature = "audit", feature = "metrics"))]
 mod health;

@@ -6,4 +6,4 @@ mod ring;
 mod sampling;
 mod scalars;
 mod spans;
-mod support;
+pub(crate) mod support;

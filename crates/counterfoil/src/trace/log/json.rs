@@ -59,6 +59,7 @@ impl Object<'_> {
         }
         if let Some(request) = &line.stamp.request {
             self.out.push_str(",\"request_id\":");
+            let request = request.redacted(self.redact).unwrap_or(*request);
             self.text(request.as_str());
         }
     }

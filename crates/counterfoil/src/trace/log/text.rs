@@ -65,6 +65,7 @@ impl Text<'_> {
         }
         if let Some(request) = &line.stamp.request {
             self.out.push_str("request_id=");
+            let request = request.redacted(self.redact).unwrap_or(*request);
             self.out.push_str(request.as_str());
             self.out.push(' ');
         }
