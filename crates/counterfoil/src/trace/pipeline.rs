@@ -129,10 +129,14 @@ impl Pipeline {
         let Some(mut tail) = self.tail() else {
             return spans.collect(max, |span| span.into_record(&timeline));
         };
-        while tail.ready() < max && !spans.is_empty() {
-            spans.drain(max, |span| {
+        // No more than waited at the beginning, or it might never end while spans come in that are not kept.
+        let mut left = spans.len();
+        while tail.ready() < max && left > 0 {
+            let next = left.min(max);
+            spans.drain(next, |span| {
                 tail.offer(span.into_record(&timeline), timeline.ticks());
             });
+            left -= next;
         }
         tail.expire(timeline.ticks());
         tail.take(max)
@@ -151,7 +155,7 @@ impl Pipeline {
             return;
         };
         let timeline = Timeline::read(&self.shared.clock);
-        spans.drain(usize::MAX, |span| {
+        spans.drain(spans.len(), |span| {
             tail.offer(span.into_record(&timeline), timeline.ticks());
         });
         tail.decide_all();

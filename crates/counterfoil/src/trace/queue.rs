@@ -49,8 +49,9 @@ impl<T> Queue<T> {
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.receiver.is_empty()
+    /// How many items wait.
+    pub(crate) fn len(&self) -> usize {
+        self.receiver.len()
     }
 
     /// Calls `each` with up to `max` items, the oldest first.
@@ -63,7 +64,7 @@ impl<T> Queue<T> {
 
     /// Up to `max` items, the oldest first, as `into` makes them.
     pub(crate) fn collect<U>(&self, max: usize, into: impl Fn(T) -> U) -> Vec<U> {
-        let mut items = Vec::with_capacity(max.min(self.receiver.len()));
+        let mut items = Vec::with_capacity(max.min(self.len()));
         self.drain(max, |item| items.push(into(item)));
         items
     }
@@ -73,7 +74,7 @@ impl<T> Queue<T> {
             self.taken.load(Ordering::Relaxed),
             self.dropped.load(Ordering::Relaxed),
         );
-        let waiting = self.receiver.len() as u64;
+        let waiting = self.len() as u64;
         QueueCounts {
             offered: taken + dropped + waiting,
             taken,

@@ -87,3 +87,33 @@ fn flushing_decides_about_traces_that_have_not_ended() {
     assert_eq!(pipeline.drain_spans(64).len(), 1);
     drop(open);
 }
+
+#[test]
+fn a_drain_ends_although_spans_come_in_faster_than_they_are_dropped() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use tracing_subscriber::layer::SubscriberExt;
+    let sampler = TailSampler::new(SamplingRules::errors_slow_and(100, 0.0));
+    let pipeline = builder().0.spans(64).tail_sampler(sampler).build();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let subscriber = tracing_subscriber::registry().with(pipeline.layer());
+                tracing::subscriber::with_default(subscriber, || {
+                    while !done.load(Ordering::Relaxed) {
+                        drop(info_span!("job"));
+                    }
+                });
+            });
+        }
+        for _ in 0..100 {
+            assert!(pipeline.drain_spans(8).is_empty());
+        }
+        pipeline.flush();
+        done.store(true, Ordering::Relaxed);
+    });
+    pipeline.flush();
+    let (counts, spans) = (pipeline.counts().tail, pipeline.counts().spans);
+    assert_eq!(counts.offered, counts.dropped);
+    assert_eq!((counts.offered, spans.waiting), (spans.taken, 0));
+}
