@@ -29,6 +29,7 @@ use crate::vars::{Var, Vars};
 /// | `OTEL_EXPORTER_OTLP_COMPRESSION` | `gzip`, `none` | `none` |
 /// | `OTEL_EXPORTER_OTLP_CERTIFICATE` | file with trusted certificates (PEM) | the usual authorities |
 /// | `OTEL_EXPORTER_OTLP_INSECURE` | `true`, `false`: of a gRPC endpoint without a scheme | `false` |
+/// | `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` | `cumulative` | `cumulative` |
 /// | `OTEL_SERVICE_NAME` | text | `unknown_service:…` |
 /// | `OTEL_RESOURCE_ATTRIBUTES` | `key=value,…`, values percent-encoded | |
 /// | `OTEL_METRIC_EXPORT_INTERVAL` | milliseconds | 60000 |
@@ -209,12 +210,28 @@ fn target(vars: &Vars<'_>, words: Words) -> Result<Option<Target>, Error> {
         });
         target = target.ca_certificate(pem?);
     }
+    refuse_unsupported(vars, words, names)?;
+    Ok(Some(target))
+}
+
+/// What would change what is sent is refused rather than left undone.
+fn refuse_unsupported(
+    vars: &Vars<'_>,
+    words: Words,
+    names: impl Fn(&str) -> [String; 2],
+) -> Result<(), Error> {
     for setting in ["CLIENT_CERTIFICATE", "CLIENT_KEY"] {
         if let Some(var) = vars.first(&names(setting))? {
             return Err(var.wrong("is set, and client certificates are not supported; unset it"));
         }
     }
-    Ok(Some(target))
+    let temporality = format!("OTEL_EXPORTER_OTLP_{}_TEMPORALITY_PREFERENCE", words.upper);
+    match vars.one(&temporality)? {
+        Some(var) if !var.text.eq_ignore_ascii_case("cumulative") => {
+            Err(var.wrong("asks for something else than cumulative, which is all there is"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What `OTEL_…_EXPORTER` says; `None` when it says nothing.

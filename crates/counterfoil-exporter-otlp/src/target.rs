@@ -72,18 +72,16 @@ impl Target {
         Self::new(Protocol::HttpProtobuf, url)
     }
 
-    /// Calls the collector at this URL, such as `http://localhost:4317`, by gRPC; otherwise as [`http`](Self::http).
+    /// Calls the collector at this URL, such as `http://localhost:4317`, by gRPC; otherwise as [`http`](Self::http). Without the
+    /// feature `grpc` no exporter can be built with it.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfig`] as for `http`, and when this program was built without the feature `grpc`.
+    /// [`ErrorKind::InvalidConfig`] as for `http`.
     pub fn grpc(url: &str) -> Result<Self, Error> {
         Self::new(Protocol::Grpc, url)
     }
 
     pub(crate) fn new(protocol: Protocol, url: &str) -> Result<Self, Error> {
-        if protocol == Protocol::Grpc && !cfg!(feature = "grpc") {
-            return Err(invalid(needs("grpc")));
-        }
         Ok(Self {
             url: Url::parse(url).map_err(invalid)?,
             protocol,

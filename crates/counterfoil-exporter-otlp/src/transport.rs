@@ -9,7 +9,7 @@ use counterfoil_exporter::Error;
 use crate::http::HttpClient;
 use crate::receiver::Receiver;
 use crate::request::{Answer, Request};
-use crate::target::{Target, invalid};
+use crate::target::{Protocol, Target, invalid, needs};
 
 /// The way to one target.
 #[derive(Debug)]
@@ -31,6 +31,9 @@ impl Transport {
                 target.url
             )));
         }
+        if target.protocol == Protocol::Grpc && !cfg!(feature = "grpc") {
+            return Err(invalid(needs("grpc")));
+        }
         let client = client(target.clone(), clock)?;
         Ok(Self { client, target })
     }
@@ -44,10 +47,10 @@ impl Transport {
     }
 }
 
-/// A target for gRPC is only made where the feature `grpc` is.
+/// A target for gRPC comes this far only where the feature `grpc` is.
 fn client(target: Target, clock: Arc<dyn Clock>) -> Result<Box<dyn Client>, Error> {
     #[cfg(feature = "grpc")]
-    if target.protocol == crate::target::Protocol::Grpc {
+    if target.protocol == Protocol::Grpc {
         return Ok(Box::new(crate::grpc::GrpcClient::new(target)?));
     }
     Ok(Box::new(HttpClient::new(target, clock)?))

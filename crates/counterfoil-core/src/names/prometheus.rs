@@ -267,7 +267,7 @@ mod tests {
                 "process.cpu.time",
                 "s",
                 Counter,
-                "process_cpu_time_seconds_total",
+                "process_cpu_seconds_total",
             ),
         ] {
             assert_eq!(prometheus_name(name, unit, kind), expected);

@@ -187,6 +187,7 @@ fn a_wrong_value_is_an_error_that_names_the_variable_and_repeats_no_secret() {
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
         ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such/file"),
         ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/no/such/file"),
+        ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta"),
         ("OTEL_RESOURCE_ATTRIBUTES", "s3cret"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "-1"),
     ] {
