@@ -7,6 +7,7 @@ mod file_length;
 mod inherited;
 mod layout;
 mod links;
+mod sinks;
 mod tiers;
 mod top_level;
 mod unused_dependencies;
@@ -45,7 +46,7 @@ impl fmt::Display for Finding {
 
 type Rule = fn(&Workspace, &Config) -> Vec<Finding>;
 
-const RULES: [(&str, Rule); 9] = [
+const RULES: [(&str, Rule); 10] = [
     ("top level", top_level::check),
     ("layout", layout::check),
     ("tiers", tiers::check),
@@ -55,6 +56,7 @@ const RULES: [(&str, Rule); 9] = [
     ("doc comment first", doc_first::check),
     ("file length", file_length::check),
     ("links", links::check),
+    ("sinks", sinks::check),
 ];
 
 /// Runs all rules and reports everything they find at once.

@@ -18,6 +18,17 @@ pub(crate) struct Config {
     pub(crate) top_level: BTreeSet<String>,
     /// Path and reason of each file that may be long.
     pub(crate) long_files: BTreeMap<String, String>,
+    /// What is known about each sink, by type or path.
+    pub(crate) sinks: BTreeMap<String, Sink>,
+}
+
+/// Why nothing secret comes out of a sink.
+#[derive(Clone, Debug)]
+pub(crate) enum Sink {
+    /// The canary test has this row for it.
+    Canary(String),
+    /// For this reason.
+    Because(#[allow(dead_code, reason = "read by people")] String),
 }
 
 impl Config {
@@ -28,8 +39,9 @@ impl Config {
             support: numbers(&table, "support")?,
             top_level: top_level(&table)?,
             long_files: long_files(&table)?,
+            sinks: sinks(&table)?,
         };
-        let known = ["tier", "support", "top-level", "long-file"];
+        let known = ["tier", "support", "top-level", "long-file", "sink"];
         match table.keys().find(|key| !known.contains(&key.as_str())) {
             Some(key) => Err(malformed(key, "is not known")),
             None => Ok(config),
@@ -79,6 +91,24 @@ fn long_files(table: &Table) -> Result<BTreeMap<String, String>> {
         .as_array()
         .and_then(|entries| entries.iter().map(pair).collect())
         .ok_or_else(|| malformed("long-file", "needs a `path` and a `reason` in each entry"))
+}
+
+fn sinks(table: &Table) -> Result<BTreeMap<String, Sink>> {
+    let Some(entries) = table.get("sink") else {
+        return Ok(BTreeMap::new());
+    };
+    let sink = |entry: &Value| {
+        let text = |key| entry.get(key).and_then(Value::as_str).map(str::to_owned);
+        let because = text("because").filter(|reason| !reason.is_empty());
+        text("canary")
+            .map(Sink::Canary)
+            .or(because.map(Sink::Because))
+    };
+    let entries = entries.as_table().into_iter().flatten();
+    entries
+        .map(|(name, entry)| Some((name.clone(), sink(entry)?)))
+        .collect::<Option<_>>()
+        .ok_or_else(|| malformed("sink", "needs a `canary` or a `because` in each entry"))
 }
 
 fn malformed(key: &str, what: &str) -> Failure {
