@@ -84,7 +84,7 @@ impl Config {
         let disabled = vars.switch(&["OTEL_SDK_DISABLED".to_owned()])?;
         let target = |words| match disabled {
             true => Ok(None),
-            false => target(&vars, words),
+            false => Signal { vars: &vars, words }.target(),
         };
         let (resource, has_service_name) = resource(&vars)?;
         let interval = vars.millis(&["OTEL_METRIC_EXPORT_INTERVAL".to_owned()])?;
@@ -159,78 +159,94 @@ impl Config {
     }
 }
 
-/// Where a signal goes; `None` when nobody asked for it.
-fn target(vars: &Vars<'_>, words: Words) -> Result<Option<Target>, Error> {
-    let Words { upper, path } = words;
-    let names = |setting: &str| {
+/// A signal and the variables that are its own.
+struct Signal<'a> {
+    vars: &'a Vars<'a>,
+    words: Words,
+}
+
+impl Signal<'_> {
+    /// Where it goes; `None` when nobody asked for it.
+    fn target(&self) -> Result<Option<Target>, Error> {
+        let [own, general] = self.names("ENDPOINT");
+        let (own, general) = (self.vars.one(&own)?, self.vars.one(&general)?);
+        let endpoint_is_set = own.is_some() || general.is_some();
+        if !is_wanted(self.vars, self.words.upper)?.unwrap_or(endpoint_is_set) {
+            return Ok(None);
+        }
+        self.refuse_unsupported()?;
+        let protocol = protocol(self.first("PROTOCOL")?)?;
+        let insecure = self.vars.switch(&self.names("INSECURE"))?;
+        let path = self.words.path;
+        let target = match (own, general) {
+            (Some(own), _) => made(protocol, &own, with_scheme(protocol, &own.text, insecure)),
+            (None, Some(general)) => {
+                let base = with_scheme(protocol, &general.text, insecure);
+                let url = appended(protocol, &base, path).map_err(|why| general.wrong(why))?;
+                made(protocol, &general, url)
+            }
+            (None, None) if protocol == Protocol::Grpc => Target::grpc("http://localhost:4317"),
+            (None, None) => Target::http(&format!("http://localhost:4318/{path}")),
+        };
+        self.with_settings(target?).map(Some)
+    }
+
+    fn with_settings(&self, mut target: Target) -> Result<Target, Error> {
+        if let Some(var) = self.first("HEADERS")? {
+            target.headers = headers(&var)?;
+        }
+        if let Some(timeout) = self.vars.millis(&self.names("TIMEOUT"))? {
+            target.timeout = timeout;
+        }
+        if let Some(var) = self.first("COMPRESSION")? {
+            target.gzip = match var.text.as_str() {
+                "gzip" => true,
+                "none" => false,
+                _ => return Err(var.wrong("is neither gzip nor none")),
+            };
+        }
+        if let Some(var) = self.first("CERTIFICATE")? {
+            let pem = fs::read(&var.text).map_err(|source| {
+                var.wrong("names a file that cannot be read")
+                    .with_source(source)
+            })?;
+            // The variable is there for all endpoints, of which some may do without TLS.
+            if target.url.is_https() {
+                target = target.ca_certificate(pem);
+            }
+        }
+        Ok(target)
+    }
+
+    /// What would change what is sent is refused rather than left undone.
+    fn refuse_unsupported(&self) -> Result<(), Error> {
+        for setting in ["CLIENT_CERTIFICATE", "CLIENT_KEY"] {
+            if let Some(var) = self.first(setting)? {
+                return Err(
+                    var.wrong("is set, and client certificates are not supported; unset it")
+                );
+            }
+        }
+        let [temporality, _] = self.names("TEMPORALITY_PREFERENCE");
+        match self.vars.one(&temporality)? {
+            Some(var) if !var.text.eq_ignore_ascii_case("cumulative") => {
+                Err(var.wrong("asks for something else than cumulative, which is all there is"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The variable of the signal, or else the general one.
+    fn first(&self, setting: &str) -> Result<Option<Var>, Error> {
+        self.vars.first(&self.names(setting))
+    }
+
+    fn names(&self, setting: &str) -> [String; 2] {
+        let upper = self.words.upper;
         [
             format!("OTEL_EXPORTER_OTLP_{upper}_{setting}"),
             format!("OTEL_EXPORTER_OTLP_{setting}"),
         ]
-    };
-    let [own, general] = names("ENDPOINT");
-    let (own, general) = (vars.one(&own)?, vars.one(&general)?);
-    let endpoint_is_set = own.is_some() || general.is_some();
-    if !is_wanted(vars, upper)?.unwrap_or(endpoint_is_set) {
-        return Ok(None);
-    }
-    let protocol = protocol(vars.first(&names("PROTOCOL"))?)?;
-    let insecure = vars.switch(&names("INSECURE"))?;
-    let mut target = match (own, general) {
-        (Some(own), _) => made(protocol, &own, with_scheme(protocol, &own.text, insecure)),
-        (None, Some(general)) => {
-            let url = with_scheme(protocol, &general.text, insecure);
-            made(
-                protocol,
-                &general,
-                appended(protocol, &url, path).map_err(|why| general.wrong(why))?,
-            )
-        }
-        (None, None) if protocol == Protocol::Grpc => Target::grpc("http://localhost:4317"),
-        (None, None) => Target::http(&format!("http://localhost:4318/{path}")),
-    }?;
-    if let Some(var) = vars.first(&names("HEADERS"))? {
-        target.headers = headers(&var)?;
-    }
-    if let Some(timeout) = vars.millis(&names("TIMEOUT"))? {
-        target.timeout = timeout;
-    }
-    if let Some(var) = vars.first(&names("COMPRESSION"))? {
-        target.gzip = match var.text.as_str() {
-            "gzip" => true,
-            "none" => false,
-            _ => return Err(var.wrong("is neither gzip nor none")),
-        };
-    }
-    if let Some(var) = vars.first(&names("CERTIFICATE"))? {
-        let pem = fs::read(&var.text);
-        let pem = pem.map_err(|source| {
-            var.wrong("names a file that cannot be read")
-                .with_source(source)
-        });
-        target = target.ca_certificate(pem?);
-    }
-    refuse_unsupported(vars, words, names)?;
-    Ok(Some(target))
-}
-
-/// What would change what is sent is refused rather than left undone.
-fn refuse_unsupported(
-    vars: &Vars<'_>,
-    words: Words,
-    names: impl Fn(&str) -> [String; 2],
-) -> Result<(), Error> {
-    for setting in ["CLIENT_CERTIFICATE", "CLIENT_KEY"] {
-        if let Some(var) = vars.first(&names(setting))? {
-            return Err(var.wrong("is set, and client certificates are not supported; unset it"));
-        }
-    }
-    let temporality = format!("OTEL_EXPORTER_OTLP_{}_TEMPORALITY_PREFERENCE", words.upper);
-    match vars.one(&temporality)? {
-        Some(var) if !var.text.eq_ignore_ascii_case("cumulative") => {
-            Err(var.wrong("asks for something else than cumulative, which is all there is"))
-        }
-        _ => Ok(()),
     }
 }
 

@@ -200,6 +200,18 @@ fn a_wrong_value_is_an_error_that_names_the_variable_and_repeats_no_secret() {
 }
 
 #[test]
+fn a_certificate_for_all_endpoints_does_not_keep_one_from_doing_without() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ca.pem");
+    std::fs::write(&file, "anything").unwrap();
+    let config = config(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", file.to_str().unwrap()),
+    ]);
+    assert_eq!(config.unwrap().exporters().unwrap().len(), 3);
+}
+
+#[test]
 fn header_values_are_never_printed() {
     let config = config(&[
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"),
