@@ -101,6 +101,22 @@ fn secrets_are_taken_out_wherever_text_comes_from() {
 }
 
 #[test]
+fn without_a_word_the_usual_redactor_is_at_work() {
+    let (builder, _clock) = builder();
+    let refused = "cannot reach postgres://orders:hunter2@db.example.com/orders";
+    let health = builder
+        .check(finds("database", Outcome::unhealthy(refused)))
+        .start()
+        .unwrap();
+    let check = eventually(&health, "database", |check| check.runs > 0);
+    let message = check.message.unwrap();
+    assert!(
+        message.contains(REDACTED) && !message.contains("hunter2"),
+        "{message}"
+    );
+}
+
+#[test]
 fn a_message_that_is_too_long_is_cut_and_says_so() {
     let (builder, _clock) = builder();
     let health = builder
