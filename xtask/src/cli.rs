@@ -41,6 +41,8 @@ enum Task {
         #[arg(long)]
         bless: bool,
     },
+    /// The rules of `counterfoil gate`, on this workspace
+    Gate,
     /// Concurrency models
     Loom,
     /// Fuzz targets, each from seeds made of the published vectors
@@ -97,6 +99,7 @@ pub(crate) fn run() -> Result<()> {
         Task::Deny => steps::rust::deny(&context),
         Task::Names { bless: false } => steps::names::check(&context),
         Task::Names { bless: true } => steps::names::bless(&context),
+        Task::Gate => steps::gate::run(&context),
         Task::Loom => steps::loom::run(&context),
         Task::Fuzz { target, seconds } => steps::fuzz::run(&context, target.as_deref(), seconds),
         Task::Tamper { long: false } => steps::tamper::run(&context),

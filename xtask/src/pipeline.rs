@@ -21,7 +21,7 @@ pub(crate) struct Step {
 }
 
 /// Cheap and frequent failures first; what shares a build stands together.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step {
         name: "fmt",
         run: steps::rust::fmt,
@@ -49,6 +49,10 @@ const STEPS: [Step; 11] = [
     Step {
         name: "names",
         run: steps::names::check,
+    },
+    Step {
+        name: "gate",
+        run: steps::gate::run,
     },
     Step {
         name: "examples",

@@ -5,6 +5,7 @@ pub(crate) mod crash;
 pub(crate) mod examples;
 pub(crate) mod features;
 pub(crate) mod fuzz;
+pub(crate) mod gate;
 pub(crate) mod loom;
 pub(crate) mod names;
 mod purity;

@@ -11,6 +11,7 @@ use crate::audit::{
     ServeArgs,
 };
 use crate::explain::ExplainArgs;
+use crate::gate::GateArgs;
 use crate::key::KeyCommand;
 use crate::moment::{Moment, parse_age};
 use crate::witness::WitnessCommand;
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Say what a code of a finding or an error means, and what to do
     Explain(ExplainArgs),
+    /// Check that a workspace's code keeps the rules of observability
+    Gate(GateArgs),
     /// Read, prove and serve an audit log; erase values, and let records go
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -1,5 +1,6 @@
 //! `counterfoil explain`: what a code means and what to do about it.
 
+mod gate;
 mod table;
 
 use std::process::ExitCode;
@@ -44,19 +45,28 @@ struct Explained {
 
 /// Prints the text of one code, or the list of all.
 pub(crate) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
-    let entries = match &args.code {
-        None => ENTRIES,
-        Some(code) => table::find(code).map(std::slice::from_ref).ok_or_else(|| {
-            Failure::usage(format!(
-                "there is no code {code:?}; `counterfoil explain` lists them all"
-            ))
-        })?,
-    };
-    let text = match (args.output, entries) {
-        (Output::Json, _) => result::json(&Document {
+    match &args.code {
+        None => print(ENTRIES.iter().chain(gate::ENTRIES).collect(), args.output),
+        Some(code) => one(code, args.output),
+    }
+}
+
+/// Prints the text of one code.
+pub(crate) fn one(code: &str, output: Output) -> Result<ExitCode, Failure> {
+    let entry = table::find(code).ok_or_else(|| {
+        Failure::usage(format!(
+            "there is no code {code:?}; `counterfoil explain` lists them all"
+        ))
+    })?;
+    print(vec![entry], output)
+}
+
+fn print(entries: Vec<&'static Entry>, output: Output) -> Result<ExitCode, Failure> {
+    let text = match (output, &*entries) {
+        (Output::Json, entries) => result::json(&Document {
             schema: "counterfoil.explain",
             version: 1,
-            codes: entries.iter().map(explained).collect(),
+            codes: entries.iter().map(|entry| explained(entry)).collect(),
         })?,
         (Output::Text, [entry]) => in_full(entry),
         (Output::Text, entries) => list(entries),
@@ -89,7 +99,7 @@ fn in_full(entry: &Entry) -> String {
     text
 }
 
-fn list(entries: &[Entry]) -> String {
+fn list(entries: &[&Entry]) -> String {
     let width = entries.iter().map(|entry| entry.code.len()).max();
     let width = width.unwrap_or_default();
     entries

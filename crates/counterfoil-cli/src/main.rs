@@ -11,6 +11,7 @@ mod escape;
 mod explain;
 mod failure;
 mod figures;
+mod gate;
 mod key;
 mod moment;
 mod policy;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Gate(args) => gate::run(&args),
         Command::Witness(command) => witness::run(&command),
         Command::Audit(AuditCommand::Query(args)) => audit::query(&args),
         Command::Audit(AuditCommand::Canonicalise(args)) => audit::canonicalise::run(&args),

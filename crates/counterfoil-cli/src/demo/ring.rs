@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use counterfoil::Event;
 use counterfoil::events::{Error, EventSink, JsonEventSink};
+use counterfoil::{Event, Redactor};
 
 /// Counts per kind what a [`JsonEventSink`] accepted.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct CountingSink {
 impl CountingSink {
     pub(crate) fn new(file: File) -> Arc<Self> {
         Arc::new(Self {
-            file: JsonEventSink::new(BufWriter::new(file)),
+            file: JsonEventSink::new(BufWriter::new(file)).with_redact(Redactor::new()),
             counts: Mutex::default(),
         })
     }

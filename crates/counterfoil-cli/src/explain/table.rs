@@ -1,4 +1,6 @@
-//! Every code there is: findings of `verify` (`CF-V-…`) and failures of commands (`CF-C-…`).
+//! The codes of findings of `verify` (`CF-V-…`) and of failures of commands (`CF-C-…`), and the way to every code.
+
+use super::gate;
 
 /// What a code means.
 #[derive(Clone, Copy, Debug)]
@@ -361,6 +363,7 @@ pub(crate) fn find(code: &str) -> Option<&'static Entry> {
     let reason = format!("CF-V-{code}");
     ENTRIES
         .iter()
+        .chain(gate::ENTRIES)
         .find(|entry| is(entry, code) || is(entry, &reason))
 }
 
@@ -370,6 +373,7 @@ mod tests {
 
     use super::*;
     use crate::failure::Code;
+    use crate::gate::rules::Rule;
 
     #[test]
     fn every_reason_and_every_code_of_a_command_has_its_entry_once() {
@@ -380,6 +384,13 @@ mod tests {
         known.sort_unstable();
         listed.sort_unstable();
         assert_eq!(listed, known);
+    }
+
+    #[test]
+    fn every_rule_of_the_gate_has_its_entry_once() {
+        let rules = Rule::ALL.map(Rule::code);
+        let listed: Vec<&str> = gate::ENTRIES.iter().map(|entry| entry.code).collect();
+        assert_eq!(listed, rules);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod crash;
 mod demo;
 mod erasure;
 mod faults;
+mod gate;
 mod http;
 mod keys;
 mod messages;
