@@ -198,3 +198,28 @@ fn of_two_attributes_with_one_key_the_last_one_counts() {
         (1, Some("b"))
     );
 }
+
+#[test]
+fn the_bodies_of_a_log_are_the_log() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/specs/vectors/lines.jsonl"
+    );
+    let log = std::fs::read(path).unwrap();
+    let lines = log.split_inclusive(|byte| *byte == b'\n').zip(1..);
+    let sealed = lines.map(|(bytes, seq)| SealedLine {
+        seq,
+        hash: Digest::ZERO,
+        bytes: bytes.to_vec(),
+    });
+    let received = sent(sealed.collect::<Vec<_>>().into());
+    let mut bodies = Vec::new();
+    for record in received.log_records() {
+        let Some(Value::StringValue(body)) = record.body.clone().unwrap().value else {
+            panic!("a line is text")
+        };
+        bodies.extend(body.into_bytes());
+        assert!(!record.event_name.is_empty() && record.time_unix_nano > 0);
+    }
+    assert!(bodies == log, "byte for byte, in order");
+}
