@@ -310,7 +310,27 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..200)
 }
 
+/// Texts that look like conditions, and some that do not.
+fn conditions() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(vec![
+        "status", "level", "==", ">=", "'error'", "(", ")", "NOT", "AND", "OR", "IN", "[", "]",
+        ",", "true", "5", "-", "'", "\u{202e}", "é",
+    ]);
+    let words = prop::collection::vec(word, 0..40).prop_map(|words| words.join(" "));
+    prop_oneof![words, ".{0,200}"]
+}
+
 proptest! {
+    #[test]
+    fn any_text_is_a_condition_or_refused_with_its_place(text in conditions()) {
+        match Condition::parse(&text) {
+            Ok(condition) => {
+                condition.holds(&span(1, true), "here");
+            }
+            Err(what) => prop_assert!(what.starts_with("at character "), "{}", what),
+        }
+    }
+
     #[test]
     fn every_span_is_kept_dropped_evicted_or_held(
         steps in steps(),
