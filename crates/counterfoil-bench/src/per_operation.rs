@@ -3,8 +3,8 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use counterfoil::OpType;
 use counterfoil::metrics::{FabricMetrics, Registry};
+use counterfoil::{OpType, TraceContext, names};
 use metrics::{Key, Metadata, Recorder as _};
 use metrics_exporter_prometheus::PrometheusHandle;
 
@@ -19,6 +19,8 @@ const METADATA: Metadata<'static> = Metadata::new("counterfoil_bench", metrics::
 pub(crate) fn rows(effort: Effort, threads: usize) -> Outcome<Vec<Row>> {
     Ok(vec![
         native(effort, threads),
+        with_exemplars(effort, threads)?,
+        exponential(effort, threads),
         counter_handle(effort, threads),
         histogram_handle(effort, threads)?,
     ])
@@ -66,6 +68,70 @@ fn native(effort: Effort, threads: usize) -> Row {
         stock: "metrics 0.24 cached handles on metrics-exporter-prometheus 0.18, its upkeep included",
         figures: Vec::new(),
     }
+}
+
+/// The same operation inside of a sampled span.
+fn with_exemplars(effort: Effort, threads: usize) -> Outcome<Row> {
+    let registry = Registry::new();
+    let metrics = FabricMetrics::new(&registry);
+    let trace: TraceContext = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse()?;
+    let with = |trace: Option<TraceContext>| -> Batch<'_> {
+        let block = registry.thread_block();
+        let metrics = &metrics;
+        Box::new(move |ops| {
+            for op in 0..ops {
+                let elapsed = black_box(Duration::from_nanos(u64::from(op & 0xffff)));
+                let trace = black_box(&trace).as_ref();
+                metrics.record_operation_with_in(&block, OpType::Read, elapsed, 4_096, trace);
+            }
+        })
+    };
+    let ours = || with(Some(trace));
+    let (ns_per_op, stock_ns_per_op) = pair(effort, threads, OPS, &ours, &|| with(None));
+    Ok(Row {
+        name: "operation in a sampled span, with exemplars".into(),
+        threads,
+        ns_per_op,
+        stock_ns_per_op,
+        target_ns: 8.0,
+        allocations_per_op: Some(allocations(OPS, ours())),
+        stock: "the same call outside of a span",
+        figures: Vec::new(),
+    })
+}
+
+fn exponential(effort: Effort, threads: usize) -> Row {
+    let registry = Registry::new();
+    let exponential = registry.instrument(&EXPONENTIAL);
+    let explicit = registry.instrument(&names::OPERATION_DURATION);
+    let value = |op: u32| black_box(f64::from(op & 0xffff) * 1e-9);
+    let ours = || -> Batch<'_> {
+        let (block, exponential) = (registry.thread_block(), &exponential);
+        Box::new(move |ops| (0..ops).for_each(|op| exponential.record_in(&block, value(op))))
+    };
+    let stock = || -> Batch<'_> {
+        let (block, explicit) = (registry.thread_block(), &explicit);
+        Box::new(move |ops| (0..ops).for_each(|op| explicit.record_in(&block, value(op))))
+    };
+    let (ns_per_op, stock_ns_per_op) = pair(effort, threads, OPS, &ours, &stock);
+    Row {
+        name: "exponential histogram, native".into(),
+        threads,
+        ns_per_op,
+        stock_ns_per_op,
+        target_ns: 5.0,
+        allocations_per_op: Some(allocations(OPS, ours())),
+        stock: "our histogram of 14 bounds",
+        figures: Vec::new(),
+    }
+}
+
+counterfoil::instruments! {
+    /// What the measurement counts.
+    TABLE: prefix "bench.", labels [];
+
+    /// How long an operation took.
+    EXPONENTIAL: ExponentialHistogram("bench.operation.duration", "s", [], ceiling: 3600.0);
 }
 
 fn counter_handle(effort: Effort, threads: usize) -> Row {

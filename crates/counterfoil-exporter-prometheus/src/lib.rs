@@ -1,8 +1,10 @@
 //! Prometheus text exposition of Counterfoil metrics, and, with the feature `http`, a small server to scrape.
 //!
-//! **What it is.** [`Renderer`] turns a [`MetricSnapshot`](counterfoil_core::MetricSnapshot) into the classic text format
-//! (version 0.0.4). Names are derived from the OpenTelemetry ones (design §8); what does not change between scrapes is
-//! formatted once. `ScrapeServer` (feature `http`) answers `GET /metrics` from a thread of its own.
+//! **What it is.** [`Renderer`] turns a [`MetricSnapshot`](counterfoil_core::MetricSnapshot) into one of Prometheus's text
+//! formats: the classic one (version 0.0.4), or OpenMetrics 1.0 with exemplars and units ([`Format`]). Names are derived from
+//! the OpenTelemetry ones (design §8); what does not change between scrapes is formatted once. `ScrapeServer` (feature `http`)
+//! answers `GET /metrics` from a thread of its own, in the format that the scraper prefers, and can show beside ours what
+//! another library has rendered.
 //!
 //! **Who should depend on it.** Services that are scraped. A service with an HTTP server of its own needs the renderer only.
 //!
@@ -23,11 +25,18 @@
 //! # drop(metrics);
 //! ```
 
+mod accept;
+mod format;
+mod neighbour;
 mod render;
+mod series_text;
 mod text;
 
-pub use render::{CONTENT_TYPE, Renderer};
+pub use format::Format;
+pub use render::Renderer;
 
+#[cfg(feature = "http")]
+mod page;
 #[cfg(feature = "http")]
 mod server;
 

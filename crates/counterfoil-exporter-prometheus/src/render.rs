@@ -1,30 +1,34 @@
-//! The classic text format, with what does not change kept from scrape to scrape.
+//! Snapshots as text, with what does not change kept from scrape to scrape.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use counterfoil_core::names::{prometheus_alias, prometheus_name};
-use counterfoil_core::{
-    HistogramValue, MetricFamily, MetricKind, MetricSnapshot, MetricValue, Series, SeriesMeta,
-};
+use counterfoil_core::names::{prometheus_alias, prometheus_name, prometheus_unit};
+use counterfoil_core::{MetricFamily, MetricKind, MetricSnapshot, Series};
 
-use crate::text::{escape_help, label_pairs, push_f64, push_i64, push_u64};
+use crate::Format;
+use crate::neighbour;
+use crate::series_text::{SeriesText, push_value};
+use crate::text::{escape_help, escape_value};
 
-/// The value of the `Content-Type` header that goes with the text.
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// Turns snapshots into the classic text format, version 0.0.4.
+/// Turns snapshots into one of Prometheus's text formats.
 ///
-/// Families are sorted by their Prometheus names. Two families whose names become the same cannot both be shown: the first
-/// one is, and a comment says so. Built-in audit kinds also appear under the aliases that security tools rely on
-/// ([`PROMETHEUS_ALIASES`](counterfoil_core::names::PROMETHEUS_ALIASES)).
+/// Families are sorted by their Prometheus names. Two families whose names, or the names of whose samples, become the same
+/// cannot both be shown: the first one is, and in the classic format, which alone has comments, a comment says so. Built-in
+/// audit kinds also appear under the aliases that security tools rely on
+/// ([`PROMETHEUS_ALIASES`](counterfoil_core::names::PROMETHEUS_ALIASES)). Exponential histograms are shown over the bounds of
+/// [`to_explicit`](counterfoil_core::ExponentialHistogramValue::to_explicit).
 ///
-/// Keep one renderer per registry: names, help and labels are formatted when a series is first seen and found again by the
-/// address of its [`SeriesMeta`], so that a scrape writes little more than the values. What it keeps is about the size of
-/// the text that it last gave.
+/// Keep one renderer per registry and format: names, help and labels are formatted when a series is first seen and found
+/// again by the address of its [`SeriesMeta`](counterfoil_core::SeriesMeta), so that a scrape writes little more than the
+/// values. What it keeps is about the size of the text that it last gave.
 #[derive(Debug, Default)]
 pub struct Renderer {
+    format: Format,
     families: Vec<FamilyText>,
     parts: Vec<Part>,
+    /// Names that may not be used again on the page.
+    taken: HashSet<String>,
     capacity: usize,
 }
 
@@ -40,14 +44,6 @@ struct FamilyText {
     series: Vec<SeriesText>,
 }
 
-/// What comes before each value of a series, one after the other in one string.
-#[derive(Debug)]
-struct SeriesText {
-    meta: Arc<SeriesMeta>,
-    text: String,
-    ends: Vec<usize>,
-}
-
 /// Something with a head and samples, in the order of the output.
 #[derive(Debug)]
 enum Part {
@@ -61,22 +57,50 @@ enum Part {
 }
 
 impl Renderer {
-    /// A renderer that has seen nothing yet.
+    /// A renderer for the classic format that has seen nothing yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// A renderer for this format.
+    #[must_use]
+    pub fn with_format(format: Format) -> Self {
+        Self {
+            format,
+            ..Self::default()
+        }
+    }
+
+    /// What it renders.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        self.format
+    }
+
     /// The snapshot as text.
     #[must_use]
     pub fn render(&mut self, snapshot: &MetricSnapshot) -> String {
+        self.render_beside(snapshot, "")
+    }
+
+    /// The snapshot as text, and on the same page what another library has rendered in the classic format, such as
+    /// `PrometheusHandle::render` of `metrics-exporter-prometheus`.
+    ///
+    /// Of two families that share a name ours is shown; lines that are not in the classic format are left out. In OpenMetrics
+    /// a foreign counter whose name does not end in `_total` has the type `unknown`, since a counter's name must. A foreign
+    /// page above 16 MiB is left out whole.
+    #[must_use]
+    pub fn render_beside(&mut self, snapshot: &MetricSnapshot, neighbour: &str) -> String {
         if self.update(&snapshot.families) {
             self.arrange();
         }
         let mut out = String::with_capacity(self.capacity);
         for part in &self.parts {
             match part {
-                Part::Family(at) => self.families[*at].render(&snapshot.families[*at], &mut out),
+                Part::Family(at) => {
+                    self.families[*at].render(&snapshot.families[*at], self.format, &mut out);
+                }
                 Part::Alias {
                     family,
                     series,
@@ -87,6 +111,10 @@ impl Renderer {
                 }
                 Part::Comment(text) => out.push_str(text),
             }
+        }
+        neighbour::push(&mut out, neighbour, self.format, &self.taken);
+        if self.format == Format::OpenMetrics {
+            out.push_str("# EOF\n");
         }
         self.capacity = out.len() + out.len() / 16;
         out
@@ -108,7 +136,7 @@ impl Renderer {
                 while old.next_if(|it| it.name < family.name).is_some() {}
                 let text = old
                     .next_if(|it| it.is_of(family))
-                    .unwrap_or_else(|| FamilyText::new(family));
+                    .unwrap_or_else(|| FamilyText::new(family, self.format));
                 self.families.push(text);
             }
         }
@@ -124,13 +152,10 @@ impl Renderer {
         for (at, family) in self.families.iter().enumerate() {
             parts.push((family.prometheus.clone(), Part::Family(at)));
             for (number, series) in family.series.iter().enumerate() {
-                let labels = series
-                    .meta
-                    .labels
-                    .iter()
-                    .map(|(key, value)| (&**key, &**value));
+                let labels = series.meta.labels.iter();
+                let labels = labels.map(|(key, value)| (&**key, &**value));
                 if let Some(alias) = prometheus_alias(&family.name, labels) {
-                    let head = format!("{}{alias} ", family.head_as(&alias));
+                    let head = format!("{}{alias} ", family.head_as(&alias, self.format));
                     let part = Part::Alias {
                         family: at,
                         series: number,
@@ -142,26 +167,47 @@ impl Renderer {
         }
         parts.sort_by(|a, b| a.0.cmp(&b.0));
         self.parts.clear();
-        let mut last = None;
+        self.taken.clear();
         for (name, part) in parts {
-            if last.as_ref() == Some(&name) {
-                let what = match part {
-                    Part::Family(at) => format!("{:?}", self.families[at].name),
-                    _ => "an alias".into(),
-                };
-                let text =
-                    format!("# {what} is left out: another metric is called {name} as well\n");
-                self.parts.push(Part::Comment(text));
+            let (kind, what) = match &part {
+                Part::Family(at) => {
+                    let family = &self.families[*at];
+                    (family.kind, format!("{:?}", family.name))
+                }
+                _ => (MetricKind::Counter, "an alias".into()),
+            };
+            let names = names_of(&name, kind, self.format);
+            if let Some(name) = names.iter().find(|name| self.taken.contains(*name)) {
+                if self.format == Format::Classic {
+                    let text =
+                        format!("# {what} is left out: another metric is called {name} as well\n");
+                    self.parts.push(Part::Comment(text));
+                }
             } else {
+                self.taken.extend(names);
                 self.parts.push(part);
-                last = Some(name);
             }
         }
     }
 }
 
+/// The names that a family takes on a page: its own and those of its samples.
+fn names_of(name: &str, kind: MetricKind, format: Format) -> Vec<String> {
+    let mut names = vec![name.to_owned()];
+    match kind {
+        MetricKind::Histogram | MetricKind::ExponentialHistogram => {
+            names.extend(["_bucket", "_sum", "_count"].map(|suffix| format!("{name}{suffix}")));
+        }
+        MetricKind::Counter if format == Format::OpenMetrics => {
+            names.push(format.family_name(name, kind).to_owned());
+        }
+        MetricKind::Counter | MetricKind::UpDownCounter | MetricKind::Gauge => {}
+    }
+    names
+}
+
 impl FamilyText {
-    fn new(family: &MetricFamily) -> Self {
+    fn new(family: &MetricFamily, format: Format) -> Self {
         let mut text = Self {
             name: Arc::clone(&family.name),
             unit: Arc::clone(&family.unit),
@@ -171,7 +217,7 @@ impl FamilyText {
             head: String::new(),
             series: Vec::new(),
         };
-        text.head = text.head_as(&text.prometheus);
+        text.head = text.head_as(&text.prometheus, format);
         text
     }
 
@@ -182,7 +228,8 @@ impl FamilyText {
             && self.kind == family.kind
     }
 
-    fn head_as(&self, name: &str) -> String {
+    /// Help, type and, in OpenMetrics, unit of samples with this name.
+    fn head_as(&self, sample: &str, format: Format) -> String {
         let help = match &*self.description {
             "" => format!("{} (not described)", self.name),
             description => description.to_owned(),
@@ -192,10 +239,18 @@ impl FamilyText {
             MetricKind::UpDownCounter | MetricKind::Gauge => "gauge",
             MetricKind::Histogram | MetricKind::ExponentialHistogram => "histogram",
         };
-        format!(
-            "# HELP {name} {}\n# TYPE {name} {kind}\n",
-            escape_help(&help)
-        )
+        let name = format.family_name(sample, self.kind);
+        let help = match format {
+            Format::Classic => escape_help(&help),
+            // Help is escaped there as label values are everywhere.
+            Format::OpenMetrics => escape_value(&help),
+        };
+        let mut head = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
+        let unit = prometheus_unit(&self.unit, self.kind);
+        if format == Format::OpenMetrics && !unit.is_empty() && ends_in_word(name, &unit) {
+            head.push_str(&format!("# UNIT {name} {unit}\n"));
+        }
+        head
     }
 
     fn update(&mut self, series: &[Series]) -> bool {
@@ -219,112 +274,19 @@ impl FamilyText {
         true
     }
 
-    fn render(&self, family: &MetricFamily, out: &mut String) {
+    fn render(&self, family: &MetricFamily, format: Format, out: &mut String) {
         if self.series.is_empty() {
             return;
         }
         out.push_str(&self.head);
         for (text, series) in self.series.iter().zip(&family.series) {
-            text.render(&series.value, out);
+            text.render(&series.value, format, out);
         }
     }
 }
 
-impl SeriesText {
-    fn new(name: &str, series: &Series) -> Self {
-        let labels = series.meta.labels.iter();
-        let labels = label_pairs(labels.map(|(key, value)| (&**key, &**value)));
-        let mut made = Self {
-            meta: Arc::clone(&series.meta),
-            text: String::new(),
-            ends: Vec::new(),
-        };
-        match &series.value {
-            MetricValue::Histogram(value) => made.histogram(name, &labels, value),
-            MetricValue::ExponentialHistogram(value) => {
-                made.histogram(name, &labels, &value.to_explicit());
-            }
-            _ => made.push(name, "", &labels, ""),
-        }
-        made
-    }
-
-    fn histogram(&mut self, name: &str, labels: &str, value: &HistogramValue) {
-        for bound in &*value.bounds {
-            self.push(name, "_bucket", labels, &format!("le=\"{bound}\""));
-        }
-        self.push(name, "_bucket", labels, "le=\"+Inf\"");
-        self.push(name, "_sum", labels, "");
-        self.push(name, "_count", labels, "");
-    }
-
-    fn push(&mut self, name: &str, suffix: &str, labels: &str, le: &str) {
-        let comma = if labels.is_empty() || le.is_empty() {
-            ""
-        } else {
-            ","
-        };
-        let all = format!("{labels}{comma}{le}");
-        let (open, close) = if all.is_empty() { ("", "") } else { ("{", "}") };
-        self.text
-            .push_str(&format!("{name}{suffix}{open}{all}{close} "));
-        self.ends.push(self.text.len());
-    }
-
-    /// The same series, and as many values.
-    fn is_of(&self, series: &Series) -> bool {
-        let values = match &series.value {
-            MetricValue::Histogram(value) => value.bounds.len() + 3,
-            MetricValue::ExponentialHistogram(value) => value.to_explicit().bounds.len() + 3,
-            _ => 1,
-        };
-        Arc::ptr_eq(&self.meta, &series.meta) && self.ends.len() == values
-    }
-
-    fn render(&self, value: &MetricValue, out: &mut String) {
-        match value {
-            MetricValue::Histogram(value) => self.render_histogram(value, out),
-            MetricValue::ExponentialHistogram(value) => {
-                self.render_histogram(&value.to_explicit(), out);
-            }
-            _ => {
-                out.push_str(&self.text);
-                push_value(out, value);
-            }
-        }
-    }
-
-    fn render_histogram(&self, value: &HistogramValue, out: &mut String) {
-        let mut from = 0;
-        let mut heads = self.ends.iter().map(|end| {
-            let head = self.text.get(from..*end).unwrap_or_default();
-            from = *end;
-            head
-        });
-        let mut head = |out: &mut String| out.push_str(heads.next().unwrap_or_default());
-        let mut below = 0_u64;
-        for at in 0..=value.bounds.len() {
-            head(out);
-            below = below.saturating_add(value.counts.get(at).copied().unwrap_or(0));
-            push_u64(out, below);
-            out.push('\n');
-        }
-        head(out);
-        push_f64(out, value.sum);
-        out.push('\n');
-        head(out);
-        push_u64(out, below);
-        out.push('\n');
-    }
-}
-
-fn push_value(out: &mut String, value: &MetricValue) {
-    match value {
-        MetricValue::Counter(value) => push_u64(out, *value),
-        MetricValue::UpDownCounter(value) => push_i64(out, *value),
-        MetricValue::FloatCounter(value) | MetricValue::Gauge(value) => push_f64(out, *value),
-        MetricValue::Histogram(value) => push_u64(out, value.count()),
-        MetricValue::ExponentialHistogram(value) => push_u64(out, value.count()),
-    }
-    out.push('\n');
+/// Whether the last words of a name are these.
+fn ends_in_word(name: &str, words: &str) -> bool {
+    name.strip_suffix(words)
+        .is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
 
 use counterfoil_core::MetricSnapshot;
-use counterfoil_http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use counterfoil_http::header::{
+    ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, VARY,
+};
 use counterfoil_http::{Bytes, Error, Method, Request, Response, Server, StatusCode};
 
-use crate::Renderer;
+use crate::page::{Page, gzip};
 
 /// Where Counterfoil serves its metrics unless told otherwise: this machine only.
 pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
@@ -56,11 +57,12 @@ impl Reply {
     }
 }
 
-type Route = Box<dyn Fn() -> Reply + Send + Sync>;
+type Route = Box<dyn Fn(&HeaderMap) -> Reply + Send + Sync>;
 type Handler = Box<dyn Fn(&Request<Bytes>) -> Option<Response<Bytes>> + Send + Sync>;
 
 /// The routes of a [`ScrapeServer`] that is yet to be started.
 pub struct Builder {
+    page: Page,
     routes: Routes,
 }
 
@@ -80,7 +82,9 @@ impl Builder {
         path: impl Into<String>,
         answer: impl Fn() -> Reply + Send + Sync + 'static,
     ) -> Self {
-        self.routes.by_path.insert(path.into(), Box::new(answer));
+        self.routes
+            .by_path
+            .insert(path.into(), Box::new(move |_| answer()));
         self
     }
 
@@ -96,6 +100,17 @@ impl Builder {
         self
     }
 
+    /// Shows on the same page what another library counts, which `page` renders in the classic format at each scrape, such as
+    /// `PrometheusHandle::render` of `metrics-exporter-prometheus`. [`Renderer::render_beside`](crate::Renderer::render_beside)
+    /// says what becomes of names that both have.
+    ///
+    /// It runs on the server's only worker thread, as routes do.
+    #[must_use]
+    pub fn beside(mut self, page: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.page.beside(page);
+        self
+    }
+
     /// Listens at `address` and starts the server's thread. With port 0 the system chooses one; see
     /// [`ScrapeServer::address`].
     ///
@@ -104,7 +119,16 @@ impl Builder {
     /// [`ErrorKind::Listen`](crate::ErrorKind::Listen) when it cannot be listened at for another reason,
     /// [`ErrorKind::Thread`](crate::ErrorKind::Thread) when no thread can be started.
     pub fn start(self, address: SocketAddr) -> Result<ScrapeServer, Error> {
-        let routes = self.routes;
+        let Self { page, mut routes } = self;
+        routes.by_path.entry("/metrics".into()).or_insert_with(|| {
+            Box::new(move |headers| {
+                let (format, text) = page.render(headers);
+                Reply {
+                    content_type: format.content_type(),
+                    ..Reply::text(text)
+                }
+            })
+        });
         let answer = move |request: Request<Bytes>| respond(&routes, &request);
         let server = Server::builder("serve metrics", answer).start(address)?;
         Ok(ScrapeServer { server })
@@ -123,7 +147,8 @@ impl fmt::Debug for Builder {
 ///
 /// HTTP/1.1 with keep-alive, at most 64 connections at once (further ones wait in the system's queue), 5 s for a request's
 /// headers, 5 min per connection. Request bodies are not read. There is no encryption and no authentication: listen on
-/// the loopback interface, or put a proxy in front.
+/// the loopback interface, or put a proxy in front. Answers of 1 KiB and more are compressed with gzip where the client takes
+/// it.
 ///
 /// ```
 /// use counterfoil_core::Timestamp;
@@ -145,23 +170,17 @@ pub struct ScrapeServer {
 }
 
 impl ScrapeServer {
-    /// A server that renders what `snapshot` gives at `GET /metrics`.
+    /// A server that renders what `snapshot` gives at `GET /metrics`, in the format that the scraper prefers
+    /// ([`Format::negotiate`](crate::Format::negotiate)).
     #[must_use]
     pub fn builder(snapshot: impl Fn() -> MetricSnapshot + Send + Sync + 'static) -> Builder {
-        let renderer = Mutex::new(Renderer::new());
-        let metrics = move || {
-            let snapshot = snapshot();
-            let mut renderer = renderer.lock().unwrap_or_else(PoisonError::into_inner);
-            Reply {
-                content_type: crate::CONTENT_TYPE,
-                ..Reply::text(renderer.render(&snapshot))
-            }
-        };
-        let routes = Routes {
-            by_path: BTreeMap::new(),
-            otherwise: None,
-        };
-        Builder { routes }.route("/metrics", metrics)
+        Builder {
+            page: Page::new(snapshot),
+            routes: Routes {
+                by_path: BTreeMap::new(),
+                otherwise: None,
+            },
+        }
     }
 
     /// Where it listens.
@@ -187,22 +206,33 @@ fn respond(routes: &Routes, request: &Request<Bytes>) -> Response<Bytes> {
         }
         let known: Vec<_> = by_path.keys().map(String::as_str).collect();
         let reply = Reply::text(format!("nothing here; try {}\n", known.join(", ")));
-        return response(reply.with_status(StatusCode::NOT_FOUND));
+        return response(reply.with_status(StatusCode::NOT_FOUND), None);
     };
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let reply = Reply::text("only GET and HEAD are answered here\n");
-        let mut response = response(reply.with_status(StatusCode::METHOD_NOT_ALLOWED));
+        let mut response = response(reply.with_status(StatusCode::METHOD_NOT_ALLOWED), None);
         let allowed = HeaderValue::from_static("GET, HEAD");
         response.headers_mut().insert(ALLOW, allowed);
         return response;
     }
-    response(route())
+    let codings = request.headers().get(ACCEPT_ENCODING);
+    response(
+        route(request.headers()),
+        codings.and_then(|it| it.to_str().ok()),
+    )
 }
 
-fn response(reply: Reply) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(reply.body));
+fn response(reply: Reply, accept_encoding: Option<&str>) -> Response<Bytes> {
+    let compressed = gzip(accept_encoding, reply.body.as_bytes());
+    let is_compressed = compressed.is_some();
+    let body = compressed.map_or_else(|| Bytes::from(reply.body), Bytes::from);
+    let mut response = Response::new(body);
     *response.status_mut() = reply.status;
-    let content_type = HeaderValue::from_static(reply.content_type);
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
+    if is_compressed {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     response
 }

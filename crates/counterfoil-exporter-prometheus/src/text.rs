@@ -1,6 +1,7 @@
 //! Numbers, escapes and label sets as the text format has them.
 
 use counterfoil_core::names::prometheus_label;
+use counterfoil_core::{Exemplar, Timestamp};
 
 /// Appends a whole number.
 #[inline]
@@ -25,6 +26,53 @@ pub(crate) fn push_f64(out: &mut String, value: f64) {
     } else {
         out.push_str(zmij::Buffer::new().format_finite(value));
     }
+}
+
+/// Appends a bucket's upper bound as OpenMetrics wants it, which is Go's `%g` with `.0` after a whole number. Both formats have
+/// it, so that a scraper that changes the format still sees the same series.
+pub(crate) fn push_le(out: &mut String, bound: f64) {
+    if !bound.is_finite() {
+        return push_f64(out, bound);
+    }
+    let scientific = format!("{bound:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..6).contains(&exponent) {
+        let plain = bound.to_string();
+        out.push_str(&plain);
+        if !plain.contains('.') {
+            out.push_str(".0");
+        }
+    } else {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        out.push_str(&format!("{digits}e{sign}{:02}", exponent.abs()));
+    }
+}
+
+/// The most characters that the labels of an exemplar may have, names and values together.
+const EXEMPLAR_MAX: usize = 128;
+const _: () = assert!("trace_id".len() + 32 + "span_id".len() + 16 <= EXEMPLAR_MAX);
+
+/// Appends an exemplar as it stands behind the value of a bucket.
+pub(crate) fn push_exemplar(out: &mut String, exemplar: &Exemplar) {
+    let Exemplar {
+        value,
+        time,
+        trace_id,
+        span_id,
+    } = exemplar;
+    out.push_str(&format!(
+        " # {{trace_id=\"{trace_id}\",span_id=\"{span_id}\"}} "
+    ));
+    push_f64(out, *value);
+    out.push(' ');
+    push_seconds(out, *time);
+}
+
+/// Appends a time as OpenMetrics has it, in seconds, cut to the milliseconds that Prometheus keeps.
+fn push_seconds(out: &mut String, time: Timestamp) {
+    let millis = time.unix_nanos() / 1_000_000;
+    out.push_str(&format!("{}.{:03}", millis / 1_000, millis % 1_000));
 }
 
 /// Help text: a backslash and a line feed are escaped.
@@ -83,6 +131,32 @@ mod tests {
             let mut out = String::new();
             push_f64(&mut out, value);
             assert_eq!(out, text);
+        }
+    }
+
+    #[test]
+    fn bounds_are_written_as_openmetrics_lists_them() {
+        for (bound, text) in [
+            (1e-10, "1e-10"),
+            (1e-6, "1e-06"),
+            (5e-6, "5e-06"),
+            (0.000_05, "5e-05"),
+            (0.0001, "0.0001"),
+            (0.001, "0.001"),
+            (1.0, "1.0"),
+            (-2.5, "-2.5"),
+            (0.0, "0.0"),
+            (10.0, "10.0"),
+            (100_000.0, "100000.0"),
+            (1e6, "1e+06"),
+            (1_234_567.0, "1.234567e+06"),
+            (1e100, "1e+100"),
+            (9.536_743_164_062_5e-7, "9.5367431640625e-07"),
+        ] {
+            let mut out = String::new();
+            push_le(&mut out, bound);
+            assert_eq!(out, text);
+            assert_eq!(out.parse::<f64>().unwrap(), bound);
         }
     }
 

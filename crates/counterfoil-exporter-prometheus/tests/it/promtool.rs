@@ -51,6 +51,7 @@ fn observe_all(out: &mut Observations<'_>) {
     out.up_down_counter(&names::EXPORT_QUEUE_SIZE, &["otlp", "spans"], 2);
     out.gauge(&names::BUILD_INFO, &["orders", "1.2.3", "0.1.0"], 1.0);
     observe_process_and_runtime(out);
+    observe_health(out);
     for kind in ["lease_allocated", "log_opened", "vault.object_put"] {
         out.counter(&names::AUDIT_RECORD_SEALED, &[kind], 7);
     }
@@ -67,6 +68,18 @@ fn observe_all(out: &mut Observations<'_>) {
     out.gauge(&names::WITNESS_COSIGNED_AGE, &["w"], 0.5);
     out.gauge(&names::AUDIT_ANCHOR_AGE, &[], 0.25);
     out.histogram(&names::AUDIT_SYNC_DURATION, &[], &[0, 1, 2], 0.004);
+}
+
+fn observe_health(out: &mut Observations<'_>) {
+    out.up_down_counter(&names::HEALTH_STATUS, &["healthy"], 1);
+    out.up_down_counter(&names::HEALTH_READY, &[], 1);
+    out.up_down_counter(&names::HEALTH_CHECK_STATUS, &["disk", "healthy"], 1);
+    for def in [names::HEALTH_CHECK_DURATION, names::HEALTH_CHECK_AGE] {
+        out.gauge(&def, &["disk"], 0.25);
+    }
+    for def in [names::HEALTH_CHECK_FAILED, names::HEALTH_CHECK_TIMEOUT] {
+        out.counter(&def, &["disk"], 1);
+    }
 }
 
 fn observe_process_and_runtime(out: &mut Observations<'_>) {

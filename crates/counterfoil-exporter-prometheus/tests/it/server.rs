@@ -4,12 +4,14 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use counterfoil_core::Timestamp;
-use counterfoil_exporter_prometheus::{Builder, Bytes, ErrorKind, Reply, Response, ScrapeServer};
+use counterfoil_exporter_prometheus::{
+    Builder, Bytes, ErrorKind, Format, Reply, Response, ScrapeServer,
+};
 use counterfoil_metrics::Registry;
 
 use crate::HELD;
 
-fn any_port() -> SocketAddr {
+pub(crate) fn any_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
@@ -18,7 +20,7 @@ fn builder(registry: &Registry) -> Builder {
     ScrapeServer::builder(move || registry.snapshot(Timestamp::default()))
 }
 
-fn ask(address: SocketAddr, request: &str) -> String {
+pub(crate) fn ask(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
@@ -179,4 +181,65 @@ fn what_has_no_route_may_be_answered_by_more_of_the_request_than_its_path() {
     let metrics = get(server.address(), "/metrics?verbose");
     assert!(metrics.contains("content-type: text/plain; version=0.0.4"));
     server.stop().unwrap();
+}
+
+#[test]
+fn a_scraper_gets_the_format_that_it_prefers_compressed_if_it_likes() {
+    let registry = Registry::new();
+    registry.instrument(&HELD).add(5);
+    let seen = registry.family(&crate::SEEN);
+    (0..100).for_each(|kind| seen.with(&[&kind.to_string()]).increment());
+    let server = builder(&registry).start(any_port()).unwrap();
+    for (accept, content_type, last) in [
+        (
+            "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5",
+            Format::OpenMetrics.content_type(),
+            "\n# EOF\n",
+        ),
+        ("text/plain", Format::Classic.content_type(), "_total 0\n"),
+    ] {
+        for coding in ["", "accept-encoding: gzip\r\n"] {
+            let request = format!(
+                "GET /metrics HTTP/1.1\r\nhost: x\r\naccept: {accept}\r\n{coding}connection: close\r\n\r\n"
+            );
+            let mut stream = TcpStream::connect(server.address()).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).unwrap();
+            let end = answer.windows(4).position(|it| it == b"\r\n\r\n").unwrap();
+            let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+            assert!(
+                head.contains(&format!("content-type: {content_type}\r\n")),
+                "{head}"
+            );
+            assert!(head.contains("vary: accept, accept-encoding"), "{head}");
+            assert_eq!(
+                head.contains("content-encoding: gzip"),
+                !coding.is_empty(),
+                "{head}"
+            );
+            let mut body = String::new();
+            if coding.is_empty() {
+                body = String::from_utf8(answer[end + 4..].to_vec()).unwrap();
+            } else {
+                let mut reader = flate2::read::GzDecoder::new(&answer[end + 4..]);
+                reader.read_to_string(&mut body).unwrap();
+            }
+            assert!(
+                body.contains("\napp_held 5\n") && body.ends_with(last),
+                "{body}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_short_answer_is_not_compressed() {
+    let server = builder(&Registry::new()).route("/health", || Reply::text("ok"));
+    let server = server.start(any_port()).unwrap();
+    let answer = ask(
+        server.address(),
+        "GET /health HTTP/1.1\r\nhost: x\r\naccept-encoding: gzip\r\nconnection: close\r\n\r\n",
+    );
+    assert!(answer.ends_with("\r\n\r\nok"), "{answer}");
 }
