@@ -30,7 +30,8 @@ const STREAMS: [&str; 6] = [
 pub(super) fn check(workspace: &Workspace, config: &Config) -> Vec<Finding> {
     let mut found = BTreeMap::new();
     for (path, text) in workspace.texts(".rs") {
-        let ours = path.starts_with("crates/") && path.contains("/src/");
+        let ours =
+            path.starts_with("crates/") && path.contains("/src/") && !path.contains("/tests/");
         let supports = workspace
             .package_of(path)
             .is_some_and(|package| config.support.contains_key(&package.name));
@@ -192,6 +193,10 @@ mod tests {
                 "fn f() {}\n#[cfg(test)]\nmod tests {\nimpl Exporter for Lines {\n",
             ),
             ("crates/a/tests/it/main.rs", "impl Exporter for Lines {"),
+            (
+                "crates/a/tests/x.in/b/src/c.rs",
+                "impl Exporter for Lines {",
+            ),
             (
                 "crates/counterfoil-testkit/Cargo.toml",
                 "[package]\nname = 'counterfoil-testkit'",
