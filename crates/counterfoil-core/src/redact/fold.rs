@@ -23,12 +23,21 @@ impl Folded {
             cuts: [0; MAX_PARTS],
             parts: 0,
         };
-        let mut rest = key;
-        while let Some((c, after)) = next(rest) {
-            rest = after;
+        let mut at = 0;
+        while let Some(byte) = key.as_bytes().get(at) {
+            let (c, len) = match byte {
+                b'%' | b'\\' | 0x80.. => next(&key[at..])?,
+                _ => (char::from(*byte), 1),
+            };
+            at += len;
             match c {
+                'a'..='z' | '0'..='9' => folded.push(c as u8)?,
                 '.' | '/' | '[' | ']' | ':' | '?' | '&' | '=' => folded.cut(),
-                _ => folded.push(plain(c))?,
+                _ => {
+                    if let Some(c) = plain(c) {
+                        folded.push(c)?;
+                    }
+                }
             }
         }
         folded.cut();
@@ -59,30 +68,27 @@ impl Folded {
         }
     }
 
-    fn push(&mut self, c: Option<u8>) -> Option<()> {
-        if let Some(c) = c {
-            *self.bytes.get_mut(self.len)? = c;
-            self.len += 1;
-        }
+    fn push(&mut self, c: u8) -> Option<()> {
+        *self.bytes.get_mut(self.len)? = c;
+        self.len += 1;
         Some(())
     }
 }
 
-/// The next character, with `%6f` and `\u006f` read for what they stand for.
-fn next(text: &str) -> Option<(char, &str)> {
-    let mut chars = text.chars();
-    let c = chars.next()?;
+/// The next character and its length, with `%6f` and `\u006f` read for what they stand for.
+fn next(text: &str) -> Option<(char, usize)> {
+    let c = text.chars().next()?;
     let digits = match c {
         '%' => 1..3,
         '\\' if text.as_bytes().get(1) == Some(&b'u') => 2..6,
-        _ => return Some((c, chars.as_str())),
+        _ => return Some((c, c.len_utf8())),
     };
     let decoded = text.get(digits.clone()).and_then(|hex| {
         let all_hex = hex.bytes().all(|b| b.is_ascii_hexdigit());
         let code = u32::from_str_radix(hex, 16).ok().filter(|_| all_hex)?;
-        Some((char::from_u32(code)?, &text[digits.end..]))
+        Some((char::from_u32(code)?, digits.end))
     });
-    Some(decoded.unwrap_or((c, chars.as_str())))
+    Some(decoded.unwrap_or((c, c.len_utf8())))
 }
 
 /// The letter or digit that a reader sees, in lower case; `None` for what separates or takes no room.

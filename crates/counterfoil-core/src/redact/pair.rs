@@ -88,10 +88,7 @@ impl Scan<'_> {
     }
 
     fn denies(&self, key: &str, in_query: bool) -> bool {
-        matches!(
-            self.rules.verdict(key),
-            Verdict::Denied | Verdict::Principal
-        ) || in_query && self.rules.denies_in_query(key)
+        self.rules.denies(key) || in_query && self.rules.denies_in_query(key)
     }
 
     /// The key that ends before the separator at `at`, without its quotes; `None` where there is none with a letter.

@@ -228,6 +228,14 @@ impl Rules {
         }
     }
 
+    /// Whether a value under `key` within a text is taken out.
+    pub(super) fn denies(&self, key: &str) -> bool {
+        Folded::of(key).is_none_or(|key| {
+            self.denied.cover(&key) && !self.allowed.cover_whole(&key)
+                || self.principals.cover(&key)
+        })
+    }
+
     /// Whether the value of this parameter of a URL is secret, beyond what the key says elsewhere.
     pub(super) fn denies_in_query(&self, key: &str) -> bool {
         Folded::of(key).is_some_and(|key| self.query.cover(&key) && !self.allowed.cover_whole(&key))

@@ -734,3 +734,50 @@ proptest! {
         prop_assert_eq!(Redactor::new().redact(&text), None);
     }
 }
+
+/// Anything quadratic would take hours, and the test runner ends it.
+#[test]
+fn texts_that_invite_looking_back_and_ahead_are_read_to_their_end() {
+    for part in [
+        "eyJ-",
+        "eyJ.",
+        "AIza-",
+        "basic+",
+        "bearer%20",
+        "a=",
+        "password",
+        "://a:b/",
+        "://",
+        "@",
+        "a@",
+        "\\",
+        "\\\"",
+        "{",
+        "(",
+        "%25",
+        "%3D",
+        "-",
+        "--a ",
+        "-----BEGIN ",
+        "-----END ",
+        "-----END A-----",
+        "1 ",
+        "1-",
+        "4",
+        "<a>",
+        "[",
+        "ghp_",
+        "xoxb-",
+        "\"a\":",
+        "é=",
+        "Some(",
+        "b\"",
+        "password=\"\"",
+        "cookie=\n",
+        "pass= ",
+    ] {
+        let text = part.repeat((1 << 18) / part.len());
+        let shown = clean(&text);
+        assert!(shown.len() <= text.len() * 3, "{part:?}");
+    }
+}
