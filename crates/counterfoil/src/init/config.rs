@@ -286,8 +286,8 @@ impl Config {
         self
     }
 
-    /// Has the first SIGTERM or SIGINT begin the [drain](super::Draining) and a second one end the process at once. Without
-    /// this signals are left alone.
+    /// Has the first SIGTERM or SIGINT begin the [drain](super::Draining) and a second one end the process at once; what comes
+    /// within half a second of the first is taken for its echo. Without this signals are left alone.
     pub const fn drain_on_signals(mut self, wanted: bool) -> Self {
         self.signals = wanted;
         self

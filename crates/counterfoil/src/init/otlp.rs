@@ -116,7 +116,9 @@ mod with_otlp {
     }
 
     fn wrong(why: &str) -> Error {
-        let context = format!("what the environment says of OTLP cannot be done: {why}");
+        let context = format!(
+            "what the environment says of OTLP cannot be done: {why} (in the crate counterfoil the features grpc and tls are called otlp-grpc and otlp-tls)"
+        );
         Error::new(ErrorKind::InvalidConfig, START, context)
     }
 }
