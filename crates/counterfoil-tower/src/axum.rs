@@ -1,19 +1,22 @@
 //! For axum.
 
-use axum::extract::MatchedPath;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, StatusCode};
+use axum::Router;
+use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use counterfoil_core::{Current, json};
+use counterfoil_health::Health;
 use counterfoil_metrics::Registry;
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
+use http::{HeaderValue, StatusCode};
 
-use crate::{ErrorCode, ServerLayer};
+use crate::{ErrorCode, ServerLayer, health_page};
 
 /// The layer of an axum application, which knows axum's routes. For other settings take
 /// [`ServerLayer::builder`] with `.routes(`[`matched_path`]`)`.
 ///
-/// It goes into [`Router::layer`](axum::Router::layer), after all routes were added, so that it is around each of them and the
+/// It goes into [`Router::layer`], after all routes were added, so that it is around each of them and the
 /// route is known when it is called. Around the router as a whole it would be called before, and count every request as
 /// `_UNMATCHED`.
 ///
@@ -35,6 +38,30 @@ pub fn layer(registry: &Registry) -> ServerLayer {
 #[must_use]
 pub fn matched_path(request: &Parts) -> Option<&str> {
     request.extensions.get().map(MatchedPath::as_str)
+}
+
+/// The health pages as routes, to be merged into an application. Merged after the layer they are not measured, and a probe
+/// every few seconds hides nothing:
+///
+/// ```
+/// # fn app(health: &counterfoil_health::Health, registry: &counterfoil_metrics::Registry) -> axum::Router {
+/// axum::Router::new()
+///     .layer(counterfoil_tower::axum::layer(registry))
+///     .merge(counterfoil_tower::axum::health_routes(health))
+/// # }
+/// ```
+///
+/// `/health` and `/status` say why something fails: merge them into what only operators reach, or serve them on a port of
+/// their own, as `counterfoil::init` does.
+pub fn health_routes<S: Clone + Send + Sync + 'static>(health: &Health) -> Router<S> {
+    Health::PATHS.iter().fold(Router::new(), |router, path| {
+        let health = health.clone();
+        let answer = async move |request: Request| {
+            health_page(&health, request.method(), request.uri(), request.headers())
+                .unwrap_or_else(|| unreachable!("routed by the same paths"))
+        };
+        router.route(path, any(answer))
+    })
 }
 
 impl IntoResponse for ErrorCode {

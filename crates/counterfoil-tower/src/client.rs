@@ -232,7 +232,7 @@ impl Shared {
                 (subject, span)
             }
         };
-        Exchange::start(Arc::clone(&self.measure), subject, method, span)
+        Exchange::start(Arc::clone(&self.measure), subject, method, hop.trace, span)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use counterfoil_core::{Context, Current, Ticks};
+use counterfoil_core::{Context, Current, Ticks, TraceContext};
 use http::{HeaderMap, Response};
 use tracing::{Span, field};
 
@@ -21,6 +21,7 @@ pub(crate) struct Exchange {
     /// The method that a gRPC client named and that is not known yet.
     unknown: Option<Box<str>>,
     method: HttpMethod,
+    trace: TraceContext,
     started: Ticks,
     /// What is current while the service works; `None` on the client's side, which works under the caller's.
     context: Option<Arc<Context>>,
@@ -37,6 +38,7 @@ impl Exchange {
         measure: Arc<Measure>,
         subject: Arc<Subject>,
         method: HttpMethod,
+        trace: TraceContext,
         span: Span,
     ) -> Self {
         measure.count_active(&subject, method, 1);
@@ -46,6 +48,7 @@ impl Exchange {
             subject,
             unknown: None,
             method,
+            trace,
             context: None,
             span,
             status: None,
@@ -248,7 +251,7 @@ impl Drop for Exchange {
         let elapsed = Duration::from_nanos(now.0.saturating_sub(self.started.0));
         self.measure.count_active(&self.subject, self.method, -1);
         let subject = self.subject_at_end();
-        self.within(|| self.measure.record(&subject, outcome, elapsed));
+        self.measure.record(&subject, outcome, elapsed, &self.trace);
         self.record_span(outcome);
     }
 }

@@ -34,19 +34,25 @@
 //! ```
 
 mod body;
+mod calls;
 mod client;
 mod error_code;
 mod exchange;
 mod future;
 mod headers;
+mod health;
 mod http_method;
 mod in_flight;
 mod measure;
+mod message;
+mod messaging;
+mod mutation;
 mod outcome;
 mod route;
 mod server;
 mod spans;
 mod table;
+mod task;
 
 #[cfg(feature = "axum")]
 pub mod axum;
@@ -54,12 +60,18 @@ pub mod axum;
 pub mod tonic;
 
 pub use body::MeasuredBody;
+pub use calls::Calls;
 pub use client::{Client, ClientBuilder, ClientLayer};
 #[doc(hidden)]
 pub use error_code::each_code_once;
 pub use error_code::{Coded, ErrorCode};
 pub use future::ResponseFuture;
 pub use headers::Headers;
+pub use health::health_page;
 pub use in_flight::InFlight;
+pub use message::Message;
+pub use messaging::{Consumer, Producer};
+pub use mutation::Mutation;
 pub use route::RouteTemplate;
 pub use server::{Server, ServerBuilder, ServerLayer};
+pub use task::Tracked;

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use counterfoil_core::{Clock, names};
+use counterfoil_core::{Clock, TraceContext, names};
 use counterfoil_metrics::{Family, Histogram, Registry, UpDownCounter};
 
 use crate::http_method::HttpMethod;
@@ -140,14 +140,23 @@ impl Measure {
             .add(change);
     }
 
-    pub(crate) fn record(&self, subject: &Subject, outcome: Outcome, elapsed: Duration) {
+    /// Records how long a request took, and offers its trace as exemplar.
+    pub(crate) fn record(
+        &self,
+        subject: &Subject,
+        outcome: Outcome,
+        elapsed: Duration,
+        trace: &TraceContext,
+    ) {
         let make = || (outcome, self.duration_of(subject, outcome));
         match subject
             .durations
             .get_or_insert(outcome.hash(), &outcome, make)
         {
-            Some(histogram) => histogram.record_duration(elapsed),
-            None => self.duration_of(subject, outcome).record_duration(elapsed),
+            Some(histogram) => histogram.record_duration_with(elapsed, Some(trace)),
+            None => self
+                .duration_of(subject, outcome)
+                .record_duration_with(elapsed, Some(trace)),
         }
     }
 

@@ -311,7 +311,7 @@ impl Shared {
             None => self.measure.unmatched(),
         };
         let span = spans::http_server(hop, method, route, self.measure.scheme, parts.version);
-        Exchange::start(Arc::clone(&self.measure), subject, method, span)
+        Exchange::start(Arc::clone(&self.measure), subject, method, hop.trace, span)
     }
 
     fn arrive_rpc(&self, parts: &Parts, method: HttpMethod, hop: &Hop) -> Exchange {
@@ -324,7 +324,8 @@ impl Shared {
             _ => called.unwrap_or(OTHER),
         };
         let span = spans::rpc_server(hop, name);
-        Exchange::start(Arc::clone(&self.measure), subject, method, span).with_unknown(unknown)
+        Exchange::start(Arc::clone(&self.measure), subject, method, hop.trace, span)
+            .with_unknown(unknown)
     }
 }
 

@@ -3,33 +3,45 @@
 //! Neither query strings nor header values nor bodies are recorded, and no path: a path may hold what nobody but the handler
 //! may see. What a client made up is never in a span's name.
 
-use counterfoil_core::TraceState;
+use counterfoil_core::SpanId;
 use counterfoil_core::propagation::Hop;
 use http::Version;
 use tracing::Span;
-use tracing::field::Empty;
+use tracing::field::{DisplayValue, Empty, display};
 
 use crate::http_method::HttpMethod;
 
 /// Opens a span with the fields that all of ours have: the ids, the request, and what is known only at the end.
 macro_rules! open {
-    ($name:literal, $kind:literal, $hop:expr, $span_name:expr, { $($fields:tt)* }) => {
+    ($name:literal, $kind:literal, $hop:expr, $parent:expr, $span_name:expr, { $($fields:tt)* }) => {
         tracing::info_span!(
             $name,
             otel.kind = $kind,
             otel.name = %$span_name,
             trace_id = %$hop.trace.trace_id,
             span_id = %$hop.trace.span_id,
-            parent_span_id = $hop.parent.map(tracing::field::display),
+            parent_span_id = $parent,
             trace_flags = $hop.trace.flags,
-            trace_state = $hop.trace_state.as_ref().map(TraceState::as_str),
+            trace_state = $hop.trace_state.as_ref().map(counterfoil_core::TraceState::as_str),
             request_id = $hop.request.as_ref().map(|it| it.as_str()),
-            error.type = Empty,
-            error_code = Empty,
-            otel.status_code = Empty,
+            error.type = tracing::field::Empty,
+            error_code = tracing::field::Empty,
+            otel.status_code = tracing::field::Empty,
             $($fields)*
         )
     };
+}
+pub(crate) use open;
+
+/// The parent of a span that answers somebody: the caller's.
+pub(crate) fn caller(hop: &Hop) -> Option<DisplayValue<SpanId>> {
+    hop.parent.map(display)
+}
+
+/// The parent of a span that asks somebody: not said, since the subscriber knows the span around it, which may be nearer than
+/// the one of the request that is being answered.
+pub(crate) const fn enclosing() -> Option<DisplayValue<SpanId>> {
+    None
 }
 
 pub(crate) fn http_server(
@@ -41,7 +53,7 @@ pub(crate) fn http_server(
 ) -> Span {
     let verb = method.in_span_name();
     let name = format_args!("{verb}{}{}", space(route), route.unwrap_or(""));
-    open!("http.server.request", "server", hop, name, {
+    open!("http.server.request", "server", hop, caller(hop), name, {
         http.request.method = method.as_str(),
         http.route = route,
         url.scheme = scheme,
@@ -51,7 +63,7 @@ pub(crate) fn http_server(
 }
 
 pub(crate) fn http_client(hop: &Hop, method: HttpMethod, address: &str, port: &str) -> Span {
-    open!("http.client.request", "client", hop, method.in_span_name(), {
+    open!("http.client.request", "client", hop, enclosing(), method.in_span_name(), {
         http.request.method = method.as_str(),
         server.address = address,
         server.port = (!port.is_empty()).then_some(port),
@@ -60,7 +72,7 @@ pub(crate) fn http_client(hop: &Hop, method: HttpMethod, address: &str, port: &s
 }
 
 pub(crate) fn rpc_server(hop: &Hop, method: &str) -> Span {
-    open!("rpc.server.call", "server", hop, method, {
+    open!("rpc.server.call", "server", hop, caller(hop), method, {
         rpc.system.name = "grpc",
         rpc.method = method,
         rpc.response.status_code = Empty,
@@ -68,7 +80,7 @@ pub(crate) fn rpc_server(hop: &Hop, method: &str) -> Span {
 }
 
 pub(crate) fn rpc_client(hop: &Hop, method: &str, address: &str, port: &str) -> Span {
-    open!("rpc.client.call", "client", hop, method, {
+    open!("rpc.client.call", "client", hop, enclosing(), method, {
         rpc.system.name = "grpc",
         rpc.method = method,
         server.address = (!address.is_empty()).then_some(address),

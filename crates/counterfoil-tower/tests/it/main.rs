@@ -4,10 +4,14 @@
     reason = "services and helpers of these tests; what they unwrap is what the test asserts"
 )]
 
+mod allocations;
 mod axum_app;
+mod calls;
 mod cardinality;
 mod client;
 mod ends;
+mod health;
+mod messages;
 mod server;
 mod spans;
 mod tonic_service;

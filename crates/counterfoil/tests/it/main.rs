@@ -21,6 +21,13 @@ mod health;
 #[cfg(feature = "init")]
 mod init;
 mod layers;
+#[cfg(all(
+    feature = "audit",
+    feature = "events",
+    feature = "tower",
+    feature = "tracing"
+))]
+mod requests;
 mod runtimes;
 mod support;
 mod threads;

@@ -1,0 +1,126 @@
+//! A request through the layers of tower, seen by every sink.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use counterfoil::audit::AuditLog;
+use counterfoil::tower::{ClientLayer, Consumer, ErrorCode, Message, ServerLayer};
+use counterfoil::trace::LogFormat;
+use counterfoil::{Current, LeaseId, Name, Observer, ResourceType, SpanKind, SpanRecord};
+use http::{Request, Response};
+use http_body_util::Empty;
+use tower::{Layer, ServiceExt, service_fn};
+use tracing::{Instrument, info, info_span};
+
+use crate::tracing::support::{Page, builder, run};
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+type Body = Empty<&'static [u8]>;
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    counterfoil_testkit::block_on(future)
+}
+
+/// What a server that is called answers with: the `traceparent` that it was sent.
+async fn called(request: Request<()>) -> Result<Response<Body>, Infallible> {
+    let mut response = Response::new(Body::new());
+    let sent = request.headers()["traceparent"].clone();
+    response.headers_mut().insert("sent", sent);
+    Ok(response)
+}
+
+fn named<'a>(spans: &'a [SpanRecord], name: &str) -> &'a SpanRecord {
+    spans.iter().find(|it| it.name == name).unwrap()
+}
+
+#[test]
+fn a_traceparent_is_found_in_span_log_line_ring_and_audit_record() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = AuditLog::builder(directory.path(), "audit.example.com/requests")
+        .open()
+        .unwrap();
+    let observer = Observer::builder().audit(log).build().unwrap();
+    let registry = observer.metrics().registry().clone();
+    let page = Page::default();
+    let pipeline = builder().0.lines(page.lines(LogFormat::Json)).spans(16);
+
+    let handler = service_fn(async |_: Request<()>| {
+        info!("at work");
+        observer
+            .lease_acquired(
+                &Current,
+                ResourceType::Mem,
+                LeaseId(7),
+                &Name::new("node-a"),
+                1,
+            )
+            .wait_durable(Duration::from_secs(10))
+            .unwrap();
+        let client = ClientLayer::builder(&registry)
+            .http()
+            .layer(service_fn(called));
+        let call = Request::builder().uri("http://other/").body(()).unwrap();
+        client.oneshot(call).instrument(info_span!("work")).await
+    });
+    let service = ServerLayer::builder(&registry).http().layer(handler);
+    let request = Request::builder()
+        .header("traceparent", TRACEPARENT)
+        .header("x-request-id", "req-42")
+        .body(())
+        .unwrap();
+    let (pipeline, answer) = run(pipeline, || block_on(service.oneshot(request)).unwrap());
+
+    let spans = pipeline.drain_spans(16);
+    assert_eq!(spans.len(), 3, "{spans:?}");
+    let (server, work) = (named(&spans, "GET"), named(&spans, "work"));
+    let client = spans.iter().find(|it| it.kind == SpanKind::Client).unwrap();
+    assert!(
+        spans
+            .iter()
+            .all(|it| it.trace.trace_id.to_string() == TRACE)
+    );
+    assert_eq!(server.parent.unwrap().to_string(), "b7ad6b7169203331");
+    assert!(server.parent_is_remote && server.kind == SpanKind::Server);
+    assert_eq!(work.parent, Some(server.trace.span_id));
+    assert_eq!(client.parent, Some(work.trace.span_id));
+    assert_eq!(answer.headers()["sent"], client.trace.to_string().as_str());
+
+    let line = page
+        .json()
+        .into_iter()
+        .find(|it| it["message"] == "at work")
+        .unwrap();
+    assert_eq!(line["trace_id"], TRACE);
+    assert_eq!(line["request_id"], "req-42");
+    let events = observer.events().snapshot().into_events();
+    let context = &events[0].context;
+    assert_eq!(context.trace(), Some(&server.trace));
+    assert_eq!(context.request().unwrap().as_str(), "req-42");
+    observer.close(Duration::from_secs(10));
+    let sealed: String = std::fs::read_dir(directory.path())
+        .unwrap()
+        .filter_map(|it| std::fs::read_to_string(it.unwrap().path()).ok())
+        .collect();
+    assert!(
+        sealed.contains(TRACE) && sealed.contains("req-42"),
+        "{sealed}"
+    );
+}
+
+#[test]
+fn the_span_of_a_message_is_linked_to_its_producer() {
+    let registry = counterfoil::metrics::Registry::new();
+    let orders = Consumer::new(&registry, "kafka", "orders");
+    let message = Message::from_headers(&[("traceparent", TRACEPARENT)]);
+    let (pipeline, ()) = run(builder().0.spans(4), || {
+        block_on(orders.process(message, async { Ok::<_, ErrorCode>(()) })).unwrap();
+    });
+    let spans = pipeline.drain_spans(4);
+    assert_eq!(spans[0].links, [TRACEPARENT.parse().unwrap()]);
+    assert_eq!(
+        (spans[0].kind, &*spans[0].name),
+        (SpanKind::Consumer, "process orders")
+    );
+}
