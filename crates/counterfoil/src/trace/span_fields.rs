@@ -49,7 +49,6 @@ impl Given {
             "parent_span_id" => self.parent_span_id = value.parse().ok(),
             "trace_flags" => self.trace_flags = u8::from_str_radix(value, 16).ok(),
             "trace_state" => self.trace_state = value.parse().ok(),
-            "otel.link" => self.link = value.parse().ok(),
             "request_id" => self.request = value.parse().ok(),
             "otel.link" => self.link = value.parse().ok(),
             "otel.name" => self.name = Some(bounded(value, limits.text)),

@@ -1,6 +1,7 @@
 //! A request through the layers of tower, seen by every sink.
 
 use std::convert::Infallible;
+use std::path::Path;
 use std::time::Duration;
 
 use counterfoil::audit::AuditLog;
@@ -31,8 +32,20 @@ async fn called(request: Request<()>) -> Result<Response<Body>, Infallible> {
     Ok(response)
 }
 
-fn named<'a>(spans: &'a [SpanRecord], name: &str) -> &'a SpanRecord {
-    spans.iter().find(|it| it.name == name).unwrap()
+/// All text files of a directory and those within it.
+fn text_below(directory: &Path) -> String {
+    let entries = std::fs::read_dir(directory).unwrap();
+    entries
+        .map(|it| it.unwrap().path())
+        .map(|path| match path.is_dir() {
+            true => text_below(&path),
+            false => std::fs::read_to_string(path).unwrap_or_default(),
+        })
+        .collect()
+}
+
+fn of_kind(spans: &[SpanRecord], kind: SpanKind) -> &SpanRecord {
+    spans.iter().find(|it| it.kind == kind).unwrap()
 }
 
 #[test]
@@ -44,7 +57,7 @@ fn a_traceparent_is_found_in_span_log_line_ring_and_audit_record() {
     let observer = Observer::builder().audit(log).build().unwrap();
     let registry = observer.metrics().registry().clone();
     let page = Page::default();
-    let pipeline = builder().0.lines(page.lines(LogFormat::Json)).spans(16);
+    let pipeline = builder().0.log_lines(page.lines(LogFormat::Json)).spans(16);
 
     let handler = service_fn(async |_: Request<()>| {
         info!("at work");
@@ -74,8 +87,9 @@ fn a_traceparent_is_found_in_span_log_line_ring_and_audit_record() {
 
     let spans = pipeline.drain_spans(16);
     assert_eq!(spans.len(), 3, "{spans:?}");
-    let (server, work) = (named(&spans, "GET"), named(&spans, "work"));
-    let client = spans.iter().find(|it| it.kind == SpanKind::Client).unwrap();
+    let server = of_kind(&spans, SpanKind::Server);
+    let work = of_kind(&spans, SpanKind::Internal);
+    let client = of_kind(&spans, SpanKind::Client);
     assert!(
         spans
             .iter()
@@ -98,11 +112,12 @@ fn a_traceparent_is_found_in_span_log_line_ring_and_audit_record() {
     let context = &events[0].context;
     assert_eq!(context.trace(), Some(&server.trace));
     assert_eq!(context.request().unwrap().as_str(), "req-42");
-    observer.close(Duration::from_secs(10));
-    let sealed: String = std::fs::read_dir(directory.path())
-        .unwrap()
-        .filter_map(|it| std::fs::read_to_string(it.unwrap().path()).ok())
-        .collect();
+    assert!(
+        observer
+            .close(Duration::from_secs(10))
+            .is_some_and(|it| it.finished)
+    );
+    let sealed = text_below(directory.path());
     assert!(
         sealed.contains(TRACE) && sealed.contains("req-42"),
         "{sealed}"
