@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use counterfoil::events::EventRingBuffer;
 use counterfoil::metrics::Registry;
-use counterfoil::prometheus::Renderer;
+use counterfoil::prometheus::{Format, Renderer};
 use counterfoil::{SystemClock, Timestamp};
 use metrics::{Key, Metadata, Recorder};
 
@@ -80,8 +80,19 @@ fn pushes_while(effort: Effort, mut push: impl FnMut(), snapshot: impl Fn() + Sy
     })
 }
 
-/// One scrape of 1 000 counters and 1 000 histograms that 16 threads have written to, as text.
-pub(crate) fn scrape(effort: Effort) -> Outcome<Row> {
+/// One scrape of 1 000 counters and 1 000 histograms that 16 threads have written to, in each text format.
+pub(crate) fn scrape(effort: Effort) -> Outcome<Vec<Row>> {
+    let formats = [
+        (Format::Classic, "scrape of 1000 counters + 1000 histograms"),
+        (Format::OpenMetrics, "the same scrape as OpenMetrics"),
+    ];
+    formats
+        .into_iter()
+        .map(|(format, name)| scrape_in(effort, format, name))
+        .collect()
+}
+
+fn scrape_in(effort: Effort, format: Format, name: &str) -> Outcome<Row> {
     let names: Vec<(String, String)> = (0..SERIES)
         .map(|i| (format!("bench_counter_{i}"), format!("bench_histogram_{i}")))
         .collect();
@@ -96,7 +107,7 @@ pub(crate) fn scrape(effort: Effort) -> Outcome<Row> {
     let handle = recorder.handle();
 
     let ours = || -> Batch<'_> {
-        let mut renderer = Renderer::new();
+        let mut renderer = Renderer::with_format(format);
         let registry = &registry;
         Box::new(move |ops| {
             for _ in 0..ops {
@@ -114,7 +125,7 @@ pub(crate) fn scrape(effort: Effort) -> Outcome<Row> {
     };
     let (ns_per_op, stock_ns_per_op) = pair(effort, 1, 2, &ours, &stock);
     Ok(Row {
-        name: "scrape of 1000 counters + 1000 histograms".into(),
+        name: name.into(),
         threads: 1,
         ns_per_op,
         stock_ns_per_op,

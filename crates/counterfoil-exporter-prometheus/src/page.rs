@@ -46,7 +46,7 @@ impl Page {
             Format::OpenMetrics => open,
         };
         let mut renderer = renderer.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = renderer.render_beside(&snapshot, &neighbours.concat());
+        let text = renderer.render_beside(&snapshot, &neighbours.join("\n"));
         (format, text)
     }
 }
