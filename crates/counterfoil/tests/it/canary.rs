@@ -25,10 +25,9 @@ fn no_secret_of_any_place_comes_out_of_any_sink() {
             !shown.is_empty(),
             "{sink} showed nothing, so nothing was tested"
         );
-        assert!(
-            shown.contains(REDACTED),
-            "{sink} showed no secret, not even one that was taken out"
-        );
+        if !shown.contains(REDACTED) {
+            leaks.push(format!("{sink} took nothing out"));
+        }
         for (place, _) in PLACES {
             let secrets = [places::shaped(place), places::keyed(place)];
             if secrets.iter().any(|secret| shown.contains(&**secret)) {
