@@ -1,10 +1,11 @@
-//! Tower layers for HTTP and gRPC: trace context, request ids, metrics and error spans.
+//! Tower layers for HTTP and gRPC: trace context, request ids, metrics, error spans and health pages.
 //!
 //! **What it is.** [`ServerLayer`] puts every request into its trace, its request id and its identity
 //! ([`Current`](counterfoil_core::Current) has them while the handler works), opens one span for it and counts it until the last
 //! frame of its answer. [`ClientLayer`] sends requests on in the trace of their caller. [`ErrorCode`] is an entry in an
-//! application's catalogue of errors, [`InFlight`] counts what is being done now. The names are those of OpenTelemetry's
-//! conventions.
+//! application's catalogue of errors. [`Consumer`] and [`Producer`] do for messages what the layers do for requests, [`Calls`]
+//! measures one's own methods, [`Mutation`] gives the steps of a change their spans, [`InFlight`] counts what is being done now,
+//! [`health_page`] answers probes. The names are those of OpenTelemetry's conventions.
 //!
 //! **Who should depend on it.** Services with an HTTP or gRPC server or client that speaks tower. Usually through the facade
 //! `counterfoil`, which re-exports it.
