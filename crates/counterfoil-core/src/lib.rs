@@ -47,6 +47,7 @@ pub mod json;
 mod log_record;
 mod name;
 pub mod names;
+mod place;
 pub mod propagation;
 mod redact;
 mod resource;
@@ -77,6 +78,7 @@ pub use identity::{AccountingTag, Pseudonym, WorkloadIdentity};
 pub use ids::{LeaseId, RequestId};
 pub use log_record::{LogRecord, Severity};
 pub use name::{Name, NameId};
+pub use place::Place;
 pub use redact::{
     NameCheck, Pseudonymise, Redact, RedactionSettings, Redactor, RedactorBuilder, Shape,
     Unredacted,

@@ -21,7 +21,8 @@
 use crate::redact::has_shape_of_secret;
 use crate::trace_state::trim;
 use crate::{
-    Context, IdSource, RequestId, SpanId, TraceContext, TraceId, TraceState, WorkloadIdentity, hex,
+    Context, IdSource, Place, RequestId, SpanId, TraceContext, TraceId, TraceState,
+    WorkloadIdentity, hex,
 };
 
 /// Names the trace and the caller's span.
@@ -243,20 +244,22 @@ pub struct Hop {
 }
 
 impl Hop {
-    /// A span for a call that is made under `context`; of a new trace where that is in none, about which `sampled` decides.
+    /// A span for a call that is made at `place`, usually [`Place::current`]; of a new trace where that is in none, about which
+    /// `sampled` decides.
     #[must_use]
     pub fn child(
-        context: Option<&Context>,
+        place: Option<Place>,
         ids: &dyn IdSource,
         sampled: impl FnOnce(TraceId) -> bool,
     ) -> Self {
-        let within = context.and_then(Context::trace);
+        let trace = place.as_ref().map(|it| it.trace);
+        let (trace_state, request) = place.map_or((None, None), |it| (it.trace_state, it.request));
         Incoming {
-            trace_id: within.map(|it| it.trace_id),
-            parent: within.map(|it| it.span_id),
-            flags: within.map_or(0, |it| it.flags),
-            trace_state: context.and_then(Context::trace_state).cloned(),
-            request: context.and_then(Context::request).copied(),
+            trace_id: trace.map(|it| it.trace_id),
+            parent: trace.map(|it| it.span_id),
+            flags: trace.map_or(0, |it| it.flags),
+            trace_state,
+            request,
         }
         .start(ids, sampled)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use counterfoil_core::propagation::{Hop, Outgoing};
-use counterfoil_core::{Clock, Current, IdSource, RandomIds, SystemClock, TraceId};
+use counterfoil_core::{Clock, IdSource, Place, RandomIds, SystemClock, TraceId};
 use counterfoil_metrics::Registry;
 use http::{HeaderMap, Request, Response, Uri, header};
 use http_body::Body;
@@ -124,7 +124,7 @@ struct Shared {
 
 /// Sends each request of a service on in the trace of its caller, opens one span for it and measures it.
 ///
-/// The caller's context is [`Current`]'s where the request is handed over; outside of any, a request begins a trace. What goes
+/// The caller is at [`Place::current`] where the request is handed over; outside of any trace, a request begins one. What goes
 /// out is `traceparent` with the id of the span of this call, `tracestate` and `X-Request-Id`, in place of any such headers
 /// that the request had.
 ///
@@ -212,7 +212,7 @@ where
 impl Shared {
     fn depart<A>(&self, request: &mut Request<A>, method: HttpMethod) -> Exchange {
         let terms = &self.terms;
-        let hop = Hop::child(Current::get().as_deref(), &*terms.ids, &*terms.sampled);
+        let hop = Hop::child(Place::current(), &*terms.ids, &*terms.sampled);
         Outgoing::of(&hop)
             .with_older_pair(terms.older_pair)
             .inject(&mut Headers(request.headers_mut()));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use counterfoil_core::names::{CounterDef, HistogramDef};
 use counterfoil_core::propagation::{Hop, Injector, Outgoing};
 use counterfoil_core::{
-    Clock, Current, IdSource, RandomIds, SystemClock, TraceContext, WorkloadIdentity, names,
+    Clock, IdSource, Place, RandomIds, SystemClock, TraceContext, WorkloadIdentity, names,
 };
 use counterfoil_metrics::{Counter, Family, Histogram, Registry};
 
@@ -17,7 +17,7 @@ use crate::{Coded, Message, spans};
 /// Processes messages of one queue, topic or subject, each in one span of its own that is linked to its producer.
 ///
 /// The span continues the trace of the producer and has `correlation_id`, `event.type`, `event.id` and `subject`;
-/// [`Current`] has the message's context while it is processed. Counts `messaging.client.consumed.messages` and
+/// [`Current`](counterfoil_core::Current) has the message's context while it is processed. Counts `messaging.client.consumed.messages` and
 /// `messaging.process.duration`. Made once and kept; cheap to clone.
 ///
 /// ```
@@ -124,7 +124,7 @@ impl Consumer {
             });
         let hop = incoming.start(&*channel.ids, |_trace| true);
         let name = format_args!("process {}", channel.destination);
-        let parent = spans::caller(&hop);
+        let parent = spans::parent(&hop);
         let span = spans::open!("messaging.process", "consumer", hop, parent, name, {
             messaging.system = channel.system,
             messaging.destination.name = channel.destination,
@@ -200,12 +200,12 @@ impl Producer {
         E: Coded,
     {
         let channel = &self.channel;
-        let hop = Hop::child(Current::get().as_deref(), &*channel.ids, |_trace| true);
+        let hop = Hop::child(Place::current(), &*channel.ids, |_trace| true);
         Outgoing::of(&hop)
             .with_older_pair(self.older_pair)
             .inject(&mut headers);
         let name = format_args!("send {}", channel.destination);
-        let parent = spans::enclosing();
+        let parent = spans::parent(&hop);
         let span = spans::open!("messaging.send", "producer", hop, parent, name, {
             messaging.system = channel.system,
             messaging.destination.name = channel.destination,

@@ -33,15 +33,9 @@ macro_rules! open {
 }
 pub(crate) use open;
 
-/// The parent of a span that answers somebody: the caller's.
-pub(crate) fn caller(hop: &Hop) -> Option<DisplayValue<SpanId>> {
+/// The span before: the caller's for whoever answers, the one around the call for whoever asks.
+pub(crate) fn parent(hop: &Hop) -> Option<DisplayValue<SpanId>> {
     hop.parent.map(display)
-}
-
-/// The parent of a span that asks somebody: not said, since the subscriber knows the span around it, which may be nearer than
-/// the one of the request that is being answered.
-pub(crate) const fn enclosing() -> Option<DisplayValue<SpanId>> {
-    None
 }
 
 pub(crate) fn http_server(
@@ -53,7 +47,7 @@ pub(crate) fn http_server(
 ) -> Span {
     let verb = method.in_span_name();
     let name = format_args!("{verb}{}{}", space(route), route.unwrap_or(""));
-    open!("http.server.request", "server", hop, caller(hop), name, {
+    open!("http.server.request", "server", hop, parent(hop), name, {
         http.request.method = method.as_str(),
         http.route = route,
         url.scheme = scheme,
@@ -63,7 +57,7 @@ pub(crate) fn http_server(
 }
 
 pub(crate) fn http_client(hop: &Hop, method: HttpMethod, address: &str, port: &str) -> Span {
-    open!("http.client.request", "client", hop, enclosing(), method.in_span_name(), {
+    open!("http.client.request", "client", hop, parent(hop), method.in_span_name(), {
         http.request.method = method.as_str(),
         server.address = address,
         server.port = (!port.is_empty()).then_some(port),
@@ -72,7 +66,7 @@ pub(crate) fn http_client(hop: &Hop, method: HttpMethod, address: &str, port: &s
 }
 
 pub(crate) fn rpc_server(hop: &Hop, method: &str) -> Span {
-    open!("rpc.server.call", "server", hop, caller(hop), method, {
+    open!("rpc.server.call", "server", hop, parent(hop), method, {
         rpc.system.name = "grpc",
         rpc.method = method,
         rpc.response.status_code = Empty,
@@ -80,7 +74,7 @@ pub(crate) fn rpc_server(hop: &Hop, method: &str) -> Span {
 }
 
 pub(crate) fn rpc_client(hop: &Hop, method: &str, address: &str, port: &str) -> Span {
-    open!("rpc.client.call", "client", hop, enclosing(), method, {
+    open!("rpc.client.call", "client", hop, parent(hop), method, {
         rpc.system.name = "grpc",
         rpc.method = method,
         server.address = (!address.is_empty()).then_some(address),

@@ -1,7 +1,7 @@
 //! Headers in and out: the cases of the W3C Trace Context test suite, and our own.
 
 use counterfoil_core::propagation::{Hop, Incoming, Outgoing};
-use counterfoil_core::{Context, IdSource, RandomIds, SpanId, TraceId, WorkloadIdentity};
+use counterfoil_core::{Context, IdSource, Place, RandomIds, SpanId, TraceId, WorkloadIdentity};
 use proptest::prelude::*;
 
 const TRACE: &str = "12345678901234567890123456789012";
@@ -203,7 +203,7 @@ fn what_came_in_goes_out_again_one_span_further() {
     ];
     let served = extract(&headers).start(&Fixed, |_| false);
     let context = served.context(WorkloadIdentity::tenant_only("acme"));
-    let call = Hop::child(Some(&context), &RandomIds, |_| false);
+    let call = Hop::child(Place::of(&context), &RandomIds, |_| false);
     assert_eq!(call.parent, Some(served.trace.span_id));
 
     let mut out: Vec<(&str, String)> = vec![("Traceparent", "stale".to_owned())];

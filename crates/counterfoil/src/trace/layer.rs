@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use counterfoil_core::{Attribute, LogRecord, Severity, Ticks, Timestamp};
+use counterfoil_core::{Attribute, LogRecord, Place, Severity, Ticks, Timestamp};
 use tracing::span::{Attributes as NewSpan, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use super::entered::{self, Place, Stamp};
+use super::entered::Stamp;
 use super::event_fields::{EventFields, Scratch, with_scratch};
 use super::log::{Line, SpanText};
 use super::pipeline::Shared;
@@ -33,7 +33,7 @@ where
             return;
         };
         let parent = if new.is_contextual() {
-            entered::place(self.shared.number)
+            Place::within(self.shared.number)
         } else {
             let scope = new.parent().and_then(|parent| ctx.span_scope(parent));
             scope.and_then(|mut scope| scope.find_map(|span| place_of(&span)))
@@ -91,11 +91,11 @@ where
         drop(extensions);
         let now = self.shared.times_spans();
         let now = now.then(|| self.shared.clock.ticks());
-        entered::enter(self.shared.number, id.into_u64(), place, now);
+        place.enter(self.shared.number, id.into_u64(), now);
     }
 
     fn on_exit(&self, id: &Id, ctx: Context<'_, S>) {
-        if let Some(since) = entered::exit(self.shared.number, id.into_u64())
+        if let Some(since) = Place::exit(self.shared.number, id.into_u64())
             && let Some(span) = ctx.span(id)
             && let Some(state) = span.extensions().get::<Box<SpanState>>()
         {

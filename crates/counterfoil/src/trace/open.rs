@@ -1,9 +1,8 @@
 //! Opening a span: what it is, and where in which trace.
 
-use counterfoil_core::{Current, SpanId, SpanKind, TraceContext};
+use counterfoil_core::{Current, Place, SpanId, SpanKind, TraceContext};
 use tracing::span::Attributes as NewSpan;
 
-use super::entered::Place;
 use super::layer::PipelineLayer;
 use super::span_fields::{Attributes, Given, SpanFields};
 use super::span_state::SpanState;

@@ -4,12 +4,11 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use counterfoil_core::{
-    Attribute, AttributeValue, SpanEvent, SpanId, SpanKind, SpanRecord, SpanStatus, Ticks,
+    Attribute, AttributeValue, Place, SpanEvent, SpanId, SpanKind, SpanRecord, SpanStatus, Ticks,
     Timeline, TraceContext,
 };
 use tracing::Metadata;
 
-use super::entered::Place;
 use super::limits::Limits;
 use super::log::SpanText;
 use super::span_fields::{Attributes, Given, StatusCode, text_len};

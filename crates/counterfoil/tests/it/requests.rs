@@ -125,6 +125,27 @@ fn a_traceparent_is_found_in_span_log_line_ring_and_audit_record() {
 }
 
 #[test]
+fn a_call_of_a_job_goes_out_in_the_trace_of_the_span_around_it() {
+    let registry = counterfoil::metrics::Registry::new();
+    let (pipeline, sent) = run(builder().0.spans(4), || {
+        let client = ClientLayer::builder(&registry)
+            .http()
+            .layer(service_fn(called));
+        let job = info_span!("job");
+        let answer = block_on(client.oneshot(Request::new(())).instrument(job)).unwrap();
+        answer.headers()["sent"].to_str().unwrap().to_owned()
+    });
+    let spans = pipeline.drain_spans(4);
+    let (job, call) = (
+        of_kind(&spans, SpanKind::Internal),
+        of_kind(&spans, SpanKind::Client),
+    );
+    assert_eq!(sent, call.trace.to_string());
+    assert_eq!(call.trace.trace_id, job.trace.trace_id);
+    assert_eq!(call.parent, Some(job.trace.span_id));
+}
+
+#[test]
 fn the_span_of_a_message_is_linked_to_its_producer() {
     let registry = counterfoil::metrics::Registry::new();
     let orders = Consumer::new(&registry, "kafka", "orders");
