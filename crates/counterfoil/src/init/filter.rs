@@ -1,5 +1,6 @@
 //! Which log lines and spans are wanted.
 
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
 use super::START;
@@ -7,6 +8,9 @@ use crate::{Error, ErrorKind};
 
 /// What is logged unless somebody says otherwise.
 const DEFAULT: &str = "info";
+
+/// Whose spans those of requests are.
+const REQUESTS: &str = "counterfoil_tower";
 
 /// Words that stand for a level elsewhere. As a filter each would be the name of a crate, and hide everything else.
 const NO_LEVELS: [(&str, &str); 8] = [
@@ -51,9 +55,23 @@ impl Filter {
                 )));
             }
         }
-        EnvFilter::builder()
+        let filter = EnvFilter::builder()
             .parse(text)
-            .map_err(|error| wrong("that is no filter".to_owned()).with_source(error))
+            .map_err(|error| wrong("that is no filter".to_owned()).with_source(error))?;
+        Ok(with_requests(filter, text))
+    }
+}
+
+/// Spans of requests, calls and messages are of level INFO, and are no log lines: a filter that is about lines keeps them, so
+/// that warnings still say to which trace they belong. Whoever names their crate, or turns everything off, decides.
+fn with_requests(filter: EnvFilter, text: &str) -> EnvFilter {
+    let is_off = filter.max_level_hint() == Some(LevelFilter::OFF);
+    if is_off || text.contains(REQUESTS) {
+        return filter;
+    }
+    match format!("{REQUESTS}=info").parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
     }
 }
 
@@ -78,8 +96,22 @@ mod tests {
 
     #[test]
     fn a_filter_says_what_it_says() {
-        assert_eq!(parse("info,hyper=warn"), Ok("hyper=warn,info".into()));
-        assert_eq!(parse("WARN"), Ok("warn".into()));
+        let said = |text| parse(text).unwrap().replace("counterfoil_tower=info,", "");
+        assert_eq!(said("info,hyper=warn"), "hyper=warn,info");
+        assert_eq!(said("WARN"), "warn");
+    }
+
+    #[test]
+    fn spans_of_requests_stay_unless_the_filter_is_about_them() {
+        assert_eq!(
+            parse("my_crate=debug"),
+            Ok("counterfoil_tower=info,my_crate=debug".into())
+        );
+        assert_eq!(
+            parse("info,counterfoil_tower=off"),
+            Ok("counterfoil_tower=off,info".into())
+        );
+        assert_eq!(parse("off"), Ok("off".into()));
     }
 
     #[test]
