@@ -1,4 +1,4 @@
-//! Measures Counterfoil against stock crates and the physical floor: `counterfoil-bench hot-path|audit [--json]`.
+//! Measures Counterfoil against stock crates and the physical floor: `counterfoil-bench hot-path|audit|instrumentation [--json]`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -8,6 +8,7 @@
 mod audit;
 mod group;
 mod hot_path;
+mod instrumentation;
 mod lifecycle;
 mod measure;
 mod per_operation;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::instrumentation::Side;
 use crate::measure::Effort;
 use crate::row::Row;
 
@@ -51,6 +53,22 @@ enum What {
         long: bool,
         #[command(flatten)]
         how: How,
+    },
+    /// What a request, a span, a disabled callsite, a scrape and a redacted text cost.
+    Instrumentation {
+        /// Only what is called so: request, span, callsite, scrape, redact.
+        #[arg(long, default_value = "")]
+        only: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// One side of a comparison, in this process; what `instrumentation` starts.
+    #[command(hide = true)]
+    Side {
+        side: Side,
+        /// How long it runs.
+        #[arg(long)]
+        millis: u64,
     },
 }
 
@@ -91,6 +109,12 @@ fn main() -> ExitCode {
         What::Audit { only, long, how } => {
             audit::run(how.effort(), &only, long, |row| how.print(row))
         }
+        What::Instrumentation { only, how } => {
+            instrumentation::run(how.effort(), &only, |row| how.print(row))
+        }
+        What::Side { side, millis } => side
+            .measure(Duration::from_millis(millis))
+            .map(|figure| println!("{figure}")),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

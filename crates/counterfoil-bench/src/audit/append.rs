@@ -77,7 +77,7 @@ pub(crate) fn in_memory(effort: Effort) -> Outcome<Row> {
         threads: 1,
         ns_per_op,
         stock_ns_per_op: trail_ns,
-        target_ns: floor / 0.7,
+        target_ns: Some(floor / 0.7),
         allocations_per_op: Some(allocations(PER_HEAD, ours())),
         stock: "audit-trail 1.1 in memory, the same facts in its shorter binary form; no tree, no heads",
         figures: vec![
@@ -125,7 +125,7 @@ pub(crate) fn written(effort: Effort) -> Outcome<Row> {
         ns_per_op: median(&mut samples.0),
         stock_ns_per_op: median(&mut samples.1),
         // 250 000 a second.
-        target_ns: 4_000.0,
+        target_ns: Some(4_000.0),
         allocations_per_op: None,
         stock: "audit-trail 1.1, buffered FileSink, no sync",
         figures: vec![

@@ -38,7 +38,7 @@ pub(crate) fn row(effort: Effort, writers: usize) -> Outcome<Row> {
         ns_per_op: ours.ns_per_op,
         stock_ns_per_op: trail.ns_per_op.min(witness.ns_per_op),
         // Group commit is for many (50 000 a second); alone, a writer cannot be faster than the disk.
-        target_ns: if writers >= 256 { 20_000.0 } else { floor },
+        target_ns: Some(if writers >= 256 { 20_000.0 } else { floor }),
         allocations_per_op: None,
         stock: "the faster of audit-trail 1.1 and witness-log-core 0.6 behind a mutex, a sync for each record",
         figures: vec![

@@ -47,7 +47,7 @@ pub(crate) fn append(long: bool) -> Outcome<Row> {
         threads: 1,
         ns_per_op: last,
         stock_ns_per_op: first,
-        target_ns: first * 1.1,
+        target_ns: Some(first * 1.1),
         allocations_per_op: None,
         stock: "the same chain at its first 500 000 records",
         figures: vec![("resident_mib", resident_mib())],

@@ -56,7 +56,7 @@ fn row(records: u64, subject: &Subject) -> Outcome<Row> {
         threads: 1,
         ns_per_op: quantile(&mut samples, 0.5),
         stock_ns_per_op: peer(records.min(PEER_RECORDS), subject),
-        target_ns: 50_000.0,
+        target_ns: Some(50_000.0),
         allocations_per_op: None,
         stock: "witness-log-core 0.6, in memory, of at most 100 000 records",
         figures: vec![

@@ -48,7 +48,7 @@ pub(crate) fn rows(effort: Effort) -> Outcome<Vec<Row>> {
                 threads: jobs,
                 ns_per_op: median(&mut samples.0),
                 stock_ns_per_op: median(&mut samples.1),
-                target_ns: floor / share / jobs as f64,
+                target_ns: Some(floor / share / jobs as f64),
                 allocations_per_op: None,
                 stock: "audit-trail 1.1: FileReader and Verifier over its shorter records, one thread",
                 figures: vec![
