@@ -1,16 +1,18 @@
-//! Programs of the machine that tests run: a real Prometheus, strace, Python, and for fuzzing a C++ compiler.
+//! Programs of the machine that tests run: a real Prometheus, strace, Python, for fuzzing a C++ compiler and for
+//! benchmarks a load generator.
 
 use crate::command::{Cmd, find_program};
 use crate::failure::{Failure, Result};
 
 /// Program and the Debian package that brings it.
-const NEEDED: [(&str, &str); 6] = [
+const NEEDED: [(&str, &str); 7] = [
     ("prometheus", "prometheus"),
     ("promtool", "prometheus"),
     ("strace", "strace"),
     ("python3", "python3"),
     ("c++", "g++"),
     ("ssh-agent", "openssh-client"),
+    ("wrk", "wrk"),
 ];
 
 /// Packages of Python that tests need: the module, and the Debian package that brings it.
@@ -99,6 +101,7 @@ mod tests {
                 "python3",
                 "g++",
                 "openssh-client",
+                "wrk",
                 "python3-cryptography"
             ]
         );

@@ -16,6 +16,7 @@ mod stock;
 mod turns;
 
 pub(crate) use side::Side;
+pub(crate) use stock::layers as stock_layers;
 
 use crate::group::{Group, Outcome, run_groups};
 use crate::measure::Effort;

@@ -1,4 +1,4 @@
-//! Measures Counterfoil against stock crates and the physical floor: `counterfoil-bench hot-path|audit|instrumentation [--json]`.
+//! Measures Counterfoil against stock crates and the physical floor: `counterfoil-bench hot-path|audit|instrumentation|wrk [--json]`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -15,6 +15,7 @@ mod per_operation;
 mod reading;
 mod row;
 mod stock;
+mod wrk;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -62,6 +63,20 @@ enum What {
         #[command(flatten)]
         how: How,
     },
+    /// The throughput of an axum service with and without layers, under wrk; about two minutes.
+    Wrk {
+        /// Rounds in which each service is loaded once.
+        #[arg(long, default_value_t = 9)]
+        rounds: usize,
+        /// How long one load takes.
+        #[arg(long, default_value_t = 3)]
+        seconds: u64,
+        #[command(flatten)]
+        how: How,
+    },
+    /// One service of `wrk`, until standard input ends.
+    #[command(hide = true)]
+    Serve { kind: wrk::Kind },
     /// One side of a comparison, in this process; what `instrumentation` starts.
     #[command(hide = true)]
     Side {
@@ -112,6 +127,13 @@ fn main() -> ExitCode {
         What::Instrumentation { only, how } => {
             instrumentation::run(how.effort(), &only, |row| how.print(row))
         }
+        What::Wrk { how, .. } if how.quick => wrk::run(2, 1, |row| how.print(row)),
+        What::Wrk {
+            rounds,
+            seconds,
+            how,
+        } => wrk::run(rounds, seconds, |row| how.print(row)),
+        What::Serve { kind } => wrk::serve(kind),
         What::Side { side, millis } => side
             .measure(Duration::from_millis(millis))
             .map(|figure| println!("{figure}")),

@@ -1,11 +1,13 @@
 //! Benchmarks are optimised programs of the unpublished crate `counterfoil-bench`.
 
 use crate::command::Cmd;
+use crate::debian;
 use crate::failure::Result;
 use crate::pipeline::Context;
 
-/// Runs one benchmark; its output goes to standard output untouched.
+/// Runs one benchmark, and installs what it needs before; its output goes to standard output untouched.
 pub(crate) fn run(context: &Context, name: &str, arguments: &[String]) -> Result<()> {
+    debian::ensure(context.ci)?;
     Cmd::cargo("run")
         .args([
             "--quiet",

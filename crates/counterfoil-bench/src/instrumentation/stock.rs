@@ -3,6 +3,9 @@
 mod layer;
 mod trace;
 
+use std::time::Duration;
+
+use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
@@ -22,18 +25,31 @@ use crate::stock::recorder;
 pub(crate) fn requests(json: bool) -> Outcome<Batches> {
     let handle = install_recorder()?;
     install_subscriber(json)?;
-    let service = request::service();
-    let service = if json {
-        service.route_layer(trace::with_lines())
+    let lines = if json {
+        trace::with_lines()
     } else {
-        service.route_layer(trace::without_lines())
+        trace::without_lines()
     };
+    let service = request::service()
+        .route_layer(lines)
+        .route_layer(MetricsLayer);
     // Without upkeep the recorder buffers every sample; somebody has to pay for the draining.
-    let upkeep = move || handle.run_upkeep();
-    Ok(request::batches_with(
-        service.route_layer(MetricsLayer),
-        upkeep,
-    ))
+    Ok(request::batches_with(service, move || handle.run_upkeep()))
+}
+
+/// `service` within the layers, with upkeep every second on a thread of its own; no line per request.
+pub(crate) fn layers(service: Router) -> Outcome<Router> {
+    let handle = install_recorder()?;
+    install_subscriber(false)?;
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(Duration::from_secs(1));
+            handle.run_upkeep();
+        }
+    });
+    Ok(service
+        .route_layer(trace::without_lines())
+        .route_layer(MetricsLayer))
 }
 
 /// Spans through tracing-opentelemetry; `tuned` switches off what can be.
