@@ -1,0 +1,125 @@
+//! The service: three routes, and the layer that observes them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use counterfoil::tower::axum::matched_path;
+use counterfoil::tower::{ErrorCode, ServerLayer};
+use counterfoil::{Current, LeaseId, Name, Observer, ResourceType};
+use serde::{Deserialize, Serialize};
+
+use crate::Tenants;
+use crate::errors::{NOT_SEALED, TOO_LARGE, UNKNOWN_KEY, UNKNOWN_LEASE};
+
+const MOST_BYTES: u64 = 1 << 30;
+
+/// The routes, each observed by one layer: trace, request id, tenant, metrics by route, an error span with its code.
+#[must_use]
+pub fn router(observer: Observer, tenants: Tenants) -> Router {
+    let observed = ServerLayer::builder(observer.registry())
+        .routes(matched_path)
+        .identity(move |request| tenants.of(request))
+        .http();
+    Router::new()
+        .route("/leases", post(acquire))
+        .route("/leases/{id}", get(show).delete(release))
+        .layer(middleware::from_fn(only_tenants))
+        .layer(observed)
+        .with_state(Desk {
+            observer,
+            leases: Arc::default(),
+        })
+}
+
+/// What the handlers share.
+#[derive(Clone)]
+struct Desk {
+    observer: Observer,
+    leases: Arc<Mutex<HashMap<u64, Lease>>>,
+}
+
+/// What a client asks for.
+#[derive(Deserialize)]
+struct Wish {
+    node: String,
+    bytes: u64,
+    /// Whatever the client wants to say; it is logged.
+    #[serde(default)]
+    note: String,
+}
+
+#[derive(Clone, Serialize)]
+struct Lease {
+    id: u64,
+    node: String,
+    bytes: u64,
+}
+
+async fn acquire(
+    State(desk): State<Desk>,
+    Json(wish): Json<Wish>,
+) -> Result<(StatusCode, Json<Lease>), ErrorCode> {
+    if wish.bytes > MOST_BYTES {
+        return Err(TOO_LARGE);
+    }
+    let lease = desk.grant(wish.node, wish.bytes);
+    let (id, node) = (LeaseId(lease.id), Name::new(&lease.node));
+    // One call: counted, in the ring, and sealed in the audit log, under the trace, request and tenant of this request.
+    let receipt = desk
+        .observer
+        .lease_acquired(&Current, ResourceType::Mem, id, &node, lease.bytes);
+    if receipt.durable().await.is_err() {
+        desk.leases().remove(&lease.id);
+        return Err(NOT_SEALED);
+    }
+    tracing::info!(
+        lease_id = lease.id,
+        bytes = lease.bytes,
+        note = wish.note,
+        "lease granted"
+    );
+    Ok((StatusCode::CREATED, Json(lease)))
+}
+
+async fn show(State(desk): State<Desk>, Path(id): Path<u64>) -> Result<Json<Lease>, ErrorCode> {
+    let lease = desk.leases().get(&id).cloned();
+    lease.map(Json).ok_or(UNKNOWN_LEASE)
+}
+
+async fn release(State(desk): State<Desk>, Path(id): Path<u64>) -> Result<StatusCode, ErrorCode> {
+    let lease = desk.leases().remove(&id).ok_or(UNKNOWN_LEASE)?;
+    let node = Name::new(&lease.node);
+    // Not waited for: it is queued, and sealed within milliseconds.
+    desk.observer
+        .lease_released(&Current, ResourceType::Mem, LeaseId(id), &node);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Refuses requests of nobody. The layer around it has found the tenant already.
+async fn only_tenants(request: Request, next: Next) -> Result<Response, ErrorCode> {
+    match Current::get() {
+        Some(context) if context.tenant() != "unknown" => Ok(next.run(request).await),
+        _ => Err(UNKNOWN_KEY),
+    }
+}
+
+impl Desk {
+    fn grant(&self, node: String, bytes: u64) -> Lease {
+        let mut leases = self.leases();
+        let id = leases.len() as u64 + 1;
+        let lease = Lease { id, node, bytes };
+        leases.insert(id, lease.clone());
+        lease
+    }
+
+    fn leases(&self) -> MutexGuard<'_, HashMap<u64, Lease>> {
+        // Each change is one insert or one remove, so a panic elsewhere leaves nothing half done.
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
