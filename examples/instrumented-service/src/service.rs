@@ -20,7 +20,6 @@ use crate::errors::{NOT_SEALED, TOO_LARGE, UNKNOWN_KEY, UNKNOWN_LEASE};
 const MOST_BYTES: u64 = 1 << 30;
 
 /// The routes, each observed by one layer: trace, request id, tenant, metrics by route, an error span with its code.
-#[must_use]
 pub fn router(observer: Observer, tenants: Tenants) -> Router {
     let observed = ServerLayer::builder(observer.registry())
         .routes(matched_path)

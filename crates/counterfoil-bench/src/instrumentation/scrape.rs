@@ -6,5 +6,5 @@ use crate::reading;
 use crate::row::Row;
 
 pub(crate) fn rows(effort: Effort) -> Outcome<Vec<Row>> {
-    Ok(vec![reading::scrape(effort)?])
+    reading::scrape(effort)
 }
