@@ -2,6 +2,7 @@
 //! `RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo test -p counterfoil-metrics --release --lib loom`.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use counterfoil_core::{Exemplar, Timestamp, TraceContext};
 use loom::thread;
@@ -9,6 +10,19 @@ use loom::thread;
 use crate::exemplars::{Slot, Words};
 use crate::sync::{AtomicU64, Ordering};
 use crate::window;
+
+/// Runs a model in every order within the bound on preemptions. A model that has only one order proves nothing, which has
+/// happened: where the thread that runs the model is the reader, nothing interrupts it here.
+fn model(run: impl Fn() + Send + Sync + 'static) {
+    let orders = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&orders);
+    loom::model(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        run();
+    });
+    let orders = orders.load(Ordering::Relaxed);
+    assert!(orders > 1, "one order of execution was tried");
+}
 
 /// Value, time and ids all tell the number, so an exemplar put together of two shows.
 fn words(number: u8) -> Words {
@@ -28,7 +42,7 @@ fn number_of(exemplar: &Exemplar) -> u8 {
 
 #[test]
 fn loom_a_value_is_never_shown_with_the_trace_of_another() {
-    loom::model(|| {
+    model(|| {
         let slot = Arc::new(Slot::default());
         let writer = thread::spawn({
             let slot = Arc::clone(&slot);
@@ -37,7 +51,11 @@ fn loom_a_value_is_never_shown_with_the_trace_of_another() {
                 slot.write(2, words(2));
             }
         });
-        let seen = slot.read().as_ref().map(number_of);
+        let reader = thread::spawn({
+            let slot = Arc::clone(&slot);
+            move || slot.read().as_ref().map(number_of)
+        });
+        let seen = reader.join().unwrap();
         assert!(matches!(seen, None | Some(1 | 2)));
         writer.join().unwrap();
         assert_eq!(slot.read().as_ref().map(number_of), Some(2));
@@ -46,7 +64,7 @@ fn loom_a_value_is_never_shown_with_the_trace_of_another() {
 
 #[test]
 fn loom_of_two_threads_that_want_the_same_slot_one_goes_away() {
-    loom::model(|| {
+    model(|| {
         let slot = Arc::new(Slot::default());
         slot.write(1, words(1));
         let writers = [(2, 2), (3, 3)].map(|(round, number)| {
@@ -72,7 +90,7 @@ fn count(place: &AtomicU64, buckets: &[AtomicU64], index: i32) {
 
 #[test]
 fn loom_no_count_is_seen_at_the_place_of_another_scale() {
-    loom::model(|| {
+    model(|| {
         let window = Arc::new((AtomicU64::new(0), [AtomicU64::new(0), AtomicU64::new(0)]));
         count(&window.0, &window.1, 0);
         let owner = thread::spawn({
@@ -80,7 +98,11 @@ fn loom_no_count_is_seen_at_the_place_of_another_scale() {
             // Twenty octaves away: the scale goes down as far as two buckets need.
             move || count(&window.0, &window.1, 20 << 8)
         });
-        let (scale, seen) = window::read(&window.0, &window.1).unwrap();
+        let reader = thread::spawn({
+            let window = Arc::clone(&window);
+            move || window::read(&window.0, &window.1).unwrap()
+        });
+        let (scale, seen) = reader.join().unwrap();
         // The first value lies in (1, 2^(1/256)], whatever the scale; it is always there.
         assert_eq!(seen.offset, 0, "scale {scale}");
         assert_eq!(seen.counts[0], 1);
