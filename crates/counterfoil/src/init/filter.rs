@@ -55,21 +55,23 @@ impl Filter {
                 )));
             }
         }
-        let filter = EnvFilter::builder()
+        EnvFilter::builder()
             .parse(text)
-            .map_err(|error| wrong("that is no filter".to_owned()).with_source(error))?;
-        Ok(with_requests(filter, text))
+            .map_err(|error| wrong("that is no filter".to_owned()).with_source(error))
     }
 }
 
-/// Spans of requests, calls and messages are of level INFO, and are no log lines: a filter that is about lines keeps them, so
-/// that warnings still say to which trace they belong. Whoever names their crate, or turns everything off, decides.
-fn with_requests(filter: EnvFilter, text: &str) -> EnvFilter {
+/// Decides about the spans of requests, calls and messages, unless the filter names their crate or turns everything off.
+///
+/// They are of level INFO and no log lines, so a filter that is about lines keeps them where somebody takes them. Where nobody
+/// does they are not opened at all: a line has its trace, its span and its request from the task's context.
+pub(crate) fn with_requests(filter: EnvFilter, wanted: bool) -> EnvFilter {
     let is_off = filter.max_level_hint() == Some(LevelFilter::OFF);
-    if is_off || text.contains(REQUESTS) {
+    if is_off || filter.to_string().contains(REQUESTS) {
         return filter;
     }
-    match format!("{REQUESTS}=info").parse() {
+    let level = if wanted { "info" } else { "off" };
+    match format!("{REQUESTS}={level}").parse() {
         Ok(directive) => filter.add_directive(directive),
         Err(_) => filter,
     }
@@ -77,7 +79,7 @@ fn with_requests(filter: EnvFilter, text: &str) -> EnvFilter {
 
 #[cfg(test)]
 mod tests {
-    use super::Filter;
+    use super::{EnvFilter, Filter, with_requests};
 
     fn parse(text: &str) -> Result<String, String> {
         let filter = Filter {
@@ -96,22 +98,23 @@ mod tests {
 
     #[test]
     fn a_filter_says_what_it_says() {
-        let said = |text| parse(text).unwrap().replace("counterfoil_tower=info,", "");
-        assert_eq!(said("info,hyper=warn"), "hyper=warn,info");
-        assert_eq!(said("WARN"), "warn");
+        assert_eq!(parse("info,hyper=warn"), Ok("hyper=warn,info".into()));
+        assert_eq!(parse("WARN"), Ok("warn".into()));
     }
 
     #[test]
-    fn spans_of_requests_stay_unless_the_filter_is_about_them() {
+    fn spans_of_requests_are_opened_where_they_are_wanted_unless_the_filter_is_about_them() {
+        let with = |text, wanted| with_requests(EnvFilter::new(text), wanted).to_string();
         assert_eq!(
-            parse("my_crate=debug"),
-            Ok("counterfoil_tower=info,my_crate=debug".into())
+            with("my_crate=debug", true),
+            "counterfoil_tower=info,my_crate=debug"
         );
+        assert_eq!(with("info", false), "counterfoil_tower=off,info");
         assert_eq!(
-            parse("info,counterfoil_tower=off"),
-            Ok("counterfoil_tower=off,info".into())
+            with("info,counterfoil_tower=debug", false),
+            "counterfoil_tower=debug,info"
         );
-        assert_eq!(parse("off"), Ok("off".into()));
+        assert_eq!(with("off", true), "off");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::destination::{self, Destination};
-use super::filter::Filter;
+use super::filter::{Filter, with_requests};
 use super::guard::State;
 use super::pump::{Ears, Pump};
 use super::signals::Signals;
@@ -57,6 +57,8 @@ fn start(mut config: Config) -> Result<Guard, Error> {
     let destinations = destinations(&mut config)?;
     let pipeline = pipeline(&mut config, &observer, &destinations);
     let health = health(&mut config, &observer, &destinations)?;
+    let spans_are_taken = destinations.iter().any(|it| it.takes(Taken::SPANS));
+    let filter = with_requests(filter, spans_are_taken || config.span_close);
     let dispatch = dispatch(filter, &pipeline);
     let draining = draining(&health, &dispatch);
     let server = match config.metrics_address {
