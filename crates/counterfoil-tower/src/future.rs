@@ -25,18 +25,27 @@ pub(crate) struct Reply {
 
 impl Reply {
     fn write(&self, headers: &mut HeaderMap) {
-        let mut set = |name: &'static str, value: &str| {
+        let mut set = |name: HeaderName, value: &str| {
             // Ids are visible ASCII.
             if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(HeaderName::from_static(name), value);
+                headers.insert(name, value);
             }
         };
         if let Some(request) = &self.request {
-            set(X_REQUEST_ID, request.as_str());
+            set(
+                const { HeaderName::from_static(X_REQUEST_ID) },
+                request.as_str(),
+            );
         }
         if let Some(trace) = &self.older_pair {
-            set(X_TRACE_ID, &trace.trace_id.to_string());
-            set(X_SPAN_ID, &trace.span_id.to_string());
+            set(
+                const { HeaderName::from_static(X_TRACE_ID) },
+                &trace.trace_id.to_string(),
+            );
+            set(
+                const { HeaderName::from_static(X_SPAN_ID) },
+                &trace.span_id.to_string(),
+            );
         }
     }
 }

@@ -41,13 +41,16 @@ use crate::{
 
 /// A batch is written when it has grown to this, so that what waits for it does not wait for a whole backlog.
 const BATCH_BYTES: usize = 256 << 10;
-/// Sleeps between rounds: the first after work, doubled up to the last while nothing comes. At 100 µs a writer that appends
-/// without waiting is batched some tens of records at a time; at 2 ms an idle log takes 0.1 % of a core, and a producer
-/// that fills half a queue meanwhile rings.
+/// Sleeps between rounds: the first after work, doubled up to the last while little comes. At 100 µs a writer that appends
+/// without waiting is batched some tens of records at a time; at 2 ms an idle log takes 0.1 % of a core. Whoever waits for a
+/// record rings, and so does a producer that fills half a queue meanwhile.
 const SHORT_SLEEP: Duration = Duration::from_micros(100);
 const LONG_SLEEP: Duration = Duration::from_millis(2);
 /// A round that sealed at least this many is followed by the next at once.
 const BUSY: usize = 32;
+/// Fewer than this are no reason to come back soon: a thousand records a second that nobody waits for would otherwise wake
+/// two threads thousands of times a second, at the cost of the service.
+const FEW: usize = 8;
 
 /// Why the sealer stopped before its time. The log has failed, and this says why.
 #[derive(Debug)]
@@ -167,7 +170,7 @@ impl Sealer {
             }
             self.flush(false)?;
             if sealed < BUSY && !closing {
-                sleep = if sealed > 0 {
+                sleep = if sealed >= FEW {
                     SHORT_SLEEP
                 } else {
                     LONG_SLEEP.min(sleep * 2)
