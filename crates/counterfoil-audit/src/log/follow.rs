@@ -70,16 +70,18 @@ impl Follow {
     ///
     /// # Errors
     /// [`Io`](ErrorKind::Io) when a segment cannot be read and [`Corrupt`](ErrorKind::Corrupt) when it does not hold what it
-    /// should. The place is kept, and the next call tries again.
+    /// should, once the records before it were given. The place is kept, and the next call tries again.
     pub fn read(&mut self, most: usize) -> Result<Vec<SealedLine>, Error> {
         let durable = self.shared.progress.durable_seq.load(Ordering::Acquire);
         let mut lines = Vec::new();
         while self.next <= durable && lines.len() < most {
             let before = self.next;
-            self.read_segment(durable, most, &mut lines)?;
-            if self.next == before && !lines.is_empty() {
+            let read = self.read_segment(durable, most, &mut lines);
+            if !lines.is_empty() && (read.is_err() || self.next == before) {
+                // What was read is given; the next call says what is wrong with the rest.
                 break;
             }
+            read?;
             if self.next == before {
                 let context = format!(
                     "record {} of {} is durable and in none of its segments",

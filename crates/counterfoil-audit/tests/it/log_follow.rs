@@ -130,3 +130,28 @@ fn a_segment_that_does_not_hold_its_records_is_an_error_and_the_place_is_kept() 
     std::fs::write(&segment, whole).unwrap();
     assert_eq!(follow.read(1).unwrap()[0].seq, 4);
 }
+
+#[test]
+fn records_before_one_that_cannot_be_read_are_given_and_not_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = builder(dir.path()).open().unwrap();
+    append(&log, 0..20);
+    assert!(log.close(LONG).finished);
+    let segments = dir.path().join("segments");
+    let segment = std::fs::read_dir(segments).unwrap().next().unwrap();
+    let path = segment.unwrap().path();
+    let whole = std::fs::read(&path).unwrap();
+    let tenth = whole.split_inclusive(|byte| *byte == b'\n').take(9);
+    let at = tenth.map(<[u8]>::len).sum::<usize>();
+    let mut damaged = whole.clone();
+    damaged[at] = b'x';
+    std::fs::write(&path, damaged).unwrap();
+
+    let mut follow = log.follow(0);
+    let numbers: Vec<_> = follow.read(100).unwrap().iter().map(|it| it.seq).collect();
+    assert_eq!(numbers, (1..=9).collect::<Vec<_>>());
+    assert_eq!(follow.read(100).unwrap_err().kind(), ErrorKind::Corrupt);
+
+    std::fs::write(&path, whole).unwrap();
+    assert_eq!(follow.read(1).unwrap()[0].seq, 10);
+}
