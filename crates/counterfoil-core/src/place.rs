@@ -92,6 +92,7 @@ impl Place {
 
     /// Notes that this thread leaves a span, and says since when it was entered. Guards may be dropped in any order, so it need
     /// not be the innermost.
+    #[must_use = "it says since when the span was entered"]
     pub fn exit(owner: u64, span: u64) -> Option<Ticks> {
         let left = ENTERED.try_with(|entered| {
             let mut entered = entered.try_borrow_mut().ok()?;
