@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use counterfoil_core::HeadSampler;
 use counterfoil_exporter_prometheus::ScrapeServer;
 use counterfoil_health::Health;
 use counterfoil_metrics::Observed;
@@ -87,6 +88,14 @@ impl Guard {
         self.metrics_address
     }
 
+    /// Which traces are recorded. Who decides about a trace before its span is opened has to decide alike, or the flag sent to
+    /// other services says something else than what is recorded: give the layers of `counterfoil-tower`
+    /// `.sampled(move |trace| sampler.samples(trace))`.
+    #[must_use]
+    pub fn head_sampler(&self) -> HeadSampler {
+        self.pipeline.head_sampler()
+    }
+
     /// Shows this tokio runtime in the metrics. The one that `init` was called in is shown already.
     pub fn observe_runtime(&self, runtime: &Handle) {
         let observed = runtime::observe(self.observer.registry(), runtime);
@@ -96,7 +105,7 @@ impl Guard {
     /// Sends everything that was recorded before this call and waits until it was tried, at most `deadline` long.
     #[must_use = "it says whether something was lost"]
     pub fn flush(&self, deadline: Duration) -> Report {
-        let finished = self.pump.flush(Instant::now() + deadline);
+        let finished = self.pump.flush(after(deadline));
         self.report(finished)
     }
 
@@ -107,7 +116,7 @@ impl Guard {
     /// call gives the same report; one during the first waits for it, at most until its own deadline.
     #[must_use = "it says whether something was lost"]
     pub fn shutdown(&self, deadline: Duration) -> Report {
-        let until = Instant::now() + deadline;
+        let until = after(deadline);
         let server = {
             let mut state = lock(&self.state);
             match std::mem::replace(&mut *state, State::Stopping) {
@@ -181,6 +190,12 @@ impl Drop for Guard {
             });
         }
     }
+}
+
+/// The end of a deadline; of one that no clock can hold, that of the longest that makes sense.
+fn after(deadline: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    Instant::now() + deadline.min(YEAR)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -74,12 +74,14 @@ impl Sources {
             self.pipeline.flush();
         }
         if wanted(Signals::SPANS) {
-            drain(to, Signals::SPANS, last, |most| {
+            let waiting = self.pipeline.waiting_spans();
+            drain(to, Signals::SPANS, last, waiting, |most| {
                 self.pipeline.drain_spans(most)
             });
         }
         if wanted(Signals::LOGS) {
-            drain(to, Signals::LOGS, last, |most| {
+            let waiting = self.pipeline.waiting_logs();
+            drain(to, Signals::LOGS, last, waiting, |most| {
                 self.pipeline.drain_logs(most)
             });
         }
@@ -131,7 +133,9 @@ impl Sources {
         };
         let mut read = Ok(());
         let takers = || to.iter().filter(|it| it.takes(Signals::SEALED));
-        while takers().all(|it| it.room() >= BATCH) {
+        // What is sealed meanwhile is for the next pass, or this one might never end.
+        let until = follow.next().saturating_add(follow.behind());
+        while follow.next() < until && takers().all(|it| it.room() >= BATCH) {
             match follow.read(BATCH) {
                 Ok(lines) if lines.is_empty() => break,
                 Ok(lines) => offer(to, &Batch::from(lines)),
@@ -160,18 +164,24 @@ fn without_log_records(events: &[Event]) -> Batch {
     Batch::from(others.cloned().collect::<Vec<_>>())
 }
 
-/// Takes batches from a queue until it is empty, or until no destination has room: then the rest is safer where it is. The last
-/// time there is no later, so everything is taken.
-fn drain<T>(to: &[Destination], signal: Signals, last: bool, take: impl Fn(usize) -> Vec<T>)
-where
+/// Takes the items that are waiting from a queue in batches, until no destination has room: then the rest is safer where it is.
+/// The last time there is no later, so all of them are taken. What comes in meanwhile is not, or it might never end.
+fn drain<T>(
+    to: &[Destination],
+    signal: Signals,
+    last: bool,
+    mut waiting: usize,
+    take: impl Fn(usize) -> Vec<T>,
+) where
     Batch: From<Vec<T>>,
 {
     let has_room = |it: &Destination| it.takes(signal) && it.room() >= BATCH;
-    while last || to.iter().any(has_room) {
-        let items = take(BATCH);
+    while waiting > 0 && (last || to.iter().any(has_room)) {
+        let items = take(BATCH.min(waiting));
         if items.is_empty() {
             return;
         }
+        waiting = waiting.saturating_sub(items.len());
         offer(to, &Batch::from(items));
     }
 }
@@ -195,5 +205,40 @@ impl EventSink for Collected {
 
     fn flush(&self) -> Result<(), counterfoil_events::Error> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use counterfoil_core::{LogRecord, Severity, Timestamp};
+
+    use super::*;
+
+    fn record() -> LogRecord {
+        LogRecord {
+            time: Timestamp::from_unix_nanos(0),
+            severity: Severity::Info,
+            event_name: None,
+            body: String::new(),
+            attributes: Vec::new(),
+            dropped_attributes: 0,
+            trace: None,
+            request: None,
+            scope: "test".into(),
+        }
+    }
+
+    #[test]
+    fn what_comes_in_while_a_queue_is_drained_is_left_for_the_next_time() {
+        let taken = Cell::new(0);
+        let never_empty = |most: usize| {
+            taken.set(taken.get() + most);
+            assert!(taken.get() <= 4 * BATCH, "it takes whatever comes in");
+            vec![record(); most]
+        };
+        drain(&[], Signals::LOGS, true, 2 * BATCH + 1, never_empty);
+        assert_eq!(taken.get(), 2 * BATCH + 1);
     }
 }

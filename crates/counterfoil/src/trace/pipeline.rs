@@ -149,6 +149,27 @@ impl Pipeline {
         records.map_or_else(Vec::new, |records| records.collect(max, |record| record))
     }
 
+    /// How many spans [`drain_spans`](Self::drain_spans) might give now, those of undecided traces among them.
+    #[cfg(feature = "init")]
+    pub(crate) fn waiting_spans(&self) -> usize {
+        let queued = self.shared.spans.as_ref().map_or(0, Queue::len);
+        let tail = self.tail();
+        queued + tail.map_or(0, |tail| tail.ready() + tail.counts().held as usize)
+    }
+
+    /// How many log records [`drain_logs`](Self::drain_logs) would give now.
+    #[cfg(feature = "init")]
+    pub(crate) fn waiting_logs(&self) -> usize {
+        self.shared.records.as_ref().map_or(0, Queue::len)
+    }
+
+    /// Which traces are recorded, decided where they begin: for whatever opens spans that the layer is told the ids of, such as
+    /// the layers of `counterfoil-tower`, which take it as `.sampled(move |trace| sampler.samples(trace))`.
+    #[must_use]
+    pub fn head_sampler(&self) -> HeadSampler {
+        self.shared.head
+    }
+
     /// Has the tail sampler decide about every trace now, for the end of the program: afterwards drain until nothing is left.
     pub fn flush(&self) {
         let (Some(spans), Some(mut tail)) = (&self.shared.spans, self.tail()) else {

@@ -82,6 +82,10 @@ fn the_sampler_of_the_environment_decides_about_spans() {
     ];
     let config = with(config(), &variables).unwrap();
     let guard = start(config.exporter("memory", std::sync::Arc::clone(&memory)));
+    assert_eq!(
+        guard.head_sampler(),
+        counterfoil::trace::HeadSampler::ratio(0.5)
+    );
     for _ in 0..1_000 {
         super::record(&guard);
     }

@@ -243,6 +243,12 @@ fn everything_arrives_from_within_either_runtime() {
 }
 
 #[test]
+fn a_deadline_that_never_comes_is_no_panic() {
+    let guard = start(config().drop_deadline(Duration::MAX));
+    assert!(guard.flush(Duration::MAX).is_complete());
+}
+
+#[test]
 fn a_deadline_that_has_passed_already_is_kept() {
     let (stuck, _keep) = Stuck::new();
     let guard = start(config().exporter("stuck", stuck));
