@@ -1,6 +1,7 @@
 //! The service: three routes, and the layer that observes them.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::{Path, Request, State};
@@ -33,6 +34,7 @@ pub fn router(observer: Observer, tenants: Tenants) -> Router {
         .with_state(Desk {
             observer,
             leases: Arc::default(),
+            granted: Arc::default(),
         })
 }
 
@@ -41,6 +43,7 @@ pub fn router(observer: Observer, tenants: Tenants) -> Router {
 struct Desk {
     observer: Observer,
     leases: Arc<Mutex<HashMap<u64, Lease>>>,
+    granted: Arc<AtomicU64>,
 }
 
 /// What a client asks for.
@@ -110,10 +113,10 @@ async fn only_tenants(request: Request, next: Next) -> Result<Response, ErrorCod
 
 impl Desk {
     fn grant(&self, node: String, bytes: u64) -> Lease {
-        let mut leases = self.leases();
-        let id = leases.len() as u64 + 1;
+        // An id is never given twice, whatever was released.
+        let id = self.granted.fetch_add(1, Ordering::Relaxed) + 1;
         let lease = Lease { id, node, bytes };
-        leases.insert(id, lease.clone());
+        self.leases().insert(id, lease.clone());
         lease
     }
 
