@@ -171,7 +171,7 @@ impl Exporter for Limit {
         let mut state = self.shared.lock();
         // A flush that waits already serves this call as well, so that the queue does not grow by them.
         if let Some(Job::Flush(waiting)) = state.jobs.back_mut() {
-            *waiting = deadline;
+            *waiting = deadline.max(*waiting);
         } else {
             state.jobs.push_back(Job::Flush(deadline));
             state.flushes_asked += 1;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use counterfoil_core::{ChainId, Clock, Context, EventWords, FabricEvent, Head, Ticks, Timestamp};
 use counterfoil_signer::Signer;
@@ -19,6 +19,7 @@ use crate::log::opening::{Opened, Running};
 use crate::log::rotation;
 use crate::log::shared::Shared;
 use crate::log::ticket::Ticket;
+use crate::log::waiters::after;
 use crate::{
     AuditEventData, AuditInput, Error, ErrorKind, Instance, KeyRole, Lane, Src, SrcId, Text,
 };
@@ -173,7 +174,7 @@ impl AuditLog {
     pub fn prune(&self, patience: Duration) -> Result<u64, Error> {
         const OPERATION: &str = "prune the log";
         self.shared.require_open(OPERATION)?;
-        self.shared.prune(Instant::now() + patience, OPERATION)
+        self.shared.prune(after(patience), OPERATION)
     }
 
     pub(crate) const fn shared(&self) -> &Arc<Shared> {
@@ -250,7 +251,7 @@ impl AuditLog {
     /// fail. Appending goes on in any case.
     pub fn anchor_now(&self, patience: Duration) -> Result<Head, Error> {
         const OPERATION: &str = "anchor the log";
-        let until = Instant::now() + patience;
+        let until = after(patience);
         let targets: Vec<_> = self
             .shared
             .intake
@@ -329,7 +330,7 @@ impl AuditLog {
     pub fn close(&self, patience: Duration) -> CloseReport {
         self.shared.intake.gate.close();
         self.shared.commit.hurry();
-        let until = Instant::now() + patience;
+        let until = after(patience);
         let finished = self.shared.wait_until(until, Shared::has_ended);
         if !finished {
             self.shared.abandon();

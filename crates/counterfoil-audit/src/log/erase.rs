@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use counterfoil_core::{Digest, Sensitive};
 
@@ -13,6 +13,7 @@ use crate::log::audit_log::AuditLog;
 use crate::log::files::{FileSystem, StdFiles};
 use crate::log::openings::Openings;
 use crate::log::reading::Segments;
+use crate::log::waiters::after;
 use crate::{AuditEventData, Erased, ErasedItem, Error, ErrorKind};
 
 const ERASE: &str = "erase a value";
@@ -62,7 +63,7 @@ impl AuditLog {
         reason: &str,
         patience: Duration,
     ) -> Result<Erasure, Error> {
-        let until = Instant::now() + patience;
+        let until = after(patience);
         // One at a time: two of the same value would both find the opening.
         let _turn = self.take_turn();
         // Nothing is destroyed that could not be recorded.

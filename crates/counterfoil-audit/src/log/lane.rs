@@ -13,6 +13,7 @@ use crate::log::gate::{Gate, State};
 use crate::log::options::{OnFailure, WhenFull};
 use crate::log::queue::{Producer, Queue};
 use crate::log::sync::Alone;
+use crate::log::waiters::after;
 
 /// Tag of an entry whose words are an event.
 pub(crate) const TAG_EVENT: u64 = 0;
@@ -245,7 +246,7 @@ impl LaneQueue {
         mut attempt: impl FnMut(&Self, &mut Position) -> bool,
     ) -> Offer {
         let until = match gate.when_full() {
-            WhenFull::Block(patience) => Some(Instant::now() + patience),
+            WhenFull::Block(patience) => Some(after(patience)),
             WhenFull::Fail | WhenFull::DropAndCount => None,
         };
         loop {

@@ -13,6 +13,7 @@ use crate::log::found_keys::HANDOVER;
 use crate::log::head_signers::HeadNote;
 use crate::log::sealer::{Sealer, Stopped};
 use crate::log::shared::Shared;
+use crate::log::waiters::after;
 use crate::{AuditEventData, ConfigChanged, Error, ErrorKind, KeyRole, KeyRotated, Text};
 
 const ROTATE: &str = "rotate a signing key";
@@ -38,7 +39,7 @@ pub(crate) fn ask(
     patience: Duration,
 ) -> Result<u64, Error> {
     shared.require_open(ROTATE)?;
-    let until = Instant::now() + patience;
+    let until = after(patience);
     let (reply, answer) = sync_channel(1);
     shared.rotations.push(Rotation {
         role,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::log::lane::{Fate, Offer};
 use crate::log::shared::Shared;
-use crate::log::waiters::{Stage, Unpark};
+use crate::log::waiters::{Stage, Unpark, after};
 use crate::{Error, ErrorKind};
 
 /// The promise for one appended entry (design §6). It borrows the log and counts nothing, so having one is free; dropping it
@@ -185,7 +185,7 @@ fn wait(shared: &Arc<Shared>, offer: Offer, stage: Stage, patience: Duration) ->
     if let Some(outcome) = shared.outcome(offer, stage) {
         return outcome;
     }
-    let until = Instant::now() + patience;
+    let until = after(patience);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut settled = Settled::new(Hold::Borrowed(shared), offer, stage);
     loop {

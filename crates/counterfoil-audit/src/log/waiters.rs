@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 /// How far an entry has to be for a ticket to resolve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +12,12 @@ pub(crate) enum Stage {
     Written,
     /// Synced: survives the machine.
     Durable,
+}
+
+/// When `patience` ends; of one that no clock can hold, the end of a year.
+pub(crate) fn after(patience: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    Instant::now() + patience.min(YEAR)
 }
 
 /// The wakers of everyone who waits, one list for each stage.

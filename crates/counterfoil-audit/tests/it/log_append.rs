@@ -47,6 +47,15 @@ fn a_log_begins_and_ends_with_what_it_says_about_itself() {
 }
 
 #[test]
+fn whoever_waits_for_ever_waits_until_it_is_there() {
+    let mut machine = Machine::new();
+    let log = machine.open();
+    let ticket = log.append_event(&expired(7), &context());
+    ticket.wait_durable(Duration::MAX).unwrap();
+    assert!(log.close(Duration::MAX).finished);
+}
+
+#[test]
 fn one_lane_keeps_the_order_of_its_calls_whatever_kind_of_entry() {
     let mut machine = Machine::new();
     let log = machine.open();
