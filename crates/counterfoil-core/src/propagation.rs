@@ -50,6 +50,9 @@ pub trait Extractor {
 pub trait Injector {
     /// Sets the header `name` (lower case) to `value`, which is visible ASCII, in place of any it had.
     fn set(&mut self, name: &'static str, value: &str);
+
+    /// Takes every header `name` (lower case) away.
+    fn remove(&mut self, name: &'static str);
 }
 
 impl<K: AsRef<str>, V: AsRef<[u8]>> Extractor for [(K, V)] {
@@ -76,8 +79,12 @@ impl<K: AsRef<str>, V: AsRef<[u8]>> Extractor for Vec<(K, V)> {
 
 impl<K: AsRef<str> + From<&'static str>, V: From<String>> Injector for Vec<(K, V)> {
     fn set(&mut self, name: &'static str, value: &str) {
-        self.retain(|(key, _)| !key.as_ref().eq_ignore_ascii_case(name));
+        Injector::remove(self, name);
         self.push((name.into(), value.to_owned().into()));
+    }
+
+    fn remove(&mut self, name: &'static str) {
+        self.retain(|(key, _)| !key.as_ref().eq_ignore_ascii_case(name));
     }
 }
 
@@ -315,14 +322,16 @@ impl<'a> Outgoing<'a> {
         self
     }
 
-    /// Writes the headers.
+    /// Writes the headers. What a request that is passed on still has of another trace goes: a `tracestate` beside a
+    /// `traceparent` that it does not belong to, and the older pair.
     pub fn inject(&self, headers: &mut dyn Injector) {
         let text = self.trace.to_text();
         // What `to_text` gives is ASCII.
         let text = std::str::from_utf8(&text).unwrap_or_default();
         headers.set(TRACEPARENT, text);
-        if let Some(state) = self.trace_state {
-            headers.set(TRACESTATE, state.as_str());
+        match self.trace_state {
+            Some(state) => headers.set(TRACESTATE, state.as_str()),
+            None => headers.remove(TRACESTATE),
         }
         if let Some(request) = self.request {
             headers.set(X_REQUEST_ID, request.as_str());
@@ -330,6 +339,9 @@ impl<'a> Outgoing<'a> {
         if self.older_pair {
             headers.set(X_TRACE_ID, text.get(3..35).unwrap_or_default());
             headers.set(X_SPAN_ID, text.get(36..52).unwrap_or_default());
+        } else {
+            headers.remove(X_TRACE_ID);
+            headers.remove(X_SPAN_ID);
         }
     }
 }

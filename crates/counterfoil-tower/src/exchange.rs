@@ -185,14 +185,9 @@ impl Exchange {
     }
 
     /// The subject that the duration counts under: of a gRPC method that was not known, its own now, unless the answer leaves
-    /// it open whether there is such a method.
+    /// it open whether there is such a method: what stands before the methods refuses in the same words.
     fn subject_at_end(&mut self) -> Arc<Subject> {
-        let exists = self.status.is_some_and(|status| {
-            !matches!(
-                status,
-                grpc::UNIMPLEMENTED | grpc::UNAUTHENTICATED | grpc::PERMISSION_DENIED
-            )
-        });
+        let exists = self.status.is_some_and(grpc::comes_from_a_method);
         match self.unknown.take() {
             Some(method) if exists => self.measure.subject(&method),
             _ => Arc::clone(&self.subject),

@@ -37,4 +37,8 @@ impl Injector for Headers<&mut HeaderMap> {
             self.0.insert(HeaderName::from_static(name), value);
         }
     }
+
+    fn remove(&mut self, name: &'static str) {
+        self.0.remove(name);
+    }
 }

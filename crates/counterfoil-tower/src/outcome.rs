@@ -99,6 +99,28 @@ pub(crate) mod grpc {
     }
 
     /// What an answer without a gRPC status means, by its HTTP status.
+    /// Whether only a method that there is answers so. What stands before the methods (limits, load shedding, authentication, the
+    /// router) has the other codes, and gives them to names that a client has made up.
+    pub(crate) const fn comes_from_a_method(status: u16) -> bool {
+        const INVALID_ARGUMENT: u16 = 3;
+        const NOT_FOUND: u16 = 5;
+        const ALREADY_EXISTS: u16 = 6;
+        const FAILED_PRECONDITION: u16 = 9;
+        const ABORTED: u16 = 10;
+        const OUT_OF_RANGE: u16 = 11;
+        matches!(
+            status,
+            OK | INVALID_ARGUMENT
+                | NOT_FOUND
+                | ALREADY_EXISTS
+                | FAILED_PRECONDITION
+                | ABORTED
+                | OUT_OF_RANGE
+                | INTERNAL
+                | DATA_LOSS
+        )
+    }
+
     pub(crate) const fn of_http(status: u16) -> u16 {
         match status {
             400 => INTERNAL,

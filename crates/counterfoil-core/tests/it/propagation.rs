@@ -222,6 +222,18 @@ fn what_came_in_goes_out_again_one_span_further() {
 }
 
 #[test]
+fn what_a_request_still_has_of_another_trace_does_not_go_out_beside_ours() {
+    let call = Hop::child(None, &RandomIds, |_| true);
+    let mut out: Vec<(&str, String)> = ["traceparent", "TraceState", "x-trace-id", "X-Span-Id"]
+        .map(|name| (name, "stale".to_owned()))
+        .into();
+    Outgoing::of(&call).inject(&mut out);
+    let names: Vec<_> = out.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["traceparent", "x-request-id"]);
+    assert!(out.iter().all(|(_, value)| value != "stale"));
+}
+
+#[test]
 fn a_context_outside_of_any_trace_sends_nothing() {
     let context = Context::new(WorkloadIdentity::tenant_only("acme"));
     assert!(Outgoing::of_context(&context).is_none());

@@ -75,6 +75,7 @@ async fn a_grpc_method_is_known_once_an_answer_shows_that_it_exists() {
                 "/shop.Orders/Get" => "0",
                 "/shop.Orders/Broken" => "13",
                 "/shop.Orders/Locked" => "16",
+                path if path.starts_with("/shed.") => "8",
                 _ => "12",
             };
             let response = Response::builder()
@@ -93,6 +94,7 @@ async fn a_grpc_method_is_known_once_an_answer_shows_that_it_exists() {
     };
     for attempt in 0..3_000 {
         ask(&format!("/made.Up/M{attempt}")).await;
+        ask(&format!("/shed.Up/M{attempt}")).await;
     }
     for path in [
         "/shop.Orders/Get",
@@ -107,6 +109,7 @@ async fn a_grpc_method_is_known_once_an_answer_shows_that_it_exists() {
     assert_eq!(
         bench.series("rpc.server.call.duration"),
         "error.type=INTERNAL rpc.method=shop.Orders/Broken rpc.response.status_code=INTERNAL rpc.system.name=grpc 1 in 0.000 s\n\
+         error.type=RESOURCE_EXHAUSTED rpc.method=_OTHER rpc.response.status_code=RESOURCE_EXHAUSTED rpc.system.name=grpc 3000 in 0.000 s\n\
          error.type=UNIMPLEMENTED rpc.method=_OTHER rpc.response.status_code=UNIMPLEMENTED rpc.system.name=grpc 3002 in 0.000 s\n\
          rpc.method=_OTHER rpc.response.status_code=UNAUTHENTICATED rpc.system.name=grpc 1 in 0.000 s\n\
          rpc.method=shop.Orders/Get rpc.response.status_code=OK rpc.system.name=grpc 2 in 0.000 s"
