@@ -26,8 +26,10 @@ impl Receiver<'_> {
     pub(crate) fn in_its_words(&self, reason: &str) -> String {
         let mut reason = reason.to_owned();
         for header in &self.0.headers {
-            let secret = header.value.expose().as_str();
-            if !secret.is_empty() {
+            let whole = header.value.expose().as_str();
+            // `Bearer s3cret` may come back without its scheme.
+            let secrets = [whole, whole.split_once(' ').map_or("", |(_, token)| token)];
+            for secret in secrets.into_iter().filter(|it| !it.is_empty()) {
                 reason = reason.replace(secret, REDACTED);
             }
         }

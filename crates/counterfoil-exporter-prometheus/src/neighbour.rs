@@ -23,17 +23,25 @@ pub(crate) fn push(out: &mut String, page: &str, format: Format, taken: &HashSet
         );
     }
     let page = Page::parse(page);
+    // `foo` and `foo_total` are two families in the classic format and one in OpenMetrics.
+    let mut theirs = HashSet::new();
     for family in &page.families {
         let names = family.names(format);
-        match names.iter().find(|name| taken.contains(**name)) {
+        match names
+            .iter()
+            .find(|name| taken.contains(**name) || theirs.contains(**name))
+        {
             Some(name) => comment(
                 out,
                 format_args!(
-                    "{} of another page is left out: a metric of this one is called {name} as well",
+                    "{} of another page is left out: another metric is called {name} as well",
                     family.name
                 ),
             ),
-            None => family.render(format, out),
+            None => {
+                family.render(format, out);
+                theirs.extend(names);
+            }
         }
     }
     if page.unread > 0 {

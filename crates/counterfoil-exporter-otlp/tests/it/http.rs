@@ -230,6 +230,20 @@ fn a_reason_is_repeated_without_our_secrets() {
 }
 
 #[test]
+fn a_token_that_comes_back_without_its_scheme_is_not_repeated_either() {
+    let message = "token s3cret-0123456789 is invalid";
+    let mut status = vec![0x12, u8::try_from(message.len()).unwrap()];
+    status.extend(message.as_bytes());
+    let receiver = HttpReceiver::start([HttpReply::status(401).with_body(status)]);
+    let target = target(&receiver.endpoint())
+        .header("authorization", "Bearer s3cret-0123456789")
+        .unwrap();
+    let exporter = exporter(|_| target.clone());
+    let error = exporter.export(lines([1])).unwrap_err().to_string();
+    assert!(error.contains("token [REDACTED] is invalid"), "{error}");
+}
+
+#[test]
 fn a_request_says_what_it_is() {
     let receiver = HttpReceiver::start([]);
     let target = target(&receiver.endpoint())

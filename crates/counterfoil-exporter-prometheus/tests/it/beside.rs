@@ -44,7 +44,7 @@ fn both_are_served_in_one_page_and_of_two_with_the_same_name_ours_is() {
     let request = "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     let answer = ask(server.address(), request);
     let (_, page) = answer.split_once("\r\n\r\n").unwrap();
-    let comment = "# app_seen_total of another page is left out: a metric of this one is called app_seen_total as well\n";
+    let comment = "# app_seen_total of another page is left out: another metric is called app_seen_total as well\n";
     assert!(page.contains(comment), "{page}");
     let page = Parsed::of(&page.replace(comment, ""));
     assert_eq!(page.value("app_seen_total", &[("kind", "ours")]), Some(3.0));
@@ -121,4 +121,14 @@ untyped_one 1e3
         open.ends_with("# TYPE untyped_one unknown\nuntyped_one 1e3\n# EOF\n"),
         "{open}"
     );
+}
+
+#[test]
+fn two_families_of_a_neighbour_that_openmetrics_calls_alike_do_not_both_appear() {
+    let page = "# TYPE foo gauge\nfoo 1\n# TYPE foo_total counter\nfoo_total 2\n";
+    let snapshot = Registry::new().snapshot(Timestamp::default());
+    let classic = Renderer::new().render_beside(&snapshot, page);
+    assert!(classic.ends_with(page), "{classic}");
+    let open = Renderer::with_format(Format::OpenMetrics).render_beside(&snapshot, page);
+    assert!(open.ends_with("# TYPE foo gauge\nfoo 1\n# EOF\n"), "{open}");
 }
