@@ -27,25 +27,39 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> Result<ExitCode, Box<dyn Error>> {
-    let arguments = Arguments::parse();
-    let tenants = Tenants::parse(&std::fs::read_to_string(&arguments.keys)?);
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lease-desk: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    let keys = std::fs::read_to_string(&arguments.keys).map_err(|error| {
+        format!(
+            "cannot read the keys in {}: {error}",
+            arguments.keys.display()
+        )
+    })?;
+    let tenants = Tenants::parse(&keys);
     let observer = observer(&arguments.data)?;
     let guard = counterfoil::init(config(&observer)?.args(&arguments.telemetry))?;
 
-    let listener = TcpListener::bind(arguments.listen).await?;
+    let listener = TcpListener::bind(arguments.listen)
+        .await
+        .map_err(|error| format!("cannot listen at {}: {error}", arguments.listen))?;
     let (address, metrics) = (listener.local_addr()?, guard.metrics_address());
     tracing::info!(%address, ?metrics, "serving until SIGTERM");
     axum::serve(listener, router(observer, tenants))
         .with_graceful_shutdown(guard.draining().begun())
         .await?;
 
-    // Requests that were under way are answered. Now what they recorded is sealed and sent.
+    // Requests that were under way are answered. Now what they recorded is sealed and sent. What telemetry lost is said, and is
+    // no failure of the service.
     let report = guard.shutdown(Duration::from_secs(10));
     tracing::info!(%report, "stopped");
-    Ok(if report.is_complete() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(())
 }

@@ -56,6 +56,8 @@ impl Metadata {
         let mut command = Command::new(cargo);
         command.args([
             "metadata",
+            // What it says ends up in a message of ours.
+            "--color=never",
             "--no-deps",
             "--format-version",
             "1",
