@@ -109,8 +109,8 @@ async fn a_grpc_method_is_known_once_an_answer_shows_that_it_exists() {
     assert_eq!(
         bench.series("rpc.server.call.duration"),
         "error.type=INTERNAL rpc.method=shop.Orders/Broken rpc.response.status_code=INTERNAL rpc.system.name=grpc 1 in 0.000 s\n\
-         error.type=RESOURCE_EXHAUSTED rpc.method=_OTHER rpc.response.status_code=RESOURCE_EXHAUSTED rpc.system.name=grpc 3000 in 0.000 s\n\
          error.type=UNIMPLEMENTED rpc.method=_OTHER rpc.response.status_code=UNIMPLEMENTED rpc.system.name=grpc 3002 in 0.000 s\n\
+         rpc.method=_OTHER rpc.response.status_code=RESOURCE_EXHAUSTED rpc.system.name=grpc 3000 in 0.000 s\n\
          rpc.method=_OTHER rpc.response.status_code=UNAUTHENTICATED rpc.system.name=grpc 1 in 0.000 s\n\
          rpc.method=shop.Orders/Get rpc.response.status_code=OK rpc.system.name=grpc 2 in 0.000 s"
     );
