@@ -27,6 +27,10 @@ struct Arguments {
 }
 
 #[tokio::main]
+#[expect(
+    clippy::print_stderr,
+    reason = "why it does not start, before there is a log"
+)]
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
