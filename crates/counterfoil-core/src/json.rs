@@ -9,7 +9,7 @@ use std::fmt::Write;
 pub use line_writer::LineWriter;
 pub use telemetry::{push_log, push_span};
 
-use crate::{Event, FabricEvent, LeaseId, Name, Redact};
+use crate::{Event, EventValue, Redact};
 
 /// Appends `text` as a JSON string. Control characters, line separators and the invisible characters that reorder or hide
 /// text are escaped, so the line stays one line and shows what it says.
@@ -54,29 +54,21 @@ pub fn push_float(out: &mut String, value: f64) {
 /// A key without a value is left out. Names pass `redact`.
 pub fn push_event(out: &mut String, event: &Event, redact: Option<&dyn Redact>) {
     let event = redact.map_or(Cow::Borrowed(event), |policy| event.redacted(policy));
-    let Event {
-        time,
-        context,
-        event,
-    } = &*event;
-    let mut object = Object { out };
-    append(object.out, format_args!("{{\"time\":\"{time}\",\"event\":"));
-    push_string(object.out, event.kind_name());
-    object.text("tenant", context.tenant());
-    object.name("workload", context.identity().workload.as_ref());
-    object.name("principal", context.identity().principal.as_ref());
-    object.name("tag", context.tag().map(crate::AccountingTag::name));
-    object.name("from", context.from());
-    if let Some(trace) = context.trace() {
-        object.text("trace_id", &trace.trace_id.to_string());
-        object.text("span_id", &trace.span_id.to_string());
-    }
-    if let Some(request) = context.request() {
-        object.text("request_id", request.as_str());
-    }
-    object.lease("lease_id", event.lease_id());
-    object.name("node_id", event.node());
-    object.fields(event);
+    append(
+        out,
+        format_args!("{{\"time\":\"{}\",\"event\":", event.time),
+    );
+    push_string(out, event.event.kind_name());
+    event.each_key(&mut |key, value| {
+        append(out, format_args!(",\"{key}\":"));
+        match value {
+            EventValue::Text(text) => push_string(out, text),
+            EventValue::Trace(id) => append(out, format_args!("\"{id}\"")),
+            EventValue::Span(id) => append(out, format_args!("\"{id}\"")),
+            EventValue::Lease(id) => append(out, format_args!("\"{id}\"")),
+            EventValue::Number(number) => append(out, format_args!("{number}")),
+        }
+    });
     out.push('}');
 }
 
@@ -102,83 +94,6 @@ pub const fn is_deceptive(c: char) -> bool {
             | '\u{fff9}'..='\u{fffb}'
             | '\u{e0000}'..='\u{e007f}'
     )
-}
-
-struct Object<'a> {
-    out: &'a mut String,
-}
-
-impl Object<'_> {
-    fn fields(&mut self, event: &FabricEvent) {
-        match event {
-            FabricEvent::LeaseAcquired {
-                resource_type,
-                bytes,
-                ..
-            } => {
-                self.text("resource_type", resource_type.as_str());
-                self.number("bytes", *bytes);
-            }
-            FabricEvent::LeaseRenewed {
-                resource_type,
-                ttl_ms,
-                ..
-            } => {
-                self.text("resource_type", resource_type.as_str());
-                self.number("ttl_ms", *ttl_ms);
-            }
-            FabricEvent::LeaseReleased { resource_type, .. }
-            | FabricEvent::LeaseExpired { resource_type, .. } => {
-                self.text("resource_type", resource_type.as_str());
-            }
-            FabricEvent::LeasePreempted {
-                resource_type,
-                by,
-                reason,
-                ..
-            } => {
-                self.text("resource_type", resource_type.as_str());
-                self.lease("by", *by);
-                self.text("reason", reason.as_str());
-            }
-            FabricEvent::OperationFailed {
-                op,
-                error,
-                bytes,
-                elapsed_ns,
-                ..
-            } => {
-                self.text("op", op.as_str());
-                self.text("error", error.as_str());
-                self.number("bytes", *bytes);
-                self.number("elapsed_ns", *elapsed_ns);
-            }
-            FabricEvent::Disconnected { reason, .. } => self.text("reason", reason.as_str()),
-            FabricEvent::Reconnected { .. } => {}
-            FabricEvent::Custom { value, .. } => self.number("value", *value),
-        }
-    }
-
-    fn text(&mut self, key: &str, text: &str) {
-        append(self.out, format_args!(",\"{key}\":"));
-        push_string(self.out, text);
-    }
-
-    fn name(&mut self, key: &str, name: Option<&Name>) {
-        if let Some(name) = name {
-            self.text(key, name.as_str());
-        }
-    }
-
-    fn lease(&mut self, key: &str, lease: Option<LeaseId>) {
-        if let Some(lease) = lease {
-            append(self.out, format_args!(",\"{key}\":\"{lease}\""));
-        }
-    }
-
-    fn number(&mut self, key: &str, value: u64) {
-        append(self.out, format_args!(",\"{key}\":{value}"));
-    }
 }
 
 fn append(out: &mut String, text: std::fmt::Arguments<'_>) {
