@@ -172,37 +172,6 @@ fn a_status_that_is_recorded_later_counts() {
     assert_eq!(spans[0].attributes[1], Attribute::new("late", 5_i64));
 }
 
-/// Installs a subscriber for the process: only so can events come from within.
-#[test]
-fn a_value_that_logs_while_it_is_recorded_in_the_span_of_its_own_does_not_deadlock() {
-    use tracing_subscriber::layer::SubscriberExt;
-    struct Talkative;
-    impl std::fmt::Debug for Talkative {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            info!("from within");
-            f.write_str("talkative")
-        }
-    }
-    let page = super::support::Page::default();
-    let lines = page.lines(trace::LogFormat::Json);
-    let pipeline = builder().0.log_lines(lines).spans(8).build();
-    let subscriber = tracing_subscriber::registry().with(pipeline.layer());
-    // Another test of this process may have been first, without nextest; then there is nothing to see here.
-    if tracing::subscriber::set_global_default(subscriber).is_err() {
-        return;
-    }
-    let span = info_span!("outer", late = tracing::field::Empty);
-    span.in_scope(|| {
-        span.record("late", tracing::field::debug(Talkative));
-        info!(now = ?Talkative, "event");
-    });
-    drop(span);
-    let span = &pipeline.drain_spans(8)[0];
-    assert_eq!(span.attributes, [Attribute::new("late", "talkative")]);
-    assert_eq!(pipeline.counts().nested, 1);
-    assert_eq!(page.json().len(), 2);
-}
-
 #[test]
 fn times_are_those_of_the_clock() {
     let (builder, clock) = builder();
