@@ -1,0 +1,21 @@
+//! The collector: many producers, one verified record.
+//!
+//! **What it is.** It takes sealed records from many producers, verifies each chain as it arrives against its own head, refuses
+//! what does not fit, keeps what does as the log of the audit specification, and answers questions about it. The daemon is
+//! `counterfoil collect`.
+//!
+//! **Who should depend on it.** Whoever builds a collector into a program of their own, or brings storage for heads, catalogue
+//! or segments.
+//!
+//! **What it will never do.** Sign as a log it keeps, advance a head over what does not verify, acknowledge what is not durable,
+//! or take a tenant's name from anything but its credential.
+
+mod caller;
+mod error;
+mod refusal;
+mod tenant;
+
+pub use caller::{Caller, Scope, Scopes};
+pub use error::{Error, ErrorKind};
+pub use refusal::{Reason, Refusal};
+pub use tenant::TenantName;

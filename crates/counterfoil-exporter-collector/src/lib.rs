@@ -1,0 +1,7 @@
+//! Ships a log's sealed lines and checkpoints to a collector, with a cursor that survives crashes.
+//!
+//! **What it is.** What carries an audit log off the host on which it is written, in order, each line once.
+//!
+//! **Who should depend on it.** Services whose records are kept by a `counterfoil-collector`; the facade wires it into `init`.
+//!
+//! **What it will never do.** Hold up the service, verify the log, or send a line that is not durable on its own host.
