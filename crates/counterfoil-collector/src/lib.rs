@@ -13,6 +13,7 @@
 mod caller;
 mod error;
 mod refusal;
+pub mod routes;
 mod tenant;
 
 pub use caller::{Caller, Scope, Scopes};

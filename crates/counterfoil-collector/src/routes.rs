@@ -1,0 +1,6 @@
+//! What is served over HTTP, without the sockets: handlers that find the [`Caller`](crate::Caller) in the request's extensions
+//! and nowhere else.
+
+mod problem;
+
+pub use problem::{ExpectedHead, PROBLEM_JSON, Problem};
