@@ -10,7 +10,6 @@ pub(crate) mod prune;
 pub(crate) mod rehearse;
 pub(crate) mod reveal;
 pub(crate) mod serve;
-pub(crate) mod source;
 pub(crate) mod writer;
 
 use std::io::{self, BufWriter, Write};
@@ -18,6 +17,7 @@ use std::process::ExitCode;
 
 use counterfoil::audit::AuditRecord;
 use counterfoil::{Clock, SystemClock};
+use counterfoil_query::{Next, Source};
 
 pub(crate) use canonicalise::CanonicaliseArgs;
 pub(crate) use check::CheckArgs;
@@ -32,16 +32,14 @@ use crate::args::{QueryArgs, RecordOutput};
 use crate::escape::Escaped;
 use crate::failure::{Exit, Failure};
 use crate::result::written;
-use filter::Filter;
-use source::{Next, Source};
 
 /// Prints the records that have every key asked for, in the order of the log. It reads and does not judge: `verify` does.
 pub(crate) fn query(args: &QueryArgs) -> Result<ExitCode, Failure> {
-    let filter = Filter::of(args, SystemClock::new().utc())?;
+    let filter = filter::of(args, SystemClock::new().utc())?;
     let mut source = Source::open(&args.log)?;
     let mut out = BufWriter::new(io::stdout().lock());
     loop {
-        match source.next()? {
+        match source.read()? {
             Next::Record(record) if filter.matches(&record) => {
                 if !written(put(&mut out, &record, args.output))? {
                     return Ok(ExitCode::SUCCESS);

@@ -130,6 +130,16 @@ impl Failure {
     }
 }
 
+impl From<counterfoil_query::Error> for Failure {
+    fn from(error: counterfoil_query::Error) -> Self {
+        use counterfoil_query::ErrorKind;
+        match error.kind() {
+            ErrorKind::Invalid => Self::usage(error.to_string()),
+            _ => Self::new(Exit::Unreadable, error.to_string()).with_code(Code::Log),
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.sentence)

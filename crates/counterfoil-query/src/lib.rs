@@ -7,3 +7,11 @@
 //! `counterfoil audit` and `counterfoil-collector`.
 //!
 //! **What it will never do.** Judge a log: `counterfoil_audit::verify` does. Write into one.
+
+mod error;
+pub mod filter;
+pub mod source;
+
+pub use error::{Error, ErrorKind};
+pub use filter::Filter;
+pub use source::{Next, Source};

@@ -9,10 +9,10 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use counterfoil::audit::{AuditEventData, AuditRecord, EpochStarted, KeyRole};
 use counterfoil::signer::{Ed25519Verifier, Verifier, VerifierKey, epoch_message};
+use counterfoil_query::{Next, Source};
 use serde::Serialize;
 
 use crate::args::Output;
-use crate::audit::source::{Next, Source};
 use crate::escape::Escaped;
 use crate::failure::{Exit, Failure};
 use crate::result;
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &EpochsArgs) -> Result<ExitCode, Failure> {
     let mut epochs = Epochs::default();
     let mut source = Source::open(&args.log)?;
     loop {
-        match source.next()? {
+        match source.read()? {
             Next::Record(record) => epochs.learn(&record),
             Next::Malformed { place, why } => {
                 return Err(Failure::new(

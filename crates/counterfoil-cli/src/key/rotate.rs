@@ -7,11 +7,11 @@ use std::sync::Arc;
 use clap::Args;
 use counterfoil::audit::{AuditEventData, AuditLog, LastOpening, Text};
 use counterfoil::signer::Signer;
+use counterfoil_query::{Next, Source};
 use serde::Serialize;
 
 use super::described::{public, read};
 use crate::args::Output;
-use crate::audit::source::{Next, Source};
 use crate::audit::writer::{PATIENCE, WriterArgs, close, failure};
 use crate::escape::Escaped;
 use crate::failure::{Code, Exit, Failure};
@@ -177,7 +177,7 @@ fn plan(
 fn was_rotated(log: &Path, old_key: &str, new_key: &str) -> Result<bool, Failure> {
     let mut source = Source::open(log)?;
     // What cannot be read is for the opening to judge.
-    while let Next::Record(record) = source.next()? {
+    while let Next::Record(record) = source.read()? {
         if record.kind().is_about_the_log()
             && let Ok(AuditEventData::KeyRotated(rotated)) = record.data()
             && (rotated.old_key.as_str(), rotated.new_key.as_str()) == (old_key, new_key)

@@ -1,1 +1,9 @@
-//! Integration tests.
+//! Tests of questions to logs from outside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
+
+mod filter;
+mod support;

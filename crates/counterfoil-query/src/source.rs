@@ -5,39 +5,51 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::vec;
 
-use counterfoil::audit::{AuditRecord, MAX_LINE};
+use counterfoil_audit::{AuditRecord, MAX_LINE};
 
-use crate::failure::{Code, Exit, Failure};
+use crate::{Error, ErrorKind};
 
-/// Reads one line at a time.
+/// Reads one line at a time, beside a writer if there is one. It holds one line in memory.
 #[derive(Debug)]
-pub(crate) struct Source {
+pub struct Source {
     files: vec::IntoIter<PathBuf>,
     open: Option<(PathBuf, BufReader<File>)>,
     line: Vec<u8>,
     number: u64,
 }
 
-/// What comes next.
+/// What comes next in a [`Source`].
 #[derive(Debug)]
-pub(crate) enum Next {
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a reader that overlooks one of them would misread a log"
+)]
+pub enum Next {
+    /// A record.
     Record(Box<AuditRecord>),
     /// A line that is no record.
     Malformed {
+        /// The line and its file, such as `line 7 of a.jsonl`.
         place: String,
+        /// What is wrong with it.
         why: String,
     },
-    /// The last line has no line feed.
+    /// The last line has no line feed: it is being written, or was torn.
     Unfinished {
+        /// The line and its file.
         place: String,
     },
+    /// There are no more.
     End,
 }
 
 impl Source {
-    /// The segments of the log at `path`, or the one file that it is.
-    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        let metadata = fs::metadata(path).map_err(|error| cannot(path, &error))?;
+    /// The segments of the log directory at `path`, or the one file that it is.
+    ///
+    /// # Errors
+    /// [`Io`](ErrorKind::Io) when `path` cannot be read or is a directory that holds no log.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let metadata = fs::metadata(path).map_err(|error| cannot(path, error))?;
         let files = if metadata.is_dir() {
             segments(path)?
         } else {
@@ -51,13 +63,18 @@ impl Source {
         })
     }
 
-    pub(crate) fn next(&mut self) -> Result<Next, Failure> {
+    /// The next record, or what stands in its place. After a malformed line it goes on with the next one; after an
+    /// unfinished one there is nothing more.
+    ///
+    /// # Errors
+    /// [`Io`](ErrorKind::Io) when a file cannot be read.
+    pub fn read(&mut self) -> Result<Next, Error> {
         loop {
             let Some((path, reader)) = &mut self.open else {
                 let Some(path) = self.files.next() else {
                     return Ok(Next::End);
                 };
-                let file = File::open(&path).map_err(|error| cannot(&path, &error))?;
+                let file = File::open(&path).map_err(|error| cannot(&path, error))?;
                 self.open = Some((path, BufReader::with_capacity(1 << 16, file)));
                 self.number = 0;
                 continue;
@@ -67,7 +84,7 @@ impl Source {
             let len = reader
                 .take(MAX_LINE as u64 + 1)
                 .read_until(b'\n', &mut self.line)
-                .map_err(|error| cannot(path, &error))?;
+                .map_err(|error| cannot(path, error))?;
             if len == 0 {
                 self.open = None;
                 continue;
@@ -88,18 +105,19 @@ impl Source {
     }
 }
 
-fn segments(log: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn segments(log: &Path) -> Result<Vec<PathBuf>, Error> {
     let folder = log.join("segments");
     let cannot_list = |error: io::Error| {
-        Failure::new(
-            Exit::Unreadable,
+        Error::new(
+            ErrorKind::Io,
+            "read",
             format!(
-                "cannot read the log in {}: {}: {error}; give a directory that holds a log, or a .jsonl file",
+                "the log in {}: {}: {error}; give a directory that holds a log, or a .jsonl file",
                 log.display(),
                 folder.display()
             ),
         )
-        .with_code(Code::Log)
+        .with_source(error)
     };
     let mut segments = Vec::new();
     for entry in fs::read_dir(&folder).map_err(cannot_list)? {
@@ -116,13 +134,14 @@ fn segments(log: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(segments)
 }
 
-fn cannot(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(
-        Exit::Unreadable,
+fn cannot(path: &Path, error: io::Error) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        "read",
         format!(
-            "cannot read {}: {error}; give a log directory or a .jsonl file",
+            "{}: {error}; give a log directory or a .jsonl file",
             path.display()
         ),
     )
-    .with_code(Code::Log)
+    .with_source(error)
 }
