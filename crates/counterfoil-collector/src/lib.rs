@@ -10,10 +10,19 @@
 //! **What it will never do.** Sign as a log it keeps, advance a head over what does not verify, acknowledge what is not durable,
 //! or take a tenant's name from anything but its credential.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "refusals are rare, and each says all that its asker needs to go on"
+)]
+
+pub mod auth;
+pub mod body;
 mod caller;
 mod error;
+mod limits;
 mod refusal;
 pub mod routes;
+pub mod server;
 mod tenant;
 
 pub use caller::{Caller, Scope, Scopes};

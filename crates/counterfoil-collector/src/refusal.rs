@@ -37,6 +37,10 @@ pub enum Reason {
     Forbidden,
     /// There is no such thing.
     NotFound,
+    /// The resource does not take this method.
+    MethodNotAllowed,
+    /// The body came too slowly.
+    TooSlow,
     /// The request contradicts what is registered.
     Conflict,
     /// The body or a line is larger than allowed.
@@ -76,6 +80,8 @@ impl Reason {
             Self::Unauthenticated => "unauthenticated",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::TooSlow => "too_slow",
             Self::Conflict => "conflict",
             Self::TooLarge => "too_large",
             Self::UnsupportedEncoding => "unsupported_encoding",
@@ -96,6 +102,8 @@ impl Reason {
             Self::Unauthenticated => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::TooSlow => 408,
             Self::Sequence | Self::Link | Self::Fork | Self::Conflict => 409,
             Self::TooLarge => 413,
             Self::UnsupportedEncoding => 415,

@@ -1,6 +1,8 @@
 //! What is served over HTTP, without the sockets: handlers that find the [`Caller`](crate::Caller) in the request's extensions
 //! and nowhere else.
 
+mod guard;
 mod problem;
 
+pub use guard::{authenticated, closed};
 pub use problem::{ExpectedHead, PROBLEM_JSON, Problem};

@@ -1,11 +1,11 @@
 //! A [`Refusal`] as RFC 9457 tells it: `application/problem+json`.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
-use crate::Refusal;
+use crate::{Reason, Refusal};
 
 /// The media type of a problem (RFC 9457 §6.1).
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -82,6 +82,17 @@ impl IntoResponse for Refusal {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
+        match self.reason {
+            Reason::Unauthenticated => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Reason::UnsupportedEncoding => {
+                // What would have been taken (RFC 9110 §15.5.16).
+                let taken = HeaderValue::from_static("gzip, zstd, identity");
+                headers.insert(ACCEPT_ENCODING, taken);
+            }
+            _ => {}
+        }
         response
     }
 }
@@ -94,7 +105,6 @@ mod tests {
     use http_body_util::BodyExt as _;
 
     use super::*;
-    use crate::Reason;
 
     #[tokio::test]
     async fn a_refusal_is_a_problem_with_the_head_to_go_on_from() {

@@ -1,0 +1,18 @@
+//! What a tenant may take in a second and at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use counterfoil::Clock;
+
+/// The injected clock, for rate limiters.
+#[derive(Clone, Debug)]
+pub(crate) struct Ticking(pub(crate) Arc<dyn Clock>);
+
+impl governor::clock::Clock for Ticking {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        Duration::from_nanos(self.0.ticks().0)
+    }
+}

@@ -1,0 +1,65 @@
+//! The way in to what is served.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use http::HeaderValue;
+use http::header::{AUTHORIZATION, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+
+use crate::auth::Authority;
+use crate::server::Peer;
+use crate::{Reason, Refusal};
+
+/// Puts the [`Caller`](crate::Caller) into the extensions of each request to `routes`, and lets none past that has no valid
+/// credential. The key is taken out of the request.
+pub fn authenticated(routes: Router, authority: Arc<Authority>) -> Router {
+    routes.layer(middleware::from_fn_with_state(authority, authenticate))
+}
+
+async fn authenticate(
+    State(authority): State<Arc<Authority>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Some(peer) = request.extensions().get::<Peer>() else {
+        let refusal = Refusal::new(
+            Reason::Internal,
+            "it is not known whom the request came from",
+        );
+        return refusal.into_response();
+    };
+    match authority.caller(peer, request.headers()) {
+        Ok(caller) => {
+            request.headers_mut().remove(AUTHORIZATION);
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// What no route takes: 404 and 405 as problem details, and headers for every answer.
+pub fn closed(routes: Router) -> Router {
+    routes
+        .fallback(|| async { Refusal::new(Reason::NotFound, "there is no such resource") })
+        .method_not_allowed_fallback(|| async {
+            let refusal = Refusal::new(
+                Reason::MethodNotAllowed,
+                "this resource does not take that method",
+            );
+            refusal.into_response()
+        })
+        .layer(middleware::map_response(careful))
+}
+
+async fn careful(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}

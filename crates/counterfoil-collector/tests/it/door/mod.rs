@@ -1,0 +1,6 @@
+//! The way in: connections, encryption, credentials, limits and bodies, each with those who try to get around it.
+
+mod bodies;
+mod keys;
+mod serving;
+mod slow_clients;
