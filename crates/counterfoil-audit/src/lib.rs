@@ -47,6 +47,7 @@ mod erasure;
 mod error;
 mod hash;
 mod input;
+pub mod intake;
 pub mod jsonl;
 mod kind;
 mod line;

@@ -10,15 +10,15 @@
 //! assert_eq!((report.verdict, report.exit_code()), (Verdict::Incomplete, 3));
 //! ```
 
-mod batch;
+pub(crate) mod batch;
 mod cause;
 mod epochs;
 mod erasure;
 mod findings;
-mod heads;
-mod judge;
+pub(crate) mod heads;
+pub(crate) mod judge;
 mod lanes;
-mod log_keys;
+pub(crate) mod log_keys;
 mod policy;
 mod progress;
 mod reason;
@@ -37,7 +37,7 @@ use counterfoil_signer::Keyring;
 
 pub use cause::Cause;
 pub use heads::{GivenHead, KeyReader};
-use log_keys::Checker;
+use log_keys::{KeySource, Keys};
 pub use progress::Progress;
 pub use reason::{Reason, Verdict};
 pub use report::{
@@ -123,10 +123,10 @@ impl VerifyOptions<'_> {
 }
 
 impl VerifyOptions<'_> {
-    /// What checks signatures of keys that the log names.
-    pub(crate) const fn checker(&self) -> Checker<'_> {
-        Checker {
-            keys: self.keys,
+    /// The keys to judge by.
+    pub(crate) const fn key_source(&self) -> KeySource<'_> {
+        KeySource {
+            keys: Keys::Lent(self.keys),
             reader: self.key_reader,
         }
     }

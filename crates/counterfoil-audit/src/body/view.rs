@@ -5,6 +5,7 @@ use counterfoil_core::{ChainId, ExtensionKind, RequestId, Timestamp};
 use super::scan::{Bad, Cursor, RawText};
 use super::tree;
 use crate::data::AuditEventData;
+use crate::log::kind_counts::KindIndex;
 use crate::{AuditEventKind, Lane, Object, Outcome};
 
 /// A body, as it is written.
@@ -69,6 +70,9 @@ pub(crate) struct BodyReader {
     seconds: [[u8; 20]; 2],
     /// The last kind that was found valid and is not about the log.
     kind: Vec<u8>,
+    kind_index: KindIndex,
+    /// The index of the kind of the last body.
+    last_kind: KindIndex,
     /// The last end of a body that was found valid, from the inside of `who` on.
     who: Vec<u8>,
     /// The data of the last body, where it was a record of the log about itself.
@@ -88,15 +92,21 @@ impl BodyReader {
         at.literal(b",\"kind\":\"", "the member event.kind")?;
         let kind_at = at.clone();
         let kind = at.string()?.bytes;
+        self.last_kind = self.kind_index;
         if kind != self.kind {
-            match AuditEventKind::closed(kind) {
+            let closed = AuditEventKind::closed(kind);
+            self.last_kind = closed.as_ref().map_or(KindIndex::EXTENSION, KindIndex::of);
+            match closed {
                 Some(closed) if closed.is_about_the_log() => {
                     self.log_data = Some(log_data(&closed, data, &data_at)?);
                 }
                 None if !ExtensionKind::is_valid(kind) => {
                     return kind_at.bad("a kind of the specification or <namespace>.<name>");
                 }
-                _ => kind.clone_into(&mut self.kind),
+                _ => {
+                    kind.clone_into(&mut self.kind);
+                    self.kind_index = self.last_kind;
+                }
             }
         }
         at.literal(b",\"outcome\":\"", "the member event.outcome")?;
@@ -133,6 +143,11 @@ impl BodyReader {
             src_time,
             who,
         })
+    }
+
+    /// The kind of the body that was read last.
+    pub(crate) const fn kind(&self) -> KindIndex {
+        self.last_kind
     }
 
     /// The data of the body that was read last, if it was a record of the log about itself.

@@ -18,7 +18,7 @@ mod follow;
 mod found_keys;
 mod gate;
 mod head_signers;
-mod kind_counts;
+pub(crate) mod kind_counts;
 mod lane;
 mod lane_source;
 mod leaves;

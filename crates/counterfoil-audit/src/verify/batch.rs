@@ -5,13 +5,15 @@ use std::collections::HashMap;
 
 use counterfoil_core::Digest;
 use counterfoil_merkle::{Subtrees, leaf_hashes, note::Judgement};
-use counterfoil_signer::{Keyring, RecordSignature};
+use counterfoil_signer::RecordSignature;
 
+use super::log_keys::Keys;
 use crate::body::pointer::{Commitment, commitments, may_hold_commitment};
 use crate::body::scan::Bad;
 use crate::body::text::hex_into;
 use crate::body::view::BodyReader;
 use crate::line::LineView;
+use crate::log::kind_counts::KindIndex;
 use crate::{AuditEventData, SrcId};
 
 /// Whole lines of one file, and what was found out about each.
@@ -21,6 +23,12 @@ pub(crate) struct Batch {
     pub(crate) bytes: Vec<u8>,
     /// Offset of `bytes` in the file.
     pub(crate) offset: u64,
+    pub(crate) parsed: Parsed,
+}
+
+/// What was found out about each of some whole lines.
+#[derive(Debug, Default)]
+pub(crate) struct Parsed {
     pub(crate) lines: Vec<Line>,
     /// The sources that the lines name; a line has the index of its own.
     pub(crate) sources: Vec<SrcId>,
@@ -52,6 +60,8 @@ pub(crate) struct Form {
     pub(crate) n: u64,
     /// Index of the source.
     pub(crate) source: u32,
+    /// What it is about; unknown when only hashes are judged.
+    pub(crate) kind: KindIndex,
     /// Length of `chain.id`.
     id_len: u16,
     /// What few lines have.
@@ -68,14 +78,19 @@ pub(crate) struct Special {
 }
 
 impl Line {
-    /// Where it begins in the batch.
+    /// Where it begins among the lines it was read with.
     pub(crate) const fn at(&self) -> usize {
         self.at as usize
     }
 
-    /// Its bytes.
-    pub(crate) fn bytes<'a>(&self, batch: &'a Batch) -> &'a [u8] {
-        &batch.bytes[self.at()..self.at() + self.len as usize]
+    /// Where it ends there, behind its line feed.
+    pub(crate) const fn end(&self) -> usize {
+        self.at as usize + self.len as usize
+    }
+
+    /// Its bytes, of the lines it was read with.
+    pub(crate) fn bytes<'a>(&self, lines: &'a [u8]) -> &'a [u8] {
+        &lines[self.at()..self.end()]
     }
 
     /// The hash of its body, if that could be located.
@@ -83,10 +98,10 @@ impl Line {
         self.body.map(|_| self.hash)
     }
 
-    /// The hash that it states, as 64 digits that nobody has checked, if it could be located.
-    pub(crate) fn stated<'a>(&self, batch: &'a Batch) -> Option<&'a [u8; 64]> {
-        let at = self.at() + 8 + usize::from(self.body?) + 9;
-        batch.bytes[at..].first_chunk()
+    /// The hash that its bytes state, as 64 digits that nobody has checked, if it could be located.
+    pub(crate) fn stated<'a>(&self, line: &'a [u8]) -> Option<&'a [u8; 64]> {
+        let at = 8 + usize::from(self.body?) + 9;
+        line[at..].first_chunk()
     }
 
     fn body_place(&self) -> Option<(usize, usize)> {
@@ -131,7 +146,7 @@ pub(crate) struct Signature {
 /// Reads batches.
 #[derive(Debug)]
 pub(crate) struct BatchReader<'a> {
-    keys: &'a Keyring,
+    keys: Keys<'a>,
     hash_only: bool,
     reader: BodyReader,
     /// Index of a source in the batch at hand.
@@ -143,7 +158,7 @@ pub(crate) struct BatchReader<'a> {
 }
 
 impl<'a> BatchReader<'a> {
-    pub(crate) fn new(keys: &'a Keyring, hash_only: bool) -> Self {
+    pub(crate) fn new(keys: Keys<'a>, hash_only: bool) -> Self {
         Self {
             keys,
             hash_only,
@@ -155,21 +170,20 @@ impl<'a> BatchReader<'a> {
         }
     }
 
-    /// Fills in `lines` and `sources`.
-    pub(crate) fn read(&mut self, batch: &mut Batch) {
-        batch.lines.clear();
-        batch.sources.clear();
+    /// Finds out what can be known of whole lines, each by itself.
+    pub(crate) fn read(&mut self, bytes: &[u8], parsed: &mut Parsed) {
+        parsed.lines.clear();
+        parsed.sources.clear();
         self.sources.clear();
         self.last_source.clear();
-        let bytes = std::mem::take(&mut batch.bytes);
-        self.erasable = !self.hash_only && may_hold_commitment(&bytes);
+        self.erasable = !self.hash_only && may_hold_commitment(bytes);
         // One check of the whole is faster than one per line, and nearly always all it takes.
-        let all_utf8 = std::str::from_utf8(&bytes).is_ok();
+        let all_utf8 = std::str::from_utf8(bytes).is_ok();
         let mut bodies: Vec<&[u8]> = Vec::with_capacity(bytes.len() / 400);
         let mut start = 0;
-        for end in memchr::memchr_iter(b'\n', &bytes) {
+        for end in memchr::memchr_iter(b'\n', bytes) {
             let line = &bytes[start..=end];
-            let (body, form) = self.line(line, all_utf8, &mut batch.sources);
+            let (body, form) = self.line(line, all_utf8, &mut parsed.sources);
             let line = Line {
                 at: start as u32,
                 len: line.len() as u32,
@@ -181,18 +195,17 @@ impl<'a> BatchReader<'a> {
             if let Some((from, to)) = line.body_place() {
                 bodies.push(&bytes[from..to]);
             }
-            batch.lines.push(line);
+            parsed.lines.push(line);
             start = end + 1;
         }
         let hashes = leaf_hashes(&bodies);
-        batch.bytes = bytes;
         let mut in_order = hashes.iter().copied();
-        let mut lines = std::mem::take(&mut batch.lines);
-        for line in lines.iter_mut().filter(|line| line.body.is_some()) {
+        let lines = parsed.lines.iter_mut();
+        for line in lines.filter(|line| line.body.is_some()) {
             line.hash = in_order.next().unwrap_or_default();
             let mut digits = [0; 64];
             hex_into(line.hash.as_bytes(), &mut digits);
-            let stated = line.stated(batch);
+            let stated = line.stated(line.bytes(bytes));
             line.hash_holds = stated == Some(&digits);
             // Digits of a hash that holds are digits.
             if !line.hash_holds
@@ -207,8 +220,7 @@ impl<'a> BatchReader<'a> {
                 });
             }
         }
-        batch.lines = lines;
-        batch.subtrees = subtrees(&batch.lines, &hashes);
+        parsed.subtrees = subtrees(&parsed.lines, &hashes);
     }
 
     /// The length of a line's body, and what the line says.
@@ -239,11 +251,17 @@ impl<'a> BatchReader<'a> {
 
     #[inline]
     fn form(&mut self, view: &LineView<'_>, sources: &mut Vec<SrcId>) -> Result<Form, Bad> {
-        let (chain, source, n) = if self.hash_only {
-            (self.reader.read_chain(view.body)?, 0, 0)
+        let (chain, source, n, kind) = if self.hash_only {
+            (
+                self.reader.read_chain(view.body)?,
+                0,
+                0,
+                KindIndex::EXTENSION,
+            )
         } else {
             let body = self.reader.read(view.body)?;
-            (body.chain, self.source(body.src_id, sources), body.n)
+            let source = self.source(body.src_id, sources);
+            (body.chain, source, body.n, self.reader.kind())
         };
         let log_data = self.reader.take_log_data();
         let commitments = if self.erasable && may_hold_commitment(view.body) {
@@ -264,6 +282,7 @@ impl<'a> BatchReader<'a> {
             seq: chain.seq,
             n,
             source,
+            kind,
             // A chain id has at most 200 bytes.
             id_len: chain.id.len() as u16,
             special,

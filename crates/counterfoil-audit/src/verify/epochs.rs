@@ -2,6 +2,8 @@
 //!
 //! An epoch takes no memory once it is over, but for those that a head or a given key is about.
 
+use std::collections::VecDeque;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use counterfoil_core::Digest;
@@ -14,16 +16,48 @@ use super::policy::Fault;
 use super::reason::Reason;
 use crate::EpochStarted;
 
+/// Epochs whose keys and sizes are remembered for checkpoints that come late.
+const MAX_REMEMBERED: usize = 64;
+
 /// The epochs of a log, as far as it was read.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Epochs {
     state: State,
     /// Records are absent or malformed since the last `epoch_started`.
     hole: bool,
     heads: Vec<WatchedHead>,
     keys: Vec<WatchedKey>,
+    /// What was in force when, where checkpoints come while the log grows.
+    history: Option<History>,
     pub(crate) signatures_verified: u64,
     pub(crate) signatures_not_checked: u64,
+}
+
+/// The last changes of what is in force, each with the size that it counts above.
+#[derive(Clone, Debug, Default)]
+struct History {
+    changes: VecDeque<(u64, State)>,
+    /// Whether older changes were forgotten.
+    cut: bool,
+}
+
+impl History {
+    fn at(&self, size: u64) -> Option<&State> {
+        let mut changes = self.changes.iter().rev();
+        match changes.find(|(above, _)| *above < size) {
+            Some((_, state)) => Some(state),
+            None if self.cut => None,
+            None => Some(&State::None),
+        }
+    }
+
+    fn push(&mut self, above: u64, state: State) {
+        self.changes.push_back((above, state));
+        if self.changes.len() > MAX_REMEMBERED {
+            self.changes.pop_front();
+            self.cut = true;
+        }
+    }
 }
 
 /// What of epochs is in force.
@@ -47,14 +81,14 @@ struct Running {
 }
 
 /// A size that there is a checkpoint of.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct WatchedHead {
     size: u64,
     state: Option<State>,
 }
 
 /// An epoch key that was given, or that claims to have signed a checkpoint.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct WatchedKey {
     name: String,
     id: counterfoil_merkle::note::KeyId,
@@ -88,6 +122,17 @@ impl Epochs {
                 .collect(),
             ..Self::default()
         }
+    }
+
+    /// Remembers the last epochs, because checkpoints come later than what they are judged by.
+    pub(crate) fn remember(&mut self) {
+        self.history = Some(History::default());
+    }
+
+    /// Whether a checkpoint of this size can be judged, where epochs are remembered.
+    pub(crate) fn remembers(&self, size: u64) -> bool {
+        let history = self.history.as_ref();
+        history.is_none_or(|history| history.at(size).is_some())
     }
 
     /// Remembers the epoch of a checkpoint, when it comes.
@@ -135,6 +180,9 @@ impl Epochs {
             if let Some((_, _, up_to @ u64::MAX)) = &mut key.found {
                 *up_to = size;
             }
+        }
+        if let Some(history) = &mut self.history {
+            history.push(size, state.clone());
         }
         self.state = state;
     }
@@ -204,6 +252,9 @@ impl Epochs {
                 key: key.clone(),
             }),
         );
+        if let Some(key) = &key {
+            self.remember_key(key);
+        }
         for watched in &mut self.keys {
             if let Some(key) = key
                 .as_ref()
@@ -213,6 +264,25 @@ impl Epochs {
             }
         }
         faults
+    }
+
+    /// Watches the key of an epoch that begins, and forgets the oldest of too many.
+    fn remember_key(&mut self, key: &VerifierKey) {
+        let known = |watched: &WatchedKey| watched.name == key.name() && watched.id == key.id();
+        if self.history.is_none() || self.keys.iter().any(known) {
+            return;
+        }
+        if self.keys.len() >= MAX_REMEMBERED
+            && let Some(oldest) = self.keys.iter().position(|watched| watched.given.is_none())
+        {
+            self.keys.remove(oldest);
+        }
+        self.keys.push(WatchedKey {
+            name: key.name().to_owned(),
+            id: key.id(),
+            given: None,
+            found: None,
+        });
     }
 
     /// Whether the key before signed; `None` where nobody here can tell.
@@ -298,8 +368,12 @@ impl Epochs {
     /// Why a checkpoint by the log key does not count for lack of its epoch's line; `None` where it does.
     pub(crate) fn lacking(&self, read: &ReadCheckpoint, checker: Checker<'_>) -> Option<String> {
         let size = read.checkpoint.size();
-        let head = self.heads.iter().find(|head| head.size == size)?;
-        match head.state.as_ref()? {
+        let watched = self.heads.iter().find(|head| head.size == size);
+        let state = match watched {
+            Some(head) => head.state.as_ref(),
+            None => self.history.as_ref().and_then(|history| history.at(size)),
+        };
+        match state? {
             State::None | State::Unknown => None,
             State::Asked => Some(format!(
                 "epochs are set and none runs at record {size}, so that nothing seals the checkpoint but the log key"

@@ -164,6 +164,14 @@ impl Findings {
         self.add(reason, None, &Place::none(), detail);
     }
 
+    /// The first failure of the line that was judged last, in the order of audit specification §12; then there are none any more.
+    pub(crate) fn take_first(&mut self) -> Option<Failure> {
+        let failures = std::mem::take(&mut self.failures);
+        self.total = 0;
+        self.verdict = Verdict::Valid;
+        failures.into_iter().min_by_key(|failure| failure.reason)
+    }
+
     pub(crate) const fn verdict(&self) -> Verdict {
         self.verdict
     }

@@ -3,6 +3,7 @@
 //! The rules stand in a module each, by what they are about.
 
 mod about_the_log;
+mod arriving;
 mod candidate;
 mod completeness;
 mod erasure;
@@ -15,6 +16,7 @@ mod resume;
 mod tail;
 mod tiles;
 mod tree;
+mod trial;
 mod witnesses;
 
 use std::collections::BTreeMap;
@@ -29,9 +31,11 @@ use super::erasure::Erasure;
 use super::findings::{Findings, Place};
 use super::heads::Mark;
 use super::lanes::Lanes;
+use super::log_keys::KeySource;
 use super::policy::Policy;
 use super::reason::{Reason, Verdict};
 use super::report::{HeadSource, MissingRange, Report, Tail};
+use crate::SrcId;
 use crate::source::LogFile;
 use candidate::Candidate;
 use pruned::Pruned;
@@ -43,6 +47,7 @@ use tree::Tree;
 #[derive(Debug)]
 pub(crate) struct Judge<'a> {
     options: &'a VerifyOptions<'a>,
+    known: KeySource<'a>,
     pub(crate) findings: Findings,
     /// What stands behind the log in its folder.
     stored: Option<String>,
@@ -81,7 +86,7 @@ pub(crate) struct Judge<'a> {
 }
 
 /// What the next line is compared with.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Before {
     /// The stated hash, where it is known.
     hash: Option<[u8; 64]>,
@@ -90,10 +95,18 @@ struct Before {
 
 impl<'a> Judge<'a> {
     pub(crate) fn new(options: &'a VerifyOptions<'a>, stored: Option<String>) -> Self {
-        let mut judge = Self {
+        let mut judge = Self::with_keys(options, options.key_source());
+        judge.stored = stored;
+        judge.read_heads();
+        judge
+    }
+
+    /// Trusts no head, and these keys instead of those of the options.
+    fn with_keys(options: &'a VerifyOptions<'a>, known: KeySource<'a>) -> Self {
+        Self {
             options,
             findings: Findings::new(options.max_failures, options.diagnose),
-            stored,
+            stored: None,
             marks: Vec::new(),
             trusted: None,
             candidate: None,
@@ -108,7 +121,8 @@ impl<'a> Judge<'a> {
             tiles: Tiles::default(),
             lanes: Lanes::default(),
             indexes: Vec::new(),
-            policy: Policy::new(options.keys),
+            policy: Policy::new(&known.keys),
+            known,
             records: 0,
             malformed_lines: 0,
             first_seq: None,
@@ -123,9 +137,7 @@ impl<'a> Judge<'a> {
             folder: None,
             pruned: None,
             keeping: Keeping::default(),
-        };
-        judge.read_heads();
-        judge
+        }
     }
 
     /// The folder of the log holds more than its records.
@@ -170,17 +182,23 @@ impl<'a> Judge<'a> {
 
     /// Whole lines.
     pub(crate) fn batch(&mut self, batch: &Batch, file: &LogFile) {
-        self.indexes.clear();
-        for source in &batch.sources {
-            self.indexes.push(self.lanes.index(*source));
-        }
-        let joined = batch.subtrees.as_ref().is_some_and(|run| self.join(run));
-        for line in &batch.lines {
+        let parsed = &batch.parsed;
+        self.sources(&parsed.sources);
+        let joined = parsed.subtrees.as_ref().is_some_and(|run| self.join(run));
+        for line in &parsed.lines {
             let place = Place::new(&file.path, batch.offset + line.at() as u64);
-            self.line(batch, line, &place, joined);
+            self.line(line.bytes(&batch.bytes), line, &place, joined);
             if self.findings.verdict() != Verdict::Tampered {
                 self.tail.consistent = self.tail.records;
             }
+        }
+    }
+
+    /// The sources that the next lines name.
+    fn sources(&mut self, sources: &[SrcId]) {
+        self.indexes.clear();
+        for source in sources {
+            self.indexes.push(self.lanes.index(*source));
         }
     }
 

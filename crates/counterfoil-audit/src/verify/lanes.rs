@@ -29,9 +29,19 @@ pub(crate) struct Lanes {
     pub(crate) without_beginning: bool,
     /// Whether they were pruned: then each lane is judged from its first number present.
     pub(crate) pruned: bool,
+    /// What to go back to, while lines are tried.
+    trial: Option<Trial>,
 }
 
+/// The lanes as they were when a trial began: those that were named since, and how many there were.
 #[derive(Debug)]
+struct Trial {
+    lanes: usize,
+    before: Vec<(usize, LaneState)>,
+    closed: Vec<Instance>,
+}
+
+#[derive(Clone, Debug)]
 struct LaneState {
     src: SrcId,
     /// Every number up to this one is accounted for, or given up.
@@ -118,10 +128,53 @@ impl Lanes {
 
     /// Index of a lane, which is new if nobody named it before.
     pub(crate) fn index(&mut self, src: SrcId) -> usize {
-        *self.index.entry(src).or_insert_with(|| {
+        let index = *self.index.entry(src).or_insert_with(|| {
             self.lanes.push(LaneState::new(src));
             self.lanes.len() - 1
-        })
+        });
+        // Whoever changes a lane asks for its index first, so this is where it is kept.
+        if let Some(trial) = &mut self.trial
+            && index < trial.lanes
+        {
+            trial.before.push((index, self.lanes[index].clone()));
+        }
+        index
+    }
+
+    /// How many lanes there are.
+    pub(crate) const fn len(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// From here on changes can be taken back.
+    pub(crate) fn begin_trial(&mut self) {
+        self.trial = Some(Trial {
+            lanes: self.lanes.len(),
+            before: Vec::new(),
+            closed: Vec::new(),
+        });
+    }
+
+    /// Ends a trial whose changes stay.
+    pub(crate) fn keep_trial(&mut self) {
+        self.trial = None;
+    }
+
+    /// Ends a trial and takes its changes back.
+    pub(crate) fn undo_trial(&mut self) {
+        let Some(trial) = self.trial.take() else {
+            return;
+        };
+        for new in self.lanes.drain(trial.lanes..) {
+            self.index.remove(&new.src);
+        }
+        // The first state that was kept of a lane is the oldest, so it is restored last.
+        for (index, lane) in trial.before.into_iter().rev() {
+            self.lanes[index] = lane;
+        }
+        for instance in trial.closed {
+            self.closed.remove(&instance);
+        }
     }
 
     /// Record number `n` of lane `index`.
@@ -203,7 +256,11 @@ impl Lanes {
             }
         }
         if !more {
-            self.closed.insert(instance);
+            if self.closed.insert(instance)
+                && let Some(trial) = &mut self.trial
+            {
+                trial.closed.push(instance);
+            }
             let unnamed = self.lanes.iter().find(|lane| {
                 lane.src.instance() == instance && lane.end.is_none() && lane.largest() > 0
             });

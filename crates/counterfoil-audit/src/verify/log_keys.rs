@@ -2,6 +2,8 @@
 //! specification §6, rotation).
 
 use std::collections::HashSet;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use counterfoil_core::Digest;
 use counterfoil_merkle::note::VerifierKey;
@@ -13,6 +15,41 @@ use super::reason::Reason;
 
 /// Name of the setting under which a handover stands.
 pub(crate) const HANDOVER: &str = "keys.handover";
+
+/// The keys that are trusted: lent for one verification, or shared by whoever judges for longer.
+#[derive(Clone, Debug)]
+pub(crate) enum Keys<'a> {
+    Lent(&'a Keyring),
+    Shared(Arc<Keyring>),
+}
+
+impl Deref for Keys<'_> {
+    type Target = Keyring;
+
+    fn deref(&self) -> &Keyring {
+        match self {
+            Self::Lent(keys) => keys,
+            Self::Shared(keys) => keys,
+        }
+    }
+}
+
+/// The keys of a verification, and what reads those that a log names.
+#[derive(Clone, Debug)]
+pub(crate) struct KeySource<'a> {
+    pub(crate) keys: Keys<'a>,
+    pub(crate) reader: Option<KeyReader>,
+}
+
+impl KeySource<'_> {
+    /// What checks signatures of keys that the log names.
+    pub(crate) fn checker(&self) -> Checker<'_> {
+        Checker {
+            keys: &self.keys,
+            reader: self.reader,
+        }
+    }
+}
 
 /// Checks signatures: with the keys that were given, and those that the log names as far as a reader understands them.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +76,7 @@ impl Checker<'_> {
 }
 
 /// The log keys of a chain over its sizes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct LogKeys {
     spans: Vec<Span>,
     trusted: HashSet<String>,
@@ -51,7 +88,7 @@ pub(crate) struct LogKeys {
 }
 
 /// A key counts for sizes above one and up to another.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Span {
     key: String,
     above: u64,
@@ -59,7 +96,7 @@ struct Span {
 }
 
 /// A `key_rotated` of the log key whose handover is still to come.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Rotation {
     old: String,
     new: String,

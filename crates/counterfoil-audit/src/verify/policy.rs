@@ -27,7 +27,7 @@ pub(crate) struct Signatures {
 }
 
 /// The policy in force.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Policy {
     in_force: InForce,
     /// Verifier keys in force, as `log_opened` and `key_rotated` name them.

@@ -240,7 +240,10 @@ impl<'a> Pool<'a> {
     {
         if options.jobs <= 1 {
             return Pool::Inline {
-                reader: Box::new(BatchReader::new(options.keys, options.hash_only)),
+                reader: Box::new(BatchReader::new(
+                    options.key_source().keys,
+                    options.hash_only,
+                )),
                 spare: None,
             };
         }
@@ -248,9 +251,9 @@ impl<'a> Pool<'a> {
             let (todo, batches) = sync_channel::<Batch>(AHEAD);
             let (results, done) = sync_channel(AHEAD);
             scope.spawn(move || {
-                let mut reader = BatchReader::new(options.keys, options.hash_only);
+                let mut reader = BatchReader::new(options.key_source().keys, options.hash_only);
                 while let Ok(mut batch) = batches.recv() {
-                    reader.read(&mut batch);
+                    reader.read(&batch.bytes, &mut batch.parsed);
                     if results.send(batch).is_err() {
                         return;
                     }
@@ -284,7 +287,7 @@ impl<'a> Pool<'a> {
     fn submit(&mut self, mut batch: Batch) -> Option<Batch> {
         match self {
             Pool::Inline { reader, .. } => {
-                reader.read(&mut batch);
+                reader.read(&batch.bytes, &mut batch.parsed);
                 Some(batch)
             }
             Pool::Threads {

@@ -11,6 +11,7 @@ mod differential;
 mod encoding;
 mod epoch_attacks;
 mod held_files;
+mod intake;
 mod key_support;
 mod log_append;
 mod log_cosigning;

@@ -9,5 +9,5 @@ mod encodings;
 mod forgery;
 mod histories;
 mod lines;
-mod subject;
+pub(crate) mod subject;
 mod truncation;

@@ -14,13 +14,9 @@ impl Judge<'_> {
         let data = special.and_then(|special| special.log_data.as_ref());
         let signature = special.and_then(|special| special.signature.as_ref());
         let position = self.position;
-        let faults = self.policy.line(
-            position,
-            line.hash(),
-            signature,
-            data,
-            self.options.key_reader,
-        );
+        let faults = self
+            .policy
+            .line(position, line.hash(), signature, data, self.known.reader);
         for (reason, detail) in faults {
             self.findings.add(reason, Some(position), place, detail);
         }
@@ -68,7 +64,7 @@ impl Judge<'_> {
                     seq,
                     root: self.tree.root_at(seq - 1),
                     log_keys: &self.policy.log_keys,
-                    checker: self.options.checker(),
+                    checker: self.known.checker(),
                 };
                 self.policy.epochs.started(started, &beginning)
             }
@@ -76,7 +72,7 @@ impl Judge<'_> {
                 let Some(Text::Plain(note)) = &changed.new_value else {
                     return Vec::new();
                 };
-                let checker = self.options.checker();
+                let checker = self.known.checker();
                 let fault = self.policy.log_keys.handover(note, &chain, checker);
                 fault.into_iter().collect()
             }

@@ -21,7 +21,7 @@ impl Candidate {
     pub(super) fn new(read: ReadCheckpoint, judge: &Judge<'_>) -> Option<Self> {
         let said = &read.checkpoint;
         let chain = ChainId::new(said.origin()).ok()?;
-        let mut given = judge.options.keys.keys();
+        let mut given = judge.known.keys.keys();
         let followed = given.any(|key| Role::of(key, said.origin()) == Role::Log)
             && judge
                 .trusted
@@ -59,7 +59,7 @@ impl Judge<'_> {
         let (read, chain) = (&candidate.read, candidate.head.chain.as_str());
         let log_keys = &self.policy.log_keys;
         if !log_keys
-            .signers(read, chain, self.options.checker())
+            .signers(read, chain, self.known.checker())
             .is_empty()
         {
             self.tail.records = candidate.tail;

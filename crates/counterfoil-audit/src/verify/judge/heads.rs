@@ -37,7 +37,7 @@ impl Judge<'_> {
                 });
                 // Only a given key makes a stored checkpoint a head, or one that rotations lead to from there; who signed it is
                 // judged at the end, by the keys that count there.
-                let signers = read.signed_by(self.options.keys, read.checkpoint.origin());
+                let signers = read.signed_by(&self.known.keys, read.checkpoint.origin());
                 let trusted = signers.is_ok_and(|signers| !signers.is_empty());
                 match Candidate::new(read, self) {
                     Some(candidate) if trusted => {

@@ -12,7 +12,7 @@ impl Judge<'_> {
     /// Every key that was given, and every one that the log ever named.
     pub(super) fn key_reports(&self, signed_by: &[String]) -> Vec<KeyReport> {
         let chain = String::from_utf8_lossy(&self.id);
-        let given: BTreeSet<String> = self.options.keys.keys().map(ToString::to_string).collect();
+        let given: BTreeSet<String> = self.known.keys.keys().map(ToString::to_string).collect();
         let named = self.policy.named_keys().map(str::to_owned);
         let all: BTreeSet<String> = given.iter().cloned().chain(named).collect();
         let report = |text: String| {

@@ -47,10 +47,10 @@ impl Judge<'_> {
                 );
                 self.findings.add(Reason::Id, at, &Place::none(), detail);
             }
-            match read.signed_by(self.options.keys, &chain) {
+            match read.signed_by(&self.known.keys, &chain) {
                 Ok(given) => {
                     let signers = self.signers_of_head(&read, &chain, given);
-                    match self.policy.epochs.lacking(&read, self.options.checker()) {
+                    match self.policy.epochs.lacking(&read, self.known.checker()) {
                         Some(why) if !signers.is_empty() => lacking = Some(why),
                         _ => signed_by.extend(signers),
                     }
@@ -60,11 +60,11 @@ impl Judge<'_> {
                     continue;
                 }
             }
-            if let Err((reason, detail)) = self.policy.epochs.judge(&read, self.options.checker()) {
+            if let Err((reason, detail)) = self.policy.epochs.judge(&read, self.known.checker()) {
                 self.findings.add(reason, at, &Place::none(), detail);
             }
             let counting = self.policy.log_keys_at(&chain, read.checkpoint.size());
-            if let Some(reader) = self.options.key_reader
+            if let Some(reader) = self.known.reader
                 && let Some((reason, detail)) = read.fails_under(&counting, reader)
             {
                 self.findings.add(reason, at, &Place::none(), detail);
@@ -84,9 +84,20 @@ impl Judge<'_> {
         chain: &str,
         given: Vec<VerifierKey>,
     ) -> Vec<String> {
-        if !self.is_of_head(read) {
-            return Vec::new();
+        if self.is_of_head(read) {
+            self.trusted_signers(read, chain, given)
+        } else {
+            Vec::new()
         }
+    }
+
+    /// The keys that are trusted and count for a checkpoint of its size, and signed it.
+    pub(super) fn trusted_signers(
+        &self,
+        read: &ReadCheckpoint,
+        chain: &str,
+        given: Vec<VerifierKey>,
+    ) -> Vec<String> {
         let size = read.checkpoint.size();
         let given = given
             .into_iter()
@@ -94,7 +105,7 @@ impl Judge<'_> {
         let followed = self
             .policy
             .log_keys
-            .signers(read, chain, self.options.checker());
+            .signers(read, chain, self.known.checker());
         given.chain(followed).map(|key| key.to_string()).collect()
     }
 
@@ -127,7 +138,7 @@ impl Judge<'_> {
 
     fn require_keys(&mut self, chain: &str) {
         let mut record_key_given = false;
-        for key in self.options.keys.keys() {
+        for key in self.known.keys.keys() {
             let role = Role::of(key, chain);
             let known = if self.options.hash_only {
                 None
@@ -176,7 +187,7 @@ impl Judge<'_> {
         signed_by: &[String],
         lacking: Option<String>,
     ) {
-        let mut given = self.options.keys.keys();
+        let mut given = self.known.keys.keys();
         if !given.any(|key| Role::of(key, chain) == Role::Log) {
             return;
         }

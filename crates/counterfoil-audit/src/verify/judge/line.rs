@@ -2,7 +2,7 @@
 
 use super::Judge;
 use crate::source::LogFile;
-use crate::verify::batch::{Batch, Form, Line};
+use crate::verify::batch::{Form, Line};
 use crate::verify::cause::Cause;
 use crate::verify::findings::{Detail, Findings, Place};
 use crate::verify::reason::Reason;
@@ -43,26 +43,25 @@ impl Judge<'_> {
         }
     }
 
-    /// Judges a line; whether its leaf is in the tree already is known to `joined`.
-    pub(super) fn line(&mut self, batch: &Batch, line: &Line, place: &Place<'_>, joined: bool) {
+    /// Judges a line, which has these bytes; whether its leaf is in the tree already is known to `joined`.
+    pub(super) fn line(&mut self, bytes: &[u8], line: &Line, place: &Place<'_>, joined: bool) {
         let first = !self.began;
         self.began = true;
         self.records += 1;
-        let stated = line.stated(batch);
+        let stated = line.stated(bytes);
         match &line.form {
             Ok(form) => {
                 self.keep_state(place);
                 if first && form.seq != 1 {
                     self.absent(form.seq, place);
                 }
-                self.well_formed(batch, line, form, place);
-                self.hash(batch, line, place, joined);
+                self.well_formed(bytes, line, form, place);
+                self.hash(bytes, line, place, joined);
                 self.root_for_handover();
                 self.before.hash = stated.copied();
             }
             Err(bad) => {
                 self.malformed_lines += 1;
-                let bytes = line.bytes(batch);
                 self.findings.line(
                     Reason::Grammar,
                     self.position,
@@ -109,7 +108,7 @@ impl Judge<'_> {
     }
 
     /// Whether a well-formed line states the hash of its body. The tree takes the body's own.
-    fn hash(&mut self, batch: &Batch, line: &Line, place: &Place<'_>, joined: bool) {
+    fn hash(&mut self, bytes: &[u8], line: &Line, place: &Place<'_>, joined: bool) {
         // A well-formed line has a body, so this never takes the way out.
         let Some(hash) = line.hash() else {
             return;
@@ -117,7 +116,7 @@ impl Judge<'_> {
         if !line.hash_holds {
             // What its tiles say of a record that was changed is known beforehand.
             self.tiles.lose();
-            let stated = line.stated(batch).map_or(&b""[..], |digits| digits);
+            let stated = line.stated(bytes).map_or(&b""[..], |digits| digits);
             self.findings.line(
                 Reason::Hash,
                 self.position,
@@ -127,7 +126,7 @@ impl Judge<'_> {
                     hash,
                     String::from_utf8_lossy(stated),
                 ),
-                line.bytes(batch),
+                bytes,
             );
         }
         if !joined {
@@ -136,12 +135,12 @@ impl Judge<'_> {
         self.tiles.push(self.expected - 1, hash);
     }
 
-    fn well_formed(&mut self, batch: &Batch, line: &Line, form: &Form, place: &Place<'_>) {
+    fn well_formed(&mut self, bytes: &[u8], line: &Line, form: &Form, place: &Place<'_>) {
         let fail = |findings: &mut Findings, position, reason, detail: Detail| {
             findings.add(reason, Some(position), place, detail);
         };
         // The reader found them there, so this never takes the way out.
-        let Some((id, prev, time)) = form.chain(line.bytes(batch)) else {
+        let Some((id, prev, time)) = form.chain(bytes) else {
             return;
         };
         if id != self.id {
@@ -198,7 +197,7 @@ impl Judge<'_> {
                 .add(fault.reason, Some(fault.position), place, fault.detail);
         }
         if form.special.is_some() || !self.policy.is_quiet() {
-            self.keep_policy(batch, line, form);
+            self.keep_policy(bytes, form);
             self.about_the_log(line, form, place);
         }
         if let Some(special) = &form.special {

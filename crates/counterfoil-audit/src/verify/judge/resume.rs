@@ -5,7 +5,7 @@ use counterfoil_core::Digest;
 use super::Judge;
 use crate::AuditEventData;
 use crate::source::LogFile;
-use crate::verify::batch::{Batch, BatchReader, Form, Line};
+use crate::verify::batch::{BatchReader, Form, Parsed};
 use crate::verify::findings::Place;
 use crate::verify::heads::Mark;
 use crate::verify::reason::{Reason, Verdict};
@@ -54,7 +54,7 @@ impl Judge<'_> {
             Err("a head was given that is older")
         } else if state.hash_only != self.options.hash_only {
             Err("it was made with another setting of hash-only")
-        } else if state.keys != keys_of(self.options.keys) {
+        } else if state.keys != keys_of(&self.known.keys) {
             Err("it was made with other keys")
         } else {
             place_in(state, files).ok_or("the files up to its head are not those it was made with")
@@ -79,7 +79,7 @@ impl Judge<'_> {
     }
 
     fn restore(&mut self, state: &VerifiedState) -> Option<()> {
-        let mut reader = BatchReader::new(self.options.keys, self.options.hash_only);
+        let mut reader = BatchReader::new(self.known.keys.clone(), self.options.hash_only);
         self.id = state.chain.clone().into_bytes();
         self.began = true;
         for policy in &state.policy {
@@ -105,14 +105,11 @@ impl Judge<'_> {
     fn replay(&mut self, policy: &PolicyLine, reader: &mut BatchReader<'_>) -> Option<()> {
         let nodes = digests(&policy.nodes)?;
         let about_the_tree = !policy.nodes.is_empty();
-        let mut batch = Batch {
-            bytes: policy.line.clone().into_bytes(),
-            ..Batch::default()
-        };
-        reader.read(&mut batch);
-        let line = batch.lines.first()?;
+        let mut parsed = Parsed::default();
+        reader.read(policy.line.as_bytes(), &mut parsed);
+        let line = parsed.lines.first()?;
         let form = line.form.as_ref().ok()?;
-        if batch.lines.len() != 1 || form.seq != policy.seq || !line.hash_holds {
+        if parsed.lines.len() != 1 || form.seq != policy.seq || !line.hash_holds {
             return None;
         }
         self.expected = form.seq;
@@ -133,7 +130,7 @@ impl Judge<'_> {
     }
 
     /// A record about the log itself comes by: keeps it where a state needs it.
-    pub(super) fn keep_policy(&mut self, batch: &Batch, line: &Line, form: &Form) {
+    pub(super) fn keep_policy(&mut self, bytes: &[u8], form: &Form) {
         if !self.options.keep_state {
             return;
         }
@@ -157,7 +154,7 @@ impl Judge<'_> {
         } else {
             Vec::new()
         };
-        let line = String::from_utf8_lossy(line.bytes(batch)).into_owned();
+        let line = String::from_utf8_lossy(bytes).into_owned();
         self.keeping.bytes += line.len();
         if self.keeping.bytes <= MAX_POLICY {
             self.keeping.policy.push(PolicyLine {
@@ -204,7 +201,7 @@ impl Judge<'_> {
             offset: place.offset(),
             segments: self.keeping.segments.clone(),
             hash_only: self.options.hash_only,
-            keys: keys_of(self.options.keys),
+            keys: keys_of(&self.known.keys),
             lanes: self.lanes.save(),
             policy: self
                 .keeping

@@ -18,7 +18,7 @@ impl Tree {
     pub(super) fn new() -> Self {
         Self {
             range: CompactRange::new(),
-            leaves: Vec::with_capacity(WAITING),
+            leaves: Vec::new(),
             holds: true,
         }
     }
@@ -52,6 +52,18 @@ impl Tree {
         }
     }
 
+    /// The tree over all records up to the last that was not left waiting; see [`grow`](Self::grow).
+    pub(super) const fn grown(&self) -> &CompactRange {
+        &self.range
+    }
+
+    /// Becomes a tree that it was before.
+    pub(super) fn go_back_to(&mut self, range: CompactRange) {
+        self.leaves.clear();
+        self.range = range;
+        self.holds = true;
+    }
+
     /// Becomes the tree of `size` records that has these nodes: as many as `size` has bits set.
     pub(super) fn restore(&mut self, size: u64, nodes: &[Digest]) {
         self.leaves.clear();
@@ -72,7 +84,8 @@ impl Tree {
         (self.holds && self.range.size() == seq).then(|| self.range.root())
     }
 
-    fn grow(&mut self) {
+    /// Takes in the records that wait.
+    pub(super) fn grow(&mut self) {
         if self.holds {
             self.range.extend(&self.leaves);
         }
