@@ -46,6 +46,7 @@ mod data;
 mod erasure;
 mod error;
 mod hash;
+mod header;
 mod input;
 pub mod intake;
 pub mod jsonl;
@@ -77,6 +78,7 @@ pub use data::{
 };
 pub use erasure::{Forgettable, MAX_FORGETTABLE};
 pub use error::{Error, ErrorKind};
+pub use header::{Header, HeaderReader};
 pub use input::{AuditInput, Keys, Src, Who};
 pub use kind::{AuditEventKind, Outcome};
 

@@ -10,8 +10,13 @@
 
 mod error;
 pub mod filter;
+pub mod index;
+mod lines;
+mod needles;
+mod search;
 pub mod source;
 
 pub use error::{Error, ErrorKind};
 pub use filter::Filter;
+pub use search::Search;
 pub use source::{Next, Source};

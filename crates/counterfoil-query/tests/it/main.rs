@@ -6,4 +6,6 @@
 )]
 
 mod filter;
+mod follow;
+mod index;
 mod support;

@@ -1,7 +1,12 @@
 //! Chains that the tests ask.
 
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
 use counterfoil_audit::{AuditInput, AuditRecord, Prior, Src, Who, assemble_record};
 use counterfoil_core::{Context, FabricEvent, LeaseId, ResourceType, Timestamp, WorkloadIdentity};
+use counterfoil_query::{Filter, Next, Search, Source};
 use counterfoil_signer::NullSigner;
 
 /// When the first record of a chain occurred, in seconds.
@@ -51,5 +56,92 @@ impl Chain {
         let record = assemble_record(&self.prior, &input, &NullSigner).unwrap();
         self.prior = Prior::from(&record);
         record
+    }
+}
+
+/// A log directory in the layout of the specification, and nothing but its segments.
+#[derive(Debug)]
+pub(crate) struct Log {
+    pub(crate) dir: tempfile::TempDir,
+    chain: Chain,
+    segment: PathBuf,
+}
+
+impl Log {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("segments")).unwrap();
+        Self {
+            segment: segment(dir.path(), 1),
+            dir,
+            chain: Chain::new(),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Begins the next segment.
+    pub(crate) fn roll(&mut self) {
+        self.segment = segment(self.dir.path(), self.chain.prior.seq + 1);
+    }
+
+    /// Adds records of three tenants, seven nodes, and leases of four records each.
+    pub(crate) fn add(&mut self, count: u64) {
+        let mut lines = Vec::new();
+        for _ in 0..count {
+            lines.extend_from_slice(self.record().line());
+        }
+        self.append(&lines);
+    }
+
+    pub(crate) fn record(&mut self) -> AuditRecord {
+        let n = self.chain.prior.seq;
+        let tenant = ["acme", "globex", "ini\"tech"][(n % 3) as usize];
+        self.chain
+            .next(tenant, &format!("node-{}", n * n % 7), n / 4)
+    }
+
+    pub(crate) fn append(&self, bytes: &[u8]) {
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.segment)
+            .unwrap();
+        file.write_all(bytes).unwrap();
+    }
+
+    /// What a search finds, by number.
+    pub(crate) fn found(&self, filter: &Filter) -> Vec<u64> {
+        numbers(&mut Search::open(self.path(), filter.clone()).unwrap())
+    }
+
+    /// What is there, by the log alone.
+    pub(crate) fn there(&self, filter: &Filter) -> Vec<u64> {
+        let mut source = Source::open(self.path()).unwrap();
+        let mut numbers = Vec::new();
+        while let Next::Record(record) = source.read().unwrap() {
+            if filter.matches(&record) {
+                numbers.push(record.seq());
+            }
+        }
+        numbers
+    }
+}
+
+pub(crate) fn segment(log: &Path, first: u64) -> PathBuf {
+    log.join("segments").join(format!("{first:020}.jsonl"))
+}
+
+/// The numbers of the records that come next.
+pub(crate) fn numbers(search: &mut Search) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    loop {
+        match search.read().unwrap() {
+            Next::Record(record) => numbers.push(record.seq()),
+            Next::End | Next::Unfinished { .. } => return numbers,
+            other @ Next::Malformed { .. } => panic!("{other:?}"),
+        }
     }
 }

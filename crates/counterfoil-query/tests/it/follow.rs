@@ -1,0 +1,71 @@
+//! A search goes on as its log grows.
+
+use std::fs;
+
+use counterfoil_core::LeaseId;
+use counterfoil_query::index::Indexer;
+use counterfoil_query::{Filter, Next, Search};
+
+use crate::support::{Log, numbers};
+
+#[test]
+fn what_is_written_after_the_end_comes_next_across_segments() {
+    let mut log = Log::new();
+    log.add(10);
+    let mut search = Search::open(log.path(), Filter::default()).unwrap();
+    assert_eq!(numbers(&mut search).len(), 10);
+    log.add(5);
+    log.roll();
+    log.add(3);
+    log.roll();
+    log.add(2);
+    assert_eq!(numbers(&mut search), (11..=20).collect::<Vec<_>>());
+    assert!(matches!(search.read().unwrap(), Next::End));
+}
+
+#[test]
+fn a_line_that_is_being_written_comes_once_it_is_whole() {
+    let mut log = Log::new();
+    log.add(2);
+    let record = log.record();
+    let (half, rest) = record.line().split_at(100);
+    log.append(half);
+    let mut search = Search::open(log.path(), Filter::default()).unwrap();
+    assert_eq!(numbers(&mut search), [1, 2]);
+    assert!(matches!(search.read().unwrap(), Next::Unfinished { .. }));
+    log.append(rest);
+    assert_eq!(numbers(&mut search), [3]);
+}
+
+#[test]
+fn an_end_that_recovery_takes_away_is_read_again() {
+    let mut log = Log::new();
+    log.add(6);
+    let kept = fs::read(crate::support::segment(log.path(), 1)).unwrap();
+    let mut search = Search::open(log.path(), Filter::default()).unwrap();
+    let record = log.record();
+    log.append(&record.line()[..50]);
+    assert_eq!(numbers(&mut search).len(), 6);
+    fs::write(crate::support::segment(log.path(), 1), &kept).unwrap();
+    log.append(record.line());
+    assert_eq!(numbers(&mut search), [7]);
+}
+
+#[test]
+fn a_search_that_ended_at_a_number_is_extended() {
+    let mut log = Log::new();
+    log.add(100);
+    Indexer::open(log.path()).unwrap().update(60, 1).unwrap();
+    for lease in [None, Some(LeaseId(10))] {
+        let mut filter = Filter::default();
+        (filter.last, filter.lease) = (Some(42), lease);
+        let mut search = Search::open(log.path(), filter.clone()).unwrap();
+        let mut found = numbers(&mut search);
+        for last in [43, 43, 55, 70, 100] {
+            search.extend_to(last);
+            found.extend(numbers(&mut search));
+        }
+        filter.last = None;
+        assert_eq!(found, log.there(&filter));
+    }
+}
