@@ -20,6 +20,7 @@ pub mod body;
 mod caller;
 mod error;
 mod limits;
+pub mod openapi;
 mod refusal;
 pub mod routes;
 pub mod server;

@@ -3,6 +3,7 @@
 
 mod guard;
 mod problem;
+pub mod read;
 
 pub use guard::{authenticated, closed};
 pub use problem::{ExpectedHead, PROBLEM_JSON, Problem};

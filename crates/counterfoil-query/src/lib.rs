@@ -13,6 +13,7 @@ pub mod filter;
 pub mod index;
 mod lines;
 mod needles;
+mod parameters;
 mod search;
 pub mod source;
 

@@ -146,11 +146,11 @@ impl Search {
     pub fn extend_to(&mut self, last: u64) {
         self.filter.last = Some(last);
         // The step at the end is never done.
-        let end = match (self.steps.back_mut(), &mut self.current) {
-            (Some(Step::Scan { to, .. }), _) | (None, Current::Scanning { to }) => to,
-            _ => return,
-        };
-        *end = last.max(*end);
+        if let (Some(Step::Scan { to, .. }), _) | (None, Current::Scanning { to }) =
+            (self.steps.back_mut(), &mut self.current)
+        {
+            *to = last.max(*to);
+        }
     }
 
     fn begin(&mut self, step: Step) -> Result<(), Error> {

@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{Reason, Refusal};
 
@@ -14,7 +15,7 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 ///
 /// The text quotes what came from outside. As JSON it is escaped here; whoever shows `detail` in a terminal or a page escapes it
 /// there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[non_exhaustive]
 pub struct Problem {
     /// The phrase of the status.
@@ -37,7 +38,7 @@ pub struct Problem {
 }
 
 /// The head that the next record has to follow: number 0 and the zero hash before the first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[non_exhaustive]
 pub struct ExpectedHead {
     /// Number of the last record.

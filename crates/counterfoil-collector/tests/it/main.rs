@@ -9,3 +9,5 @@
 )]
 
 mod door;
+mod openapi;
+mod read;
