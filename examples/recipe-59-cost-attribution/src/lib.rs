@@ -23,6 +23,7 @@
 
 use counterfoil::Timestamp;
 
+mod clock;
 mod ledger;
 mod reconcile;
 pub mod report;

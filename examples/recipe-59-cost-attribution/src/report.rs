@@ -16,7 +16,7 @@ pub fn text(bill: &Bill, tail: u64) -> String {
     line(&mut out, format_args!("chain    {}", head.chain));
     line(
         &mut out,
-        format_args!("head     record {}, {}", head.seq, head.hash),
+        format_args!("head     record {}\nhash     {}", head.seq, head.hash),
     );
     line(
         &mut out,

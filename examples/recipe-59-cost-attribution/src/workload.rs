@@ -10,9 +10,9 @@ use counterfoil::metrics::{By, Counter};
 use counterfoil::{
     AccountingTag, Context, LeaseId, MetricSnapshot, Name, Observer, ResourceType, WorkloadIdentity,
 };
-use counterfoil_testkit::FakeClock;
 
 use crate::Result;
+use crate::clock::VirtualClock;
 
 counterfoil::instruments! {
     /// What this service measures besides what Counterfoil does.
@@ -46,7 +46,7 @@ pub struct Day {
 pub fn simulate(directory: &Path) -> Result<Day> {
     std::fs::create_dir_all(directory)?;
     let (log, anchor) = (directory.join("audit"), directory.join("anchor.json"));
-    let clock = Arc::new(FakeClock::new());
+    let clock = Arc::new(VirtualClock::default());
     let observer = observer(&log, &anchor, &clock)?;
     let desk = Desk::new(observer);
 
@@ -99,7 +99,7 @@ fn kill(anchor: &Path, desk: Desk) -> Result<()> {
     Ok(())
 }
 
-fn observer(log: &Path, anchor: &Path, clock: &Arc<FakeClock>) -> Result<Observer> {
+fn observer(log: &Path, anchor: &Path, clock: &Arc<VirtualClock>) -> Result<Observer> {
     let log = AuditLog::builder(log, CHAIN)
         .clock(Arc::clone(clock))
         // Hours pass between two readings of this clock, and nobody has set it.
