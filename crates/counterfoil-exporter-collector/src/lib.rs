@@ -5,17 +5,3 @@
 //! **Who should depend on it.** Services whose records are kept by a `counterfoil-collector`; the facade wires it into `init`.
 //!
 //! **What it will never do.** Hold up the service, verify the log, or send a line that is not durable on its own host.
-
-mod answer;
-mod client;
-mod config;
-mod error;
-#[cfg(feature = "tls")]
-mod tls;
-mod upload;
-
-pub use answer::{Ack, RemoteHead};
-pub use client::Client;
-pub use config::{ClientConfig, KEY_VARIABLE, URL_VARIABLE};
-pub use error::{Error, ErrorKind, Refused};
-pub use upload::Upload;
