@@ -10,10 +10,12 @@ use crate::audit::{
     CanonicaliseArgs, CheckArgs, EraseArgs, ProveArgs, PruneArgs, RehearseArgs, RevealArgs,
     ServeArgs,
 };
+use crate::collect::CollectArgs;
 use crate::explain::ExplainArgs;
 use crate::gate::GateArgs;
 use crate::key::KeyCommand;
 use crate::moment::{Moment, parse_age};
+use crate::tenant::TenantCommand;
 use crate::witness::WitnessCommand;
 
 /// Observe from one call, and prove later that the record was not changed.
@@ -48,6 +50,11 @@ pub(crate) enum Command {
     /// Cosign the heads of other logs, so that none can show two histories
     #[command(subcommand)]
     Witness(WitnessCommand),
+    /// Take sealed records from many producers, verify and keep them
+    Collect(CollectArgs),
+    /// Make and list the keys of the collector's tenants
+    #[command(subcommand)]
+    Tenant(TenantCommand),
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@
 mod args;
 mod audit;
 mod bounded;
+mod collect;
 mod demo;
 mod escape;
 mod explain;
@@ -17,6 +18,7 @@ mod moment;
 mod policy;
 mod result;
 mod stop;
+mod tenant;
 mod verify;
 mod witness;
 mod wrap;
@@ -43,6 +45,8 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Gate(args) => gate::run(&args),
         Command::Witness(command) => witness::run(&command),
+        Command::Collect(args) => collect::run(&args),
+        Command::Tenant(command) => tenant::run(&command),
         Command::Audit(AuditCommand::Query(args)) => audit::query(&args),
         Command::Audit(AuditCommand::Canonicalise(args)) => audit::canonicalise::run(&args),
         Command::Audit(AuditCommand::Erase(args)) => audit::erase::run(&args),

@@ -18,13 +18,16 @@
 pub mod auth;
 pub mod body;
 mod caller;
+pub mod config;
+pub mod daemon;
 mod error;
-mod limits;
+pub mod limits;
 pub mod openapi;
 mod refusal;
 pub mod routes;
 pub mod server;
 mod tenant;
+mod toml_error;
 
 pub use caller::{Caller, Scope, Scopes};
 pub use error::{Error, ErrorKind};

@@ -2,8 +2,10 @@
 //! and nowhere else.
 
 mod guard;
+mod operate;
 mod problem;
 pub mod read;
 
-pub use guard::{authenticated, closed};
+pub use guard::{authenticated, closed, limited};
+pub use operate::{operator_pages, probes};
 pub use problem::{ExpectedHead, PROBLEM_JSON, Problem};

@@ -31,7 +31,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::key::{ApiKey, KeyHash, ServerKey, unhex};
-use crate::{Error, ErrorKind, Scope, Scopes, TenantName};
+use crate::{Error, ErrorKind, Scope, Scopes, TenantName, toml_error};
 
 /// The largest file that is read.
 const MAX_BYTES: u64 = 16 << 20;
@@ -137,7 +137,7 @@ impl TenantsFile {
     /// Reads the file.
     ///
     /// # Errors
-    /// [`ErrorKind::Credential`] when it cannot be read or is not of its form; the cause names the line.
+    /// [`ErrorKind::Credential`] when it cannot be read or is not of its form, and where.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text = text_of(path).map_err(|source| unreadable(path, source))?;
         Self::parse(&text, path)
@@ -176,11 +176,11 @@ impl TenantsFile {
 
     fn parse(text: &str, path: &Path) -> Result<Self, Error> {
         let refuse = |why: String| {
-            let context = format!("{}: {why}", path.display());
+            let context = format!("{}, {why}", path.display());
             Error::new(ErrorKind::Credential, "read the tenants", context)
         };
-        let file: Self = toml::from_str(text)
-            .map_err(|source| refuse("it is not of its form".to_owned()).with_source(source))?;
+        let file: Self =
+            toml::from_str(text).map_err(|error| refuse(toml_error::in_one_line(text, &error)))?;
         let mut ids = HashSet::new();
         if let Some(twice) = file.keys.iter().find(|key| !ids.insert(&key.id)) {
             return Err(refuse(format!("the key {} is there twice", twice.id)));

@@ -3,15 +3,20 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use http::HeaderValue;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS,
+};
 
 use crate::auth::Authority;
+use crate::body::{BodyLimits, Decoded};
+use crate::limits::{Metered, TenantLimits};
 use crate::server::Peer;
-use crate::{Reason, Refusal};
+use crate::{Caller, Reason, Refusal};
 
 /// Puts the [`Caller`](crate::Caller) into the extensions of each request to `routes`, and lets none past that has no valid
 /// credential. The key is taken out of the request.
@@ -37,6 +42,39 @@ async fn authenticate(
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Has the tenant's limits count for each request to `routes`, and gives them bodies that are decoded and charged: what reads one
+/// gets pieces of at most 64 KiB, or the [`Refusal`] by way of [`broken`](crate::body::broken). Goes within [`authenticated`].
+pub fn limited(routes: Router, limits: Arc<TenantLimits>, bodies: BodyLimits) -> Router {
+    routes.layer(middleware::from_fn_with_state((limits, bodies), limit))
+}
+
+async fn limit(
+    State((limits, bodies)): State<(Arc<TenantLimits>, BodyLimits)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Some(caller) = request.extensions().get::<Caller>() else {
+        return Refusal::new(Reason::Internal, "it is not known who asks").into_response();
+    };
+    let limit = limits.of(&caller.tenant);
+    let charged = limit.request().and_then(|under_way| {
+        let (mut parts, body) = request.into_parts();
+        if body.is_end_stream() {
+            return Ok((under_way, Request::from_parts(parts, body)));
+        }
+        limit.open()?;
+        let body = Metered::new(Decoded::new(&parts.headers, body, bodies)?, limit);
+        // It is decoded now, and as long as it happens to be.
+        parts.headers.remove(CONTENT_ENCODING);
+        parts.headers.remove(CONTENT_LENGTH);
+        Ok((under_way, Request::from_parts(parts, Body::new(body))))
+    });
+    match charged {
+        Ok((_under_way, request)) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     }
 }

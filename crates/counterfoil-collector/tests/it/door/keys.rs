@@ -166,7 +166,7 @@ fn a_key_is_valid_from_its_beginning_to_its_end() {
     let minute = jiff::SignedDuration::from_mins(1);
     let over = tenants.key("acme", Scope::Read, |entry| entry.not_after = Some(now));
     let early = tenants.key("acme", Scope::Read, |entry| {
-        entry.not_before = Some(now + minute)
+        entry.not_before = Some(now + minute);
     });
     let valid = tenants.key("acme", Scope::Read, |entry| {
         entry.not_before = Some(now);
