@@ -5,3 +5,13 @@
 //! **Who should depend on it.** Services whose records are kept by a `counterfoil-collector`; the facade wires it into `init`.
 //!
 //! **What it will never do.** Hold up the service, verify the log, or send a line that is not durable on its own host.
+
+mod answer;
+mod client;
+mod error;
+mod key;
+
+pub use answer::{Acknowledged, RemoteHead};
+pub use client::{Client, ClientBuilder, checkpoint_line};
+pub use error::{Error, ErrorKind, Refusal};
+pub use key::{KEY_VARIABLE, Key};
