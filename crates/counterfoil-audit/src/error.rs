@@ -25,6 +25,8 @@ pub enum ErrorKind {
     Timeout,
     /// Reading or writing failed.
     Io,
+    /// The disk, or a quota on it, is full.
+    NoSpace,
     /// The signer failed.
     Signer,
 }

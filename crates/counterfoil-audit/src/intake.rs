@@ -24,6 +24,7 @@
 mod recent;
 mod refused;
 
+use std::fmt;
 use std::sync::Arc;
 
 use counterfoil_core::{ChainId, Digest, Head};
@@ -35,8 +36,8 @@ use crate::verify::batch::{BatchReader, Line, Parsed};
 use crate::verify::heads::ReadCheckpoint;
 use crate::verify::judge::Judge;
 use crate::verify::log_keys::{KeySource, Keys};
-use crate::verify::{KeyReader, Reason};
-use recent::Recent;
+use crate::verify::{KeyReader, Reason, VerifiedState};
+pub(crate) use recent::Recent;
 pub use refused::Refused;
 
 /// Bytes that are judged at once: enough for hashing side by side, and little enough to stay in the cache of a core. A line fits.
@@ -49,7 +50,6 @@ pub const MAX_CHAIN_LANES: usize = 1 << 16;
 /// Verifies one chain as it arrives, from record 1 on.
 ///
 /// It takes constant memory but for a small entry per lane ([`MAX_CHAIN_LANES`]), and is `Send`: one thread at a time judges a chain.
-#[derive(Debug)]
 pub struct Intake {
     chain: ChainId,
     judge: Judge<'static>,
@@ -57,6 +57,7 @@ pub struct Intake {
     parsed: Parsed,
     last: Option<(u64, Digest)>,
     recent: Recent,
+    most_lanes: usize,
 }
 
 /// What became of offered lines.
@@ -103,8 +104,37 @@ impl Intake {
             parsed: Parsed::default(),
             last: None,
             recent: Recent::default(),
+            most_lanes: MAX_CHAIN_LANES,
             chain,
         }
+    }
+
+    /// Goes on from what [`save`](Self::save) gave for this chain and these keys; `None` for anything else.
+    pub(crate) fn resume(
+        chain: ChainId,
+        keys: Arc<Keyring>,
+        reader: Option<KeyReader>,
+        state: &VerifiedState,
+    ) -> Option<Self> {
+        let mut intake = Self::new(chain, keys, reader);
+        intake.judge.resume_from(state)?;
+        intake.last = intake.judge.last();
+        Some(intake)
+    }
+
+    /// What is known here, to go on from; the next record would begin at byte `offset` of segment `segment`.
+    pub(crate) fn save(&self, segment: u64, offset: u64) -> Option<VerifiedState> {
+        self.judge.save(segment, offset)
+    }
+
+    /// Bounds the lanes, or does not: what was accepted once is accepted again.
+    pub(crate) const fn bound_lanes(&mut self, most: usize) {
+        self.most_lanes = most;
+    }
+
+    /// The root over records 1 to `size`, if that is one of the last sizes.
+    pub(crate) fn recent_root(&self, size: u64) -> Option<Digest> {
+        self.recent.root_at(size)
     }
 
     /// The chain.
@@ -141,14 +171,14 @@ impl Intake {
     /// Takes the whole lines of `lines` that fit, up to the first that does not. Bytes behind the last line feed are left for the next
     /// time, unless they are longer than any line.
     pub fn offer(&mut self, lines: &[u8]) -> Offered {
-        self.offer_each(lines, |_, _| {})
+        self.offer_each(lines, |_, _, _| {})
     }
 
-    /// The same, and gives what was accepted to `taken`: some lines, and what was found out about each.
+    /// The same, and gives what was accepted to `taken`: some lines, what was found out about each, and the roots there.
     pub(crate) fn offer_each(
         &mut self,
         lines: &[u8],
-        mut taken: impl FnMut(&[u8], &[Line]),
+        mut taken: impl FnMut(&[u8], &[Line], &Recent),
     ) -> Offered {
         let mut offered = Offered::default();
         while offered.refused.is_none() {
@@ -168,9 +198,9 @@ impl Intake {
         &mut self,
         batch: &[u8],
         offered: &mut Offered,
-        taken: &mut impl FnMut(&[u8], &[Line]),
+        taken: &mut impl FnMut(&[u8], &[Line], &Recent),
     ) {
-        if self.judge.lanes() >= MAX_CHAIN_LANES {
+        if self.judge.lanes() >= self.most_lanes {
             offered.refused = Some(Refused::too_many_lanes(self.seq() + 1));
             return;
         }
@@ -189,7 +219,7 @@ impl Intake {
         offered.bytes += bytes;
         offered.records += fitting as u64;
         offered.refused = failure.map(|failure| Refused::of_line(failure, self.seq() + 1));
-        taken(&batch[..bytes], lines);
+        taken(&batch[..bytes], lines, &self.recent);
     }
 
     /// Judges a signed note over records that were accepted, by the chain's sealed policy: of this chain, with the root that the
@@ -203,14 +233,14 @@ impl Intake {
     /// accepted yet, [`Reason::Root`] when it vouches for other records than these, [`Reason::Signature`], [`Reason::Key`]; [`Reason::Head`]
     /// when it is over none or too old to be judged.
     pub fn checkpoint(&self, note: &str) -> Result<Checkpointed, Refused> {
-        self.checkpoint_at(note, |size| self.recent.root_at(size))
+        self.checkpoint_at(note, |size, _| self.recent.root_at(size))
     }
 
-    /// The same, where `root_at` knows the roots.
+    /// The same, where `root_at` knows the roots, given the size and what the note says.
     pub(crate) fn checkpoint_at(
         &self,
         note: &str,
-        root_at: impl FnOnce(u64) -> Option<Digest>,
+        root_at: impl FnOnce(u64, Digest) -> Option<Digest>,
     ) -> Result<Checkpointed, Refused> {
         let read = ReadCheckpoint::parse(note).map_err(|why| {
             let detail = format!("the checkpoint cannot be read: {why}");
@@ -226,7 +256,7 @@ impl Intake {
             return Err(refused((Reason::Absent, detail)));
         }
         let signed_by = self.judge.arriving(&read).map_err(refused)?;
-        let Some(root) = root_at(size).filter(|_| size > 0) else {
+        let Some(root) = root_at(size, said).filter(|_| size > 0) else {
             let detail = format!(
                 "the checkpoint is over {size} records, which no root is known of any more; send a newer one"
             );
@@ -240,6 +270,15 @@ impl Intake {
             root,
             signed_by,
         })
+    }
+}
+
+impl fmt::Debug for Intake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Intake")
+            .field("chain", &self.chain)
+            .field("seq", &self.seq())
+            .finish_non_exhaustive()
     }
 }
 

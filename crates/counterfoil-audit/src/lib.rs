@@ -56,6 +56,7 @@ mod log;
 mod metadata;
 mod pseudonym;
 mod record;
+pub mod replica;
 mod source;
 mod src_id;
 mod text;

@@ -11,7 +11,7 @@ const APART: u64 = 256;
 
 /// Some earlier trees, and the hashes since the oldest of them: any root in between follows without hashing records twice.
 #[derive(Debug, Default)]
-pub(super) struct Recent {
+pub(crate) struct Recent {
     trees: VecDeque<CompactRange>,
     leaves: VecDeque<Digest>,
 }
@@ -38,7 +38,7 @@ impl Recent {
     }
 
     /// The root over records 1 to `size`, if that is one of the last sizes.
-    pub(super) fn root_at(&self, size: u64) -> Option<Digest> {
+    pub(crate) fn root_at(&self, size: u64) -> Option<Digest> {
         let base = self.trees.front()?.size();
         let mut tree = self
             .trees

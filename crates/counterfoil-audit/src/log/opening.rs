@@ -280,7 +280,7 @@ impl Place {
         let segment = if found.bad.is_none() && mark == found.seq {
             self.segments.reopen(first_seq, whole.len() as u64)?
         } else {
-            self.renew_before(first_seq, mark)?;
+            self.segments.renew_before(&self.firsts, first_seq, mark)?;
             self.segments.replace(first_seq, &[whole])?
         };
         let chain = AuditChain::resume(&head, found.time, found.tree.clone())
@@ -291,21 +291,6 @@ impl Place {
             found,
             restarted: None,
         })
-    }
-
-    /// Does the same to the segments before `last` that reach above the mark.
-    fn renew_before(&self, last: u64, mark: u64) -> io::Result<()> {
-        for pair in self.firsts.windows(2) {
-            // The one ends where the next begins.
-            if let [first, next] = *pair
-                && next <= last
-                && next > mark + 1
-            {
-                let whole = self.files.read(&self.segments.path_of(first))?;
-                self.segments.replace(first, &[&whole])?;
-            }
-        }
-        Ok(())
     }
 
     /// Begins a chain. Where there are traces of an earlier incarnation, the next one.
@@ -673,7 +658,7 @@ fn chain_of(text: &[u8]) -> Option<ChainId> {
 }
 
 /// `None` for what is not there.
-fn optional<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+pub(crate) fn optional<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
     match outcome {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

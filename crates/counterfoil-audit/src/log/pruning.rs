@@ -84,6 +84,16 @@ impl Shelf {
         due
     }
 
+    /// Every such segment, the oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &SegmentEnd> {
+        self.ends.iter()
+    }
+
+    /// Their bytes.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// The segments up to record `last` are gone.
     pub(crate) fn forget(&mut self, last: u64) {
         while let Some(end) = self.ends.pop_front_if(|end| end.last <= last) {
@@ -253,7 +263,7 @@ fn bottom(
 }
 
 /// Why a node is not to be had.
-struct Unread(io::Error);
+pub(crate) struct Unread(pub(crate) io::Error);
 
 impl From<MerkleError> for Unread {
     fn from(error: MerkleError) -> Self {
@@ -292,7 +302,7 @@ pub(crate) fn resume_from(
 }
 
 /// A tile, or a wider one of its place: partial ones go when the full one is published.
-fn read_tile(files: &dyn FileSystem, log: &Path, id: TileId) -> io::Result<Vec<u8>> {
+pub(crate) fn read_tile(files: &dyn FileSystem, log: &Path, id: TileId) -> io::Result<Vec<u8>> {
     for path in tile_paths(id, &|dir| files.list(&log.join(dir)))? {
         match files.read(&log.join(path)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -118,6 +118,22 @@ impl SegmentDir {
         Ok(firsts)
     }
 
+    /// Puts fresh files in the place of the segments before `last` that reach above record `mark`: what of them was not known to be
+    /// durable is then.
+    pub(crate) fn renew_before(&self, firsts: &[u64], last: u64, mark: u64) -> io::Result<()> {
+        for pair in firsts.windows(2) {
+            // The one ends where the next begins.
+            if let [first, next] = *pair
+                && next <= last
+                && next > mark + 1
+            {
+                let whole = self.files.read(&self.path_of(first))?;
+                self.replace(first, &[&whole])?;
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn remove(&self, first: u64) -> io::Result<()> {
         self.files.remove(&self.path_of(first))
     }

@@ -19,7 +19,7 @@ use counterfoil_merkle::{CompactRange, Error as MerkleError};
 
 use crate::log::files::{FileSystem, write_all};
 use crate::log::leaves::{Leaves, read_leaves};
-use crate::log::pruning::{Source, resume_from};
+use crate::log::pruning::{Source, Unread, read_tile, resume_from};
 
 const PARTIAL: &str = ".p";
 /// Tiles in a directory.
@@ -97,6 +97,30 @@ impl TileWriter {
         CompactRange::restore::<MerkleError>(self.size(), |node| edge.node(node))
             .map(|tree| tree.root())
             .map_err(io::Error::other)
+    }
+
+    /// The root over records 1 to `size`, as the tiles have it; `size` is at most that of the tree.
+    pub(crate) fn root_at(&self, size: u64) -> io::Result<Digest> {
+        let mut tiles = TileReader::new(size, |id| self.read(id).map_err(Unread));
+        let tree = CompactRange::restore(size, |node| tiles.node(node));
+        tree.map(|tree| tree.root()).map_err(|Unread(error)| error)
+    }
+
+    /// The hashes of the bottom tile of this index, as far as there are any.
+    pub(crate) fn bottom(&self, index: u64) -> io::Result<Vec<Digest>> {
+        let bytes = self.read(TileId::new(0, index, 1).map_err(io::Error::other)?)?;
+        let hashes = bytes.as_chunks::<32>().0.iter();
+        Ok(hashes.copied().map(Digest::from_bytes).collect())
+    }
+
+    /// A tile, from memory where it is not full yet.
+    fn read(&self, id: TileId) -> io::Result<Vec<u8>> {
+        let edge = self.builder.partial(0);
+        let mut same = edge.filter(|(edge, _)| edge.full() == id.full());
+        match same.next() {
+            Some((edge, bytes)) if edge.width() >= id.width() => Ok(bytes.to_vec()),
+            _ => read_tile(&*self.files, &self.log, id),
+        }
     }
 
     /// How many tiles were written.

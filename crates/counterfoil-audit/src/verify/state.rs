@@ -3,7 +3,7 @@
 //! The state stands right before the record of the head, which is read again: whoever replaced it, or went on from another one,
 //! is found by the rules that find it in any log. What came before is vouched for by whoever keeps the state, as an anchor is.
 
-use counterfoil_core::{ChainId, Digest, Head};
+use counterfoil_core::{ChainId, Digest, Head, Timestamp};
 use counterfoil_signer::Keyring;
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +104,11 @@ impl VerifiedState {
             return Err(refused(format!("it has {} bytes", text.len())));
         }
         Ok(text.into_bytes())
+    }
+
+    /// When the record before it was sealed.
+    pub(crate) fn time(&self) -> Option<Timestamp> {
+        Timestamp::from_text(self.prev_time.as_bytes())
     }
 
     /// The head that was verified; `None` for one that is none, which reading refuses.

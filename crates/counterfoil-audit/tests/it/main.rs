@@ -26,6 +26,7 @@ mod log_rotation;
 mod log_segments;
 mod log_support;
 mod log_tiles;
+mod replica;
 mod specification;
 mod tamper;
 mod tlog;

@@ -27,6 +27,15 @@ pub(super) struct Keeping {
     pub(super) used: Option<StateUse>,
 }
 
+impl Keeping {
+    /// Nothing is kept of records from `seq` on.
+    pub(super) fn forget_from(&mut self, seq: u64) {
+        while let Some(last) = self.policy.pop_if(|line| line.seq >= seq) {
+            self.bytes -= last.line.len();
+        }
+    }
+}
+
 impl Judge<'_> {
     /// Takes the state's head for a trusted one, and goes on from there where nothing speaks for reading all of it. Answers where
     /// to go on: the first of these files, and the byte in it.
@@ -78,7 +87,7 @@ impl Judge<'_> {
         place
     }
 
-    fn restore(&mut self, state: &VerifiedState) -> Option<()> {
+    pub(super) fn restore(&mut self, state: &VerifiedState) -> Option<()> {
         let mut reader = BatchReader::new(self.known.keys.clone(), self.options.hash_only);
         self.id = state.chain.clone().into_bytes();
         self.began = true;
@@ -179,26 +188,31 @@ impl Judge<'_> {
     /// Keeps what is known right before the record of the head.
     pub(super) fn keep_state(&mut self, place: &Place<'_>) {
         let seq = self.expected;
-        if !self.wants_state_at(seq) || self.position != seq || self.keeping.bytes > MAX_POLICY {
+        if !self.wants_state_at(seq) || self.position != seq {
             return;
         }
-        let Some(prev) = self.before.hash else {
-            return;
-        };
-        let nodes = self.tree.nodes();
-        if nodes.len() != (seq - 1).count_ones() as usize {
-            return;
+        self.tree.grow();
+        self.keeping.kept = self.state_here(self.keeping.segment, place.offset());
+    }
+
+    /// What is known before the next record, whose line begins at this place.
+    pub(super) fn state_here(&self, segment: Option<u64>, offset: u64) -> Option<VerifiedState> {
+        let seq = self.expected;
+        let prev = self.before.hash?;
+        let nodes = self.tree.grown().hashes();
+        if self.keeping.bytes > MAX_POLICY || !self.tree.stands(seq - 1) {
+            return None;
         }
-        self.keeping.kept = Some(VerifiedState {
+        Some(VerifiedState {
             chain: String::from_utf8_lossy(&self.id).into_owned(),
             seq,
             hash: Digest::ZERO.to_string(),
             root: None,
             prev: String::from_utf8_lossy(&prev).into_owned(),
             prev_time: String::from_utf8_lossy(&self.before.time).into_owned(),
-            nodes: texts(&nodes),
-            segment: self.keeping.segment,
-            offset: place.offset(),
+            nodes: texts(nodes),
+            segment,
+            offset,
             segments: self.keeping.segments.clone(),
             hash_only: self.options.hash_only,
             keys: keys_of(&self.known.keys),
@@ -210,7 +224,7 @@ impl Judge<'_> {
                 .filter(|line| line.seq < seq)
                 .cloned()
                 .collect(),
-        });
+        })
     }
 
     /// The state to go on from, where the log was found sound and all that it rests on can be kept. Signatures of records and

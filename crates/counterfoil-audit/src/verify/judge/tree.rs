@@ -57,6 +57,11 @@ impl Tree {
         &self.range
     }
 
+    /// Whether it is over records 1 to `seq`.
+    pub(super) const fn stands(&self, seq: u64) -> bool {
+        self.holds && self.range.size() == seq
+    }
+
     /// Becomes a tree that it was before.
     pub(super) fn go_back_to(&mut self, range: CompactRange) {
         self.leaves.clear();

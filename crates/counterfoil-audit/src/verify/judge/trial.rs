@@ -13,10 +13,12 @@ use crate::verify::log_keys::KeySource;
 use crate::verify::policy::Policy;
 use crate::verify::reason::Verdict;
 use crate::verify::report::Failure;
+use crate::verify::state::{VerifiedState, keys_of};
 
 /// What is wrong with one line is few things.
 static OPTIONS: LazyLock<VerifyOptions<'static>> = LazyLock::new(|| VerifyOptions {
     max_failures: 16,
+    keep_state: true,
     ..VerifyOptions::new()
 });
 
@@ -77,6 +79,19 @@ impl Judge<'static> {
         self.lanes.len()
     }
 
+    /// What is known before the next record, which would begin at byte `offset` of the segment that begins with record `segment`;
+    /// `None` before the first, and where the records about the policy are too much to be kept.
+    pub(crate) fn save(&self, segment: u64, offset: u64) -> Option<VerifiedState> {
+        self.last()?;
+        self.state_here(Some(segment), offset)
+    }
+
+    /// Goes on from what was saved.
+    pub(crate) fn resume_from(&mut self, state: &VerifiedState) -> Option<()> {
+        let same = state.chain.as_bytes() == self.id && state.keys == keys_of(&self.known.keys);
+        same.then(|| self.restore(state))?
+    }
+
     /// Judges lines that were found to fit.
     fn take_again(&mut self, bytes: &[u8], parsed: &Parsed, fitting: usize) {
         let lines = &parsed.lines[..fitting];
@@ -123,6 +138,7 @@ impl Judge<'static> {
         self.malformed_lines = 0;
         self.tree.go_back_to(known.tree);
         self.policy = known.policy;
+        self.keeping.forget_from(known.expected);
         self.lanes.undo_trial();
     }
 }
