@@ -87,8 +87,8 @@ pub use counterfoil_core::ExtensionKind;
 pub use line::MAX_LINE;
 pub use log::{
     AuditLog, AuditLogBuilder, CloseReport, Erasure, Figures, FiguresReader, FileSystem, Follow,
-    LaneWriter, LastOpening, LogFile, LogState, Offer, OnConflict, OnFailure, Opened, OwnedTicket,
-    Settled, StdFiles, Ticket, WhenFull, erased_by, last_opening, reveal,
+    LaneWriter, LastOpening, LogFile, LogState, LogTail, Offer, OnConflict, OnFailure, Opened,
+    OwnedTicket, Settled, StdFiles, Tailed, Ticket, WhenFull, erased_by, last_opening, reveal,
 };
 pub use metadata::Metadata;
 pub use pseudonym::{PseudonymKey, TenantPseudonyms};

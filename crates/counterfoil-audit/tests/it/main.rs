@@ -25,6 +25,7 @@ mod log_retention;
 mod log_rotation;
 mod log_segments;
 mod log_support;
+mod log_tail;
 mod log_tiles;
 mod replica;
 mod specification;

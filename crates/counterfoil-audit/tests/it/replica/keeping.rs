@@ -38,7 +38,7 @@ fn a_replica_with_its_checkpoint_is_a_log_that_verifies() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn whatever_the_pieces_syncs_and_reopenings_the_bytes_are_those_of_the_chain(seed in any::<u64>()) {
