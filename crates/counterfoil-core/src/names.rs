@@ -32,8 +32,8 @@ pub const LATENCY_SECONDS: &[f64] = &[
 crate::instruments! {
     /// Every instrument of Counterfoil's own.
     pub TABLE: prefix "counterfoil.", labels [
-        "check", "counterfoil.version", "error.type", "exporter", "kind", "method", "metric", "op", "outcome", "resource_type", "service.name",
-        "service.version", "signal", "status", "witness",
+        "chain", "check", "counterfoil.version", "error.type", "exporter", "kind", "method", "metric", "op", "outcome", "reason", "resource_type",
+        "service.name", "service.version", "signal", "status", "tenant", "witness",
     ];
 
     /// Leases that are held now.
@@ -101,8 +101,9 @@ crate::instruments! {
     AUDIT_ANCHOR_LAG: UpDownCounter("counterfoil.audit.anchor.lag", "{record}", []);
     /// Hash tiles that were written beside the segments, partial ones included.
     AUDIT_TILE_WRITTEN: Counter("counterfoil.audit.tile.written", "{tile}", []);
-    /// Verifications that found a chain broken, the one at the opening of a log included.
-    AUDIT_VERIFICATION_FAILED: Counter("counterfoil.audit.verification.failed", "{verification}", []);
+    /// Times that a chain was found not to verify, by what was wrong with it: at the opening of a log of this process, and at each line that a
+    /// collector refuses.
+    AUDIT_CHAIN_VERIFICATION_FAILURES: Counter("counterfoil.audit.chain.verification.failures", "{failure}", ["chain", "reason"]);
 
     /// Heads that a witness was asked to cosign, by what came of it.
     WITNESS_SUBMISSION: Counter("counterfoil.witness.submission", "{head}", ["witness", "outcome"]);
@@ -182,6 +183,33 @@ crate::instruments! {
     /// Calls of a service's own methods that have not ended yet.
     CALL_ACTIVE: UpDownCounter("counterfoil.call.active", "{call}", ["method"]);
 
+    /// Records that a collector had not before and looked at: `stored + rejected + dropped`.
+    COLLECTOR_RECORD_OFFERED: Counter("counterfoil.collector.record.offered", "{record}", ["tenant"]);
+    /// Offered records that are verified and durable.
+    COLLECTOR_RECORD_STORED: Counter("counterfoil.collector.record.stored", "{record}", ["tenant"]);
+    /// Offered records that do not fit their chain.
+    COLLECTOR_RECORD_REJECTED: Counter("counterfoil.collector.record.rejected", "{record}", ["tenant"]);
+    /// Offered records that were not judged or not stored: behind a rejected one, without room, or beyond what could be taken.
+    COLLECTOR_RECORD_DROPPED: Counter("counterfoil.collector.record.dropped", "{record}", ["tenant"]);
+    /// Records that came again and were there already, with the same hash; not among the offered ones.
+    COLLECTOR_RECORD_KNOWN: Counter("counterfoil.collector.record.known", "{record}", ["tenant"]);
+    /// Bytes of records that a collector has taken and not yet answered for.
+    COLLECTOR_INFLIGHT: UpDownCounter("counterfoil.collector.inflight", "By", []);
+    /// Chains that are registered at a collector.
+    COLLECTOR_CHAIN_REGISTERED: UpDownCounter("counterfoil.collector.chain.registered", "{chain}", ["tenant"]);
+    /// Bytes of sealed records that a collector keeps.
+    COLLECTOR_STORED_SIZE: UpDownCounter("counterfoil.collector.stored.size", "By", ["tenant"]);
+    /// How long it took to make the records of a chain durable.
+    COLLECTOR_SYNC_DURATION: Histogram("counterfoil.collector.sync.duration", "s", [], bounds: LATENCY_SECONDS, ceiling: 3600.0);
+    /// Times that storage failed a collector, by whether it was full (`disk_full`) or not (`io`).
+    COLLECTOR_STORAGE_FAILED: Counter("counterfoil.collector.storage.failed", "{failure}", ["error.type"]);
+    /// Refused lines that made room for newer ones in their chain's quarantine.
+    COLLECTOR_QUARANTINE_EVICTED: Counter("counterfoil.collector.quarantine.evicted", "{line}", []);
+    /// Checkpoints that a collector cosigned as a witness.
+    COLLECTOR_CHECKPOINT_COSIGNED: Counter("counterfoil.collector.checkpoint.cosigned", "{checkpoint}", []);
+    /// Attempts of a collector to keep the head of a chain that failed.
+    COLLECTOR_HEAD_FAILED: Counter("counterfoil.collector.head.failed", "{attempt}", []);
+
     /// Names of this process that its table had no room for.
     NAME_OVERFLOW: Counter("counterfoil.name.overflow", "{name}", []);
 
@@ -242,10 +270,6 @@ pub const PROMETHEUS_ALIASES: &[(Instrument, &str)] = &[
     (
         *AUDIT_RECORD_SEALED.instrument(),
         "counterfoil_audit_records_<kind>_total",
-    ),
-    (
-        *AUDIT_VERIFICATION_FAILED.instrument(),
-        "counterfoil_audit_chain_verification_failures_total",
     ),
 ];
 

@@ -52,7 +52,7 @@ pub(crate) fn of_pipeline(registry: &Registry, pipeline: crate::trace::Pipeline)
 #[cfg(feature = "audit")]
 pub(crate) fn of_audit(registry: &Registry, log: &counterfoil_audit::AuditLog) -> Observed {
     let figures = log.figures_reader();
-    let found_broken = u64::from(log.opened().restarted.is_some());
+    let found_broken = log.opened().restarted.clone();
     registry.observe(move |out| {
         let now = figures.read();
         out.counter(&names::AUDIT_RECORD_OFFERED, &[], now.offered);
@@ -68,7 +68,10 @@ pub(crate) fn of_audit(registry: &Registry, log: &counterfoil_audit::AuditLog) -
         out.counter(&names::AUDIT_TILE_WRITTEN, &[], now.tiles_written);
         let (syncs, time) = (&now.syncs_by_latency, now.sync_time.as_secs_f64());
         out.histogram(&names::AUDIT_SYNC_DURATION, &[], syncs, time);
-        out.counter(&names::AUDIT_VERIFICATION_FAILED, &[], found_broken);
+        if let Some(broken) = &found_broken {
+            let labels = [broken.old_id.as_str(), broken.reason.as_str()];
+            out.counter(&names::AUDIT_CHAIN_VERIFICATION_FAILURES, &labels, 1);
+        }
         if let Some(age) = now.anchor_age {
             out.gauge(&names::AUDIT_ANCHOR_AGE, &[], age.as_secs_f64());
         }

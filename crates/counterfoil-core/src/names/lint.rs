@@ -58,7 +58,6 @@ const NEVER_LABELS: &[&str] = &[
     "message",
     "path",
     "query",
-    "reason",
     "text",
     "time",
     "timestamp",

@@ -202,6 +202,12 @@ mod tests {
                 Histogram,
                 "counterfoil_operation_duration_seconds",
             ),
+            (
+                "counterfoil.audit.chain.verification.failures",
+                "{failure}",
+                Counter,
+                "counterfoil_audit_chain_verification_failures_total",
+            ),
             ("cache.use", "1", Gauge, "cache_use_ratio"),
             ("cache.use", "1", Counter, "cache_use_total"),
             ("net.speed", "m/s", Gauge, "net_speed_meters_per_second"),
@@ -294,10 +300,6 @@ mod tests {
             None
         );
         assert_eq!(prometheus_alias(sealed, []), None);
-        assert_eq!(
-            prometheus_alias("counterfoil.audit.verification.failed", []).as_deref(),
-            Some("counterfoil_audit_chain_verification_failures_total")
-        );
         assert_eq!(prometheus_alias("counterfoil.lease.active", []), None);
     }
 

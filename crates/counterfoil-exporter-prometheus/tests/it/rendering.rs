@@ -88,7 +88,8 @@ fn sealed_records_appear_under_their_aliases_as_well() {
     let _guard = registry.observe(|out| {
         out.counter(&names::AUDIT_RECORD_SEALED, &["lease_expired"], 4);
         out.counter(&names::AUDIT_RECORD_SEALED, &["vault.object_put"], 6);
-        out.counter(&names::AUDIT_VERIFICATION_FAILED, &[], 1);
+        let broken = ["audit.example.com/leases/1", "link"];
+        out.counter(&names::AUDIT_CHAIN_VERIFICATION_FAILURES, &broken, 1);
     });
     let text = render(&registry);
     for line in [
@@ -96,8 +97,7 @@ fn sealed_records_appear_under_their_aliases_as_well() {
         "counterfoil_audit_records_lease_expired_total 4",
         "counterfoil_audit_record_sealed_total{kind=\"lease_expired\"} 4",
         "counterfoil_audit_record_sealed_total{kind=\"vault.object_put\"} 6",
-        "counterfoil_audit_chain_verification_failures_total 1",
-        "counterfoil_audit_verification_failed_total 1",
+        "counterfoil_audit_chain_verification_failures_total{chain=\"audit.example.com/leases/1\",reason=\"link\"} 1",
     ] {
         assert!(text.lines().any(|it| it == line), "{line} in\n{text}");
     }
