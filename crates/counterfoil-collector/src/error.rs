@@ -1,6 +1,7 @@
 //! The one error type of this crate. What a producer or a reader is refused is a [`Refusal`](crate::Refusal) instead.
 
 use std::fmt;
+use std::io;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -14,6 +15,10 @@ pub enum ErrorKind {
     InvalidConfig,
     /// Reading or writing failed.
     Io,
+    /// There is no room left on the disk.
+    Full,
+    /// It is there already, and is another one.
+    Conflict,
     /// What is stored contradicts itself.
     Corrupt,
     /// Another process holds the data directory.
@@ -45,6 +50,16 @@ impl Error {
             context: context.into(),
             source: None,
         }
+    }
+
+    /// An error of the operating system: [`Full`](ErrorKind::Full) where there is no room, else [`Io`](ErrorKind::Io).
+    pub fn io(operation: &'static str, context: impl Into<String>, error: io::Error) -> Self {
+        let full = matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        );
+        let kind = if full { ErrorKind::Full } else { ErrorKind::Io };
+        Self::new(kind, operation, context).with_source(error)
     }
 
     /// Adds the cause.

@@ -18,6 +18,8 @@
 pub mod auth;
 pub mod body;
 mod caller;
+mod catalogue;
+mod collector;
 pub mod config;
 pub mod daemon;
 mod error;
@@ -26,10 +28,18 @@ pub mod openapi;
 mod refusal;
 pub mod routes;
 pub mod server;
+mod storage;
 mod tenant;
+mod tenant_settings;
 mod toml_error;
 
 pub use caller::{Caller, Scope, Scopes};
+pub use catalogue::{Catalogue, ChainEntry, FileCatalogue};
+pub use collector::{
+    Ack, ChainStatus, Collector, CollectorBuilder, RecordCounts, RefusedLine, StopReport, Upload,
+};
 pub use error::{Error, ErrorKind};
 pub use refusal::{Reason, Refusal};
+pub use storage::{FileStorage, SegmentStorage, StoredChain, Taken, Unfit};
 pub use tenant::TenantName;
+pub use tenant_settings::TenantSettings;

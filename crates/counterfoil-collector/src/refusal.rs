@@ -6,7 +6,7 @@ use std::time::Duration;
 use counterfoil::Digest;
 
 /// Why something is refused. The name of each is a stable code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Reason {
     /// The line or the request is not of the form that it should have.

@@ -2,10 +2,12 @@
 //! and nowhere else.
 
 mod guard;
+mod ingest;
 mod operate;
 mod problem;
 pub mod read;
 
 pub use guard::{authenticated, closed, limited};
+pub use ingest::ingest;
 pub use operate::{operator_pages, probes};
 pub use problem::{ExpectedHead, PROBLEM_JSON, Problem};

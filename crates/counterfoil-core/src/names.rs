@@ -266,12 +266,10 @@ crate::instruments! {
 pub const TABLES: &[&Table] = &[&TABLE, &HTTP, &RPC, &MESSAGING, &PROCESS, &TOKIO];
 
 /// Names that security tools rely on, beside the derived ones: the instrument, and the alias with `<label>` in it.
-pub const PROMETHEUS_ALIASES: &[(Instrument, &str)] = &[
-    (
-        *AUDIT_RECORD_SEALED.instrument(),
-        "counterfoil_audit_records_<kind>_total",
-    ),
-];
+pub const PROMETHEUS_ALIASES: &[(Instrument, &str)] = &[(
+    *AUDIT_RECORD_SEALED.instrument(),
+    "counterfoil_audit_records_<kind>_total",
+)];
 
 /// Names that every Prometheus client library gives to what OpenTelemetry calls otherwise; they stand in the place of the
 /// derived ones.

@@ -8,6 +8,9 @@
     reason = "helpers of tests fail the test that calls them"
 )]
 
+mod catalogue;
 mod door;
+mod ingest;
 mod openapi;
 mod read;
+mod storage;

@@ -1,0 +1,166 @@
+//! What is acknowledged is there after every end, and reads as a log of the specification.
+
+use std::path::Path;
+use std::time::Duration;
+
+use counterfoil::anchor::Anchor;
+use counterfoil::audit::verify::{GivenHead, Verdict, VerifyOptions, verify_path};
+use counterfoil::signer::{Ed25519Verifier, Keyring};
+use counterfoil_collector::{Collector, CollectorBuilder, ErrorKind, Reason};
+
+use super::producer::{signed, unsigned};
+use super::{builder, caller, register, send};
+
+/// Starts once the collector before has let go of the directory, as a daemon does that is started anew.
+fn start_again(make: impl Fn() -> CollectorBuilder) -> Collector {
+    loop {
+        match make().start() {
+            Ok(collector) => return collector,
+            Err(error) if error.kind() == ErrorKind::Locked => std::thread::yield_now(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn after_a_restart_a_producer_goes_on_from_the_head() {
+    let dir = tempfile::tempdir().unwrap();
+    let acme = caller("acme");
+    let log = signed("audit.example.com/leases", 20);
+    let collector = builder(dir.path()).start().unwrap();
+    register(&collector, &acme, &log);
+    send(&collector, &acme, &log, &[log.some(1, 11)])
+        .await
+        .unwrap();
+    assert!(collector.stop(Duration::from_secs(30)).finished);
+    let refusal = send(&collector, &acme, &log, &[log.all()])
+        .await
+        .unwrap_err();
+    assert_eq!(refusal.reason, Reason::Stopping);
+    drop(collector);
+
+    let collector = start_again(|| builder(dir.path()));
+    let head = collector.head(&acme, &log.chain).await.unwrap().unwrap();
+    assert_eq!(head.seq, 10);
+    let rest = log.some(11, log.lines.len() + 1);
+    let ack = send(&collector, &acme, &log, &[rest]).await.unwrap();
+    assert_eq!(ack.acknowledged, log.seq());
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_an_end_without_a_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let acme = caller("acme");
+    let log = unsigned("audit.example.com/leases", 30);
+    let mut acknowledged = 0;
+    for round in 1_usize.. {
+        let collector = start_again(|| builder(dir.path()));
+        register(&collector, &acme, &log);
+        let head = collector.head(&acme, &log.chain).await.unwrap();
+        let seq = head.map_or(0, |head| head.seq);
+        assert!(
+            seq >= acknowledged,
+            "round {round}: {seq} of {acknowledged}"
+        );
+        let from = usize::try_from(seq).unwrap() + 1;
+        if from > log.lines.len() {
+            break;
+        }
+        let to = (from + 7).min(log.lines.len() + 1);
+        let ack = send(&collector, &acme, &log, &[log.some(from, to)])
+            .await
+            .unwrap();
+        acknowledged = ack.acknowledged;
+        // What comes behind is on its way when the collector goes.
+        let mut upload = collector.upload(&acme, &log.chain).unwrap();
+        upload.push(log.some(to, log.lines.len() + 1)).await.ok();
+    }
+}
+
+fn verify_dir(log: &Path, anchor: &Path, keys: &Keyring) -> Verdict {
+    let text = std::fs::read(anchor).unwrap();
+    let anchor = Anchor::from_json(&text).unwrap();
+    let mut options = VerifyOptions::new();
+    options.head = Some(GivenHead::from(&anchor));
+    options.keys = keys;
+    verify_path(log, &options).verdict
+}
+
+#[tokio::test]
+async fn the_directory_verifies_against_the_cosigned_head_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let acme = caller("acme");
+    let log = signed("audit.example.com/leases", 300);
+    let collector = builder(dir.path()).start().unwrap();
+    register(&collector, &acme, &log);
+    let ack = send(&collector, &acme, &log, &[log.all(), log.checkpoint_line()])
+        .await
+        .unwrap();
+    let line = ack.cosignature.unwrap();
+    let directory = collector.log_dir(&acme, &log.chain).unwrap();
+    assert!(collector.stop(Duration::from_secs(30)).finished);
+
+    let mut keys = Keyring::new();
+    let key = log.key.clone().unwrap();
+    keys.trust(Ed25519Verifier::new(key).unwrap()).unwrap();
+    let anchor = directory.join("anchor.json");
+    let text = std::fs::read(&anchor).unwrap();
+    let kept = Anchor::from_json(&text).unwrap();
+    assert!(kept.checkpoint().unwrap().contains(&line), "{kept:?}");
+    assert_eq!(kept.head().seq, log.seq());
+    assert_eq!(verify_dir(&directory, &anchor, &keys), Verdict::Valid);
+    let published = std::fs::read_to_string(directory.join("checkpoint")).unwrap();
+    assert_eq!(Some(published), log.checkpoint);
+}
+
+#[tokio::test]
+async fn records_that_are_gone_from_under_the_kept_head_keep_their_chain_closed_and_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let acme = caller("acme");
+    let log = unsigned("audit.example.com/leases", 10);
+    let other = unsigned("audit.example.com/other", 10);
+    let collector = builder(dir.path()).start().unwrap();
+    for log in [&log, &other] {
+        register(&collector, &acme, log);
+        send(&collector, &acme, log, &[log.all()]).await.unwrap();
+    }
+    let directory = collector.log_dir(&acme, &log.chain).unwrap();
+    assert!(collector.stop(Duration::from_secs(30)).finished);
+    drop(collector);
+    let segments = directory.join("segments");
+    let first = std::fs::read_dir(segments)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    std::fs::write(first.path(), log.some(1, 5)).unwrap();
+
+    let collector = start_again(|| builder(dir.path()));
+    let refusal = collector.head(&acme, &log.chain).await.unwrap_err();
+    assert_eq!(refusal.reason, Reason::Internal);
+    let head = collector.head(&acme, &other.chain).await.unwrap().unwrap();
+    assert_eq!(head.seq, other.seq());
+}
+
+#[test]
+fn two_collectors_do_not_share_a_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let _first = builder(dir.path()).start().unwrap();
+    let error = builder(dir.path()).start().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked);
+}
+
+#[test]
+fn the_directory_is_its_owner_s_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let _collector = builder(&data).start().unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    for file in ["lock", "catalogue.jsonl", "keys/witness", "keys/meta-1"] {
+        assert_eq!(mode(&data.join(file)), 0o600, "{file}");
+    }
+}
