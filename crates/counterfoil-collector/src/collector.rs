@@ -18,6 +18,7 @@ mod lines;
 mod meta;
 mod quarantine;
 mod shared;
+mod shelf;
 mod slot;
 mod space;
 mod start;
@@ -80,7 +81,7 @@ struct Inner {
 pub struct ChainStatus {
     /// How it was registered.
     pub entry: ChainEntry,
-    /// Its last durable record; `None` before the first, and as long as nobody used the chain since the collector started.
+    /// Its last durable record; `None` before the first, and until the chain is opened after a start.
     pub durable: Option<Head>,
 }
 

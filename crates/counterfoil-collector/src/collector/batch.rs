@@ -17,12 +17,15 @@ pub(crate) struct Batch {
     pub(crate) dirty: bool,
     /// New records that were written, for the counts.
     pub(crate) new: u64,
-    pub(crate) finishes: Vec<(Arc<UploadState>, oneshot::Sender<Result<Ack, Refusal>>)>,
+    pub(crate) finishes: Vec<(Arc<UploadState>, Reply)>,
     pub(crate) refused: Vec<RefusedLine>,
     pub(crate) checkpoint: Option<Checkpointed>,
     /// Given back when the batch is settled.
     pub(crate) in_flight: Vec<InFlight>,
 }
+
+/// Where an upload is answered.
+pub(crate) type Reply = oneshot::Sender<Result<Ack, Refusal>>;
 
 /// A line that was refused, to be told of and kept.
 #[derive(Debug)]

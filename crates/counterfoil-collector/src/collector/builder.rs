@@ -15,13 +15,15 @@ use counterfoil::signer::Signer;
 use counterfoil::{ChainId, Clock, SystemClock};
 
 use crate::collector::quarantine::QuarantineLimits;
-use crate::collector::shared::{Limits, RefusedLine};
+use crate::collector::shared::{Limits, OnRefusal, RefusedLine};
 use crate::collector::{Collector, start};
 use crate::tenant_settings::SettingsOf;
 use crate::{Catalogue, Error, ErrorKind, SegmentStorage, TenantName, TenantSettings};
 
 /// What a closure that makes signers may answer.
 pub(crate) type Made = Result<Arc<dyn Signer>, Box<dyn std::error::Error + Send + Sync>>;
+
+type MakeSigner = dyn Fn(&ChainId) -> Made + Send + Sync;
 
 /// Everything about a collector that can be chosen, with defaults for all of it. Made by [`Collector::builder`].
 #[must_use = "a collector is started by `start`"]
@@ -42,10 +44,10 @@ pub struct CollectorBuilder {
     pub(crate) catalogue: Option<Arc<dyn Catalogue>>,
     pub(crate) heads: Option<Arc<dyn AnchorStore>>,
     pub(crate) witness: Option<Arc<dyn Signer>>,
-    pub(crate) meta_signer: Option<Box<dyn Fn(&ChainId) -> Made + Send + Sync>>,
+    pub(crate) meta_signer: Option<Box<MakeSigner>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) registry: Registry,
-    pub(crate) on_refusal: Option<Box<dyn Fn(&RefusedLine<'_>) + Send + Sync>>,
+    pub(crate) on_refusal: Option<Box<OnRefusal>>,
     pub(crate) configuration: BTreeMap<String, String>,
 }
 
@@ -239,7 +241,8 @@ impl CollectorBuilder {
         self
     }
 
-    /// Opens the data directory, creating it where there is none, and starts to work. Chains are opened when they are first used.
+    /// Opens the data directory, creating it where there is none, and starts to work. Chains are opened in the
+    /// background.
     ///
     /// # Errors
     /// [`InvalidConfig`](ErrorKind::InvalidConfig) for a setting out of range or a name that gives no chain id;

@@ -96,7 +96,7 @@ impl Meta {
 
     pub(crate) fn stopped(&self, finished: bool) {
         self.seal("collector.stopped", None, |data| {
-            insert(data, "finished", finished)
+            insert(data, "finished", finished);
         });
     }
 

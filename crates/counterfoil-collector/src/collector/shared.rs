@@ -62,7 +62,7 @@ pub(crate) struct Shared {
     pub(crate) stopping: AtomicBool,
 }
 
-type OnRefusal = dyn Fn(&RefusedLine<'_>) + Send + Sync;
+pub(crate) type OnRefusal = dyn Fn(&RefusedLine<'_>) + Send + Sync;
 
 /// A line that does not fit its chain, as the alert hook is told of it.
 #[derive(Clone, Copy, Debug)]

@@ -101,7 +101,19 @@ pub(crate) fn start(mut builder: CollectorBuilder) -> Result<Collector, Error> {
     shared.meta.started(shared.chains.read().len() as u64);
     shared.meta.configured(&digest, &changes);
     let threads = threads(&shared, &builder, jobs, work)?;
+    open_all(&shared);
     Ok(Collector::new(shared, builder.registry, guard, threads))
+}
+
+/// Has every chain opened, in the background: what is wrong with one shows at the start and not with the first record.
+fn open_all(shared: &Shared) {
+    for chain in shared.chains.read().values() {
+        let (reply, _) = tokio::sync::oneshot::channel();
+        // The workers are there.
+        shared
+            .give(chain.worker, Job::Open(Arc::clone(chain), reply))
+            .ok();
+    }
 }
 
 fn threads(
@@ -114,14 +126,14 @@ fn threads(
     for (jobs, number) in jobs.into_iter().zip(0..) {
         let shared = Arc::clone(shared);
         workers.push(spawn(format!("cf-worker-{number}"), move || {
-            worker::run(&shared, number, &jobs)
+            worker::run(&shared, number, &jobs);
         })?);
     }
     let mut io = Vec::new();
     for number in 0..builder.io_threads {
         let (shared, work) = (Arc::clone(shared), work.clone());
         io.push(spawn(format!("cf-io-{number}"), move || {
-            io_threads::run(&shared, &work)
+            io_threads::run(&shared, &work);
         })?);
     }
     let (stop, stopped) = unbounded();

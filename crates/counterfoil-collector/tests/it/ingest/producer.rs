@@ -59,7 +59,7 @@ fn append(log: &AuditLog, records: u64) {
     for number in 0..records {
         let event = FabricEvent::LeaseAcquired {
             resource_type: ResourceType::Mem,
-            lease_id: LeaseId(number.into()),
+            lease_id: LeaseId(number),
             node: "node-a".into(),
             bytes: 4096,
         };
