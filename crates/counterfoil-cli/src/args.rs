@@ -7,14 +7,14 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::audit::{
-    CanonicaliseArgs, CheckArgs, EraseArgs, ProveArgs, PruneArgs, RehearseArgs, RevealArgs,
-    ServeArgs,
+    CanonicaliseArgs, CheckArgs, EraseArgs, IndexArgs, ProveArgs, PruneArgs, QueryArgs,
+    RehearseArgs, RevealArgs, ServeArgs,
 };
 use crate::collect::CollectArgs;
 use crate::explain::ExplainArgs;
 use crate::gate::GateArgs;
 use crate::key::KeyCommand;
-use crate::moment::{Moment, parse_age};
+use crate::moment::parse_age;
 use crate::tenant::TenantCommand;
 use crate::witness::WitnessCommand;
 
@@ -60,7 +60,9 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
     /// Print the records that have every key asked for
-    Query(QueryArgs),
+    Query(Box<QueryArgs>),
+    /// Build the index that keeps queries of a large log fast
+    Index(IndexArgs),
     /// Repair a copy of records that another program wrote again
     Canonicalise(CanonicaliseArgs),
     /// Forget a value: destroy its opening and seal that it was erased
@@ -85,13 +87,6 @@ pub(crate) enum AuditCommand {
 pub(crate) enum Output {
     Text,
     Json,
-}
-
-/// How records are written to standard output: a line each for people, or the lines of the log byte for byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RecordOutput {
-    Text,
-    Jsonl,
 }
 
 #[derive(Debug, Args)]
@@ -167,46 +162,6 @@ pub(crate) struct VerifyArgs {
     /// How many threads hash [default: one per processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: Option<u16>,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Times are RFC 3339 with or without a fraction, such as 2026-11-20T19:55:54Z, or
-relative to now, such as -5m or -1h30m.")]
-pub(crate) struct QueryArgs {
-    /// A log directory, or a file of records
-    #[arg(value_name = "LOG")]
-    pub(crate) log: PathBuf,
-    /// Only the record of this number
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..1 << 53))]
-    pub(crate) seq: Option<u64>,
-    /// Only this kind, such as lease_expired; repeatable
-    #[arg(long = "kind", value_name = "KIND")]
-    pub(crate) kinds: Vec<String>,
-    /// Only what occurred at this time or later
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub(crate) since: Option<Moment>,
-    /// Only what occurred at this time or earlier
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub(crate) until: Option<Moment>,
-    /// Only this lease
-    #[arg(long, value_name = "ID")]
-    pub(crate) lease: Option<counterfoil::LeaseId>,
-    /// Only this node
-    #[arg(long, value_name = "NODE")]
-    pub(crate) node: Option<String>,
-    /// Only this tenant
-    #[arg(long, value_name = "TENANT")]
-    pub(crate) tenant: Option<String>,
-    /// Only this trace, as 32 hexadecimal digits
-    #[arg(long, value_name = "ID")]
-    pub(crate) trace: Option<counterfoil::TraceId>,
-    /// Only this request
-    #[arg(long, value_name = "ID")]
-    pub(crate) request: Option<counterfoil::RequestId>,
-    /// Form of the records: for people, or the log's own lines
-    #[arg(long, value_enum, default_value_t = RecordOutput::Text)]
-    pub(crate) output: RecordOutput,
 }
 
 pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, String> {

@@ -37,12 +37,13 @@ pub(crate) enum Code {
     Key,
     KeyFile,
     State,
+    Collector,
 }
 
 impl Code {
     /// Every code.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Contradiction,
         Self::Usage,
         Self::Incomplete,
@@ -53,6 +54,7 @@ impl Code {
         Self::Key,
         Self::KeyFile,
         Self::State,
+        Self::Collector,
     ];
 
     pub(crate) const fn as_str(self) -> &'static str {
@@ -67,6 +69,7 @@ impl Code {
             Self::Key => "CF-C-KEY",
             Self::KeyFile => "CF-C-KEY-FILE",
             Self::State => "CF-C-STATE",
+            Self::Collector => "CF-C-COLLECTOR",
         }
     }
 
@@ -76,9 +79,12 @@ impl Code {
             Self::Contradiction => Exit::Contradiction,
             Self::Usage => Exit::Usage,
             Self::Incomplete => Exit::Incomplete,
-            Self::Unreadable | Self::Log | Self::Anchor | Self::Key | Self::State => {
-                Exit::Unreadable
-            }
+            Self::Unreadable
+            | Self::Log
+            | Self::Anchor
+            | Self::Key
+            | Self::State
+            | Self::Collector => Exit::Unreadable,
             Self::Policy | Self::KeyFile => Exit::Policy,
         }
     }

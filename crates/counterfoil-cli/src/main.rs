@@ -3,6 +3,7 @@
 //! Standard output carries results and nothing else; talk goes to standard error. An error is one sentence there, with a
 //! stable exit code behind it ([`failure::Exit`]).
 
+mod api_key;
 mod args;
 mod audit;
 mod bounded;
@@ -47,7 +48,8 @@ fn main() -> ExitCode {
         Command::Witness(command) => witness::run(&command),
         Command::Collect(args) => collect::run(&args),
         Command::Tenant(command) => tenant::run(&command),
-        Command::Audit(AuditCommand::Query(args)) => audit::query(&args),
+        Command::Audit(AuditCommand::Query(args)) => audit::query::run(&args),
+        Command::Audit(AuditCommand::Index(args)) => audit::index::run(&args),
         Command::Audit(AuditCommand::Canonicalise(args)) => audit::canonicalise::run(&args),
         Command::Audit(AuditCommand::Erase(args)) => audit::erase::run(&args),
         Command::Audit(AuditCommand::Prune(args)) => audit::prune::run(&args),

@@ -355,6 +355,19 @@ pub(crate) const ENTRIES: &[Entry] = &[
         ],
         next: "Name a file that does not exist: the log is read from its beginning, and the state is made anew.",
     },
+    Entry {
+        code: "CF-C-COLLECTOR",
+        exit: 4,
+        title: "a collector does not answer, or refuses",
+        meaning: "The collector at the URL did not answer, answered with something that is no answer of a collector, or refused \
+            what was asked; the message quotes its reason.",
+        causes: &[
+            "the URL is of another service, or nothing listens there",
+            "the collector is stopping, overloaded or out of room",
+            "the chain is not kept there, or belongs to another tenant than the key",
+        ],
+        next: "Look at URL/readyz of the collector, and at its log for the time of the request.",
+    },
 ];
 
 /// The entry of a code, or of a verifier's reason as JSON and the specification name it, such as `absent`; in any case.

@@ -181,3 +181,111 @@ fn text_is_one_line_per_record() {
         ran.stdout.lines().next().unwrap()
     );
 }
+
+#[test]
+fn an_index_changes_no_answer_and_can_be_built_anew_or_be_damaged() {
+    let copy = sample_log().copy();
+    let log = copy.path("audit");
+    let before = query(&copy, &["--lease", "7", "--output", "jsonl"]);
+    assert!(!before.stdout.is_empty());
+    let index = |args: &[&str]| -> Ran {
+        let mut command = counterfoil();
+        command.args(["audit", "index"]).arg(&log).args(args);
+        command.output().expect("the binary runs").into()
+    };
+    let built = index(&["--output", "json"]).json();
+    assert_eq!(built["up_to"], sample_log().totals["head"]["seq"]);
+    assert_eq!(index(&["--output", "json"]).json()["added"], 0);
+    let with = query(&copy, &["--lease", "7", "--output", "jsonl"]);
+    assert_eq!(
+        (with.stdout, with.stderr),
+        (before.stdout.clone(), String::new())
+    );
+    let run = std::fs::read_dir(log.join("index"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|end| end == "run"))
+        .unwrap();
+    let whole = std::fs::read(&run).unwrap();
+    std::fs::write(&run, &whole[..whole.len() / 2]).unwrap();
+    let damaged = query(&copy, &["--lease", "7", "--output", "jsonl"]);
+    assert_eq!(damaged.stdout, before.stdout);
+    assert!(
+        damaged.stderr.contains("counterfoil audit index"),
+        "{}",
+        damaged.stderr
+    );
+    assert_eq!(
+        index(&["--rebuild", "--output", "json"]).json()["added"],
+        built["up_to"]
+    );
+    let verified = crate::run::run([
+        "verify".as_ref(),
+        log.as_os_str(),
+        "--anchor".as_ref(),
+        copy.path("anchor.json").as_os_str(),
+    ]);
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+}
+
+#[test]
+fn a_table_has_a_heading_and_a_row_for_each_record_and_a_limit_holds() {
+    let copy = sample_log().copy();
+    let ran = query(&copy, &["--output", "csv", "--limit", "5"]);
+    let rows: Vec<_> = ran.stdout.split("\r\n").collect();
+    assert!(
+        rows[0].starts_with("chain,seq,sealed,occurred,kind,"),
+        "{}",
+        rows[0]
+    );
+    assert_eq!(rows.len(), 1 + 5 + 1);
+    assert!(
+        rows[1].contains(",1,") && rows[1].contains(",log_opened,success,"),
+        "{}",
+        rows[1]
+    );
+    let none = query(&copy, &["--output", "csv", "--node", "nowhere"]);
+    assert_eq!(none.stdout.lines().count(), 1);
+    assert_eq!(
+        records(&query(&copy, &["--limit", "3", "--output", "jsonl"])).len(),
+        3
+    );
+}
+
+#[test]
+fn who_follows_sees_what_is_added_and_ends_in_order_when_interrupted() {
+    let copy = sample_log().copy();
+    let segment = copy.segments().pop().unwrap();
+    let whole = std::fs::read(&segment).unwrap();
+    let cut = whole[..whole.len() - 1]
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .unwrap()
+        + 1;
+    std::fs::write(&segment, &whole[..cut + 20]).unwrap();
+    let mut child = counterfoil()
+        .args(["audit", "query", "--output", "jsonl", "--follow"])
+        .arg(copy.path("audit"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let all = sample_log().totals["head"]["seq"].as_u64().unwrap();
+    for _ in 1..all {
+        lines.next().unwrap().unwrap();
+    }
+    let mut file = std::fs::File::options()
+        .append(true)
+        .open(&segment)
+        .unwrap();
+    std::io::Write::write_all(&mut file, &whole[cut + 20..]).unwrap();
+    let last: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(last["body"]["chain"]["seq"], all);
+    let status = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(status.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(lines.next().is_none());
+}

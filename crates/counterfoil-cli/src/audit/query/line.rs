@@ -56,7 +56,7 @@ impl fmt::Display for Shown<'_> {
 }
 
 /// A text, or what stands in for it.
-fn text(text: &Text) -> String {
+pub(super) fn text(text: &Text) -> String {
     match text {
         Text::Plain(text) => text.clone(),
         Text::Truncated(truncated) => {

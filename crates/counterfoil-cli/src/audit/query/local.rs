@@ -1,0 +1,72 @@
+//! The records of a log directory or a file.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use counterfoil_query::{Filter, Next, Search};
+
+use super::sink::Sink;
+use super::{QueryArgs, follow};
+use crate::escape::Escaped;
+use crate::failure::{Exit, Failure};
+
+pub(super) fn run(
+    args: &QueryArgs,
+    log: &Path,
+    filter: Filter,
+    mut sink: Sink,
+) -> Result<(), Failure> {
+    let mut search = if args.no_index {
+        Search::scan(log, filter)?
+    } else {
+        Search::open(log, filter)?
+    };
+    let stop = args.follow.then(follow::listen).transpose()?;
+    let mut noted = false;
+    loop {
+        let next = search.read()?;
+        if search.damaged() > 0 && !noted {
+            noted = true;
+            note(
+                "a part of the index cannot be used and the log was read instead; `counterfoil audit index` builds it again",
+            );
+        }
+        match next {
+            Next::Record(record) => {
+                if !sink.put(&record)? {
+                    return Ok(());
+                }
+            }
+            Next::Malformed { place, why } => {
+                // What was found before it stands, and is shown.
+                sink.flush()?;
+                return Err(Failure::new(
+                    Exit::Unreadable,
+                    format!(
+                        "cannot read {place}: {why}; run `counterfoil verify` on the log to see all that is wrong with it"
+                    ),
+                ));
+            }
+            ended @ (Next::Unfinished { .. } | Next::End) => {
+                if !sink.flush()? {
+                    return Ok(());
+                }
+                let Some(stop) = &stop else {
+                    if let Next::Unfinished { place } = ended {
+                        note(&format!(
+                            "{place} has no end yet and was left out; a writer may be at work"
+                        ));
+                    }
+                    return Ok(());
+                };
+                if !follow::pause(stop) {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn note(text: &str) {
+    let _nobody_reads = writeln!(anstream::stderr(), "note: {}", Escaped(text));
+}
