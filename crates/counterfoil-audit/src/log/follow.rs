@@ -94,6 +94,12 @@ impl Follow {
         Ok(lines)
     }
 
+    /// Goes on behind record `after`, be that ahead or back.
+    pub fn seek(&mut self, after: u64) {
+        self.next = after.saturating_add(1);
+        self.place = None;
+    }
+
     /// The record that the next call begins with.
     #[must_use]
     pub const fn next(&self) -> u64 {

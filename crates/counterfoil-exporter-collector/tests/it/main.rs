@@ -1,4 +1,6 @@
 //! Integration tests.
 
 mod client;
+mod conformance;
+mod shipper;
 mod support;
