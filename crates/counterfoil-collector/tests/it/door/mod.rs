@@ -2,5 +2,7 @@
 
 mod bodies;
 mod keys;
+mod rates;
 mod serving;
 mod slow_clients;
+mod tls;
