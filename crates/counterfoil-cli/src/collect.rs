@@ -8,12 +8,12 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use counterfoil::init::{Draining, Guard};
+use counterfoil::init::{Draining, Guard, Report};
 use counterfoil::trace::LogFormat;
 use counterfoil::{Clock, SystemClock, init};
 use counterfoil_collector::config::{self, Config};
 use counterfoil_collector::daemon::{Daemon, Reloader};
-use counterfoil_collector::{Error, ErrorKind};
+use counterfoil_collector::{Error, ErrorKind, StopReport};
 use signal_hook::consts::SIGHUP;
 
 use crate::failure::{Exit, Failure, chain};
@@ -21,6 +21,8 @@ use crate::result;
 
 /// How often files are looked at that may have changed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long what was taken may take to be stored.
+const STOP: Duration = Duration::from_secs(20);
 /// How long the last figures and log lines may take.
 const FLUSH: Duration = Duration::from_secs(5);
 
@@ -36,8 +38,9 @@ once. SIGHUP has the settings of tenants read anew. Certificates and credentials
 are read anew when their files change; a broken one leaves in force what was.
 
 Exit codes: 0 stopped by a signal; 2 the configuration is wrong, or address or
-data are in use; 4 data cannot be read or written; 5 a key, a certificate or the
-file of tenants cannot be used.")]
+data are in use; 3 stopped before everything that was taken was stored; 4 data
+cannot be read or written; 5 a key, a certificate or the file of tenants cannot
+be used.")]
 pub(crate) struct CollectArgs {
     /// The configuration, in TOML
     #[arg(long, value_name = "FILE", required_unless_present = "print_default")]
@@ -77,20 +80,49 @@ async fn collect(path: &Path, config: Config) -> Result<ExitCode, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let guard = telemetry(&config)?;
     let daemon = Daemon::bind(config, clock).map_err(|error| failure(&error))?;
+    let collector = daemon
+        .start_collector(guard.observer().registry())
+        .map_err(|error| failure(&error))?;
+    for check in collector.health_checks() {
+        let registered = guard.health().register(check);
+        registered.map_err(|error| Failure::usage(chain(&error)))?;
+    }
     result::print(&greeting(&daemon, &guard))?;
     let reloading = reload_in_background(daemon.reloader(path.into()), guard.draining().clone())?;
     let stop = guard.draining().begun();
     let drained = daemon
-        .serve(Default::default(), guard.health(), guard.observer(), stop)
+        .serve(&collector, guard.health(), guard.observer(), stop)
         .await;
     if drained.cut > 0 {
-        tracing::warn!(requests = drained.cut, "cut what had not ended in time");
+        tracing::warn!(
+            connections = drained.cut,
+            "cut what had not ended in time; nothing acknowledged is lost"
+        );
     }
     // It ends with the drain, which has begun.
     let _ended = reloading.join();
+    let stopped = collector.stop(STOP);
     let report = guard.shutdown(FLUSH);
-    tracing::info!("stopped; {report}");
-    Ok(ExitCode::SUCCESS)
+    ended(&stopped, &report)
+}
+
+/// Says how it ended. What was acknowledged is durable in any case.
+fn ended(stopped: &StopReport, report: &Report) -> Result<ExitCode, Failure> {
+    tracing::info!(
+        offered = stopped.records.offered,
+        stored = stopped.records.stored,
+        "stopped; {report}"
+    );
+    if stopped.finished {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Failure::new(
+        Exit::Incomplete,
+        format!(
+            "stopped with {} bytes taken and not stored; nothing acknowledged is lost, and producers send the rest again",
+            stopped.left_in_flight
+        ),
+    ))
 }
 
 /// Log lines, metrics and health pages: by the file, then by the environment.

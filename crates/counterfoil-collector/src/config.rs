@@ -43,7 +43,7 @@ pub struct Config {
     pub limits: LimitsSection,
     /// How records are taken in.
     pub intake: IntakeSection,
-    /// Cosigning; none unless set.
+    /// Who cosigns checkpoints; a key that is made in the data directory unless set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub witness: Option<WitnessSection>,
     /// Metrics and log lines.

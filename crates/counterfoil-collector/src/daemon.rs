@@ -1,5 +1,6 @@
 //! The daemon: a configuration, brought to life around the routes of a collector.
 
+mod intake;
 mod reload;
 
 use std::fmt;
@@ -7,17 +8,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::Router;
 use counterfoil::health::Health;
 use counterfoil::{Clock, Observer};
 use parking_lot::RwLock;
 
-use crate::Error;
 use crate::auth::Authority;
 use crate::config::Config;
 use crate::limits::TenantLimits;
-use crate::routes::{authenticated, closed, limited, operator_pages, probes};
+use crate::routes::{authenticated, closed, ingest, limited, operator_pages, probes, read};
 use crate::server::{Drained, Server, Tls};
+use crate::{Collector, Error, openapi};
 
 pub use reload::{Reloaded, Reloader};
 
@@ -28,6 +28,7 @@ pub struct Daemon {
     authority: Arc<Authority>,
     tls: Option<Arc<Tls>>,
     limits: Arc<TenantLimits>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Daemon {
@@ -45,13 +46,16 @@ impl Daemon {
         )?;
         let config = Arc::new(RwLock::new(config));
         let rates = Arc::clone(&config);
-        let limits = TenantLimits::new(clock, move |tenant| rates.read().tenant(tenant).rates());
+        let limits = TenantLimits::new(Arc::clone(&clock), move |tenant| {
+            rates.read().tenant(tenant).rates()
+        });
         Ok(Self {
             server,
             config,
             authority: Arc::new(authority),
             tls,
             limits: Arc::new(limits),
+            clock,
         })
     }
 
@@ -100,21 +104,26 @@ impl Daemon {
         )
     }
 
-    /// Answers until `stop` completes and what is under way has ended, or the time for that is over. `api` is what callers with a
-    /// credential reach within the limits of their tenant; probes are open to everybody, pages for operators to the scope `admin`.
+    /// Answers for `collector` until `stop` completes and what is under way has ended, or the time for that is over. Who has a
+    /// credential reaches the collector within the limits of its tenant, with the scope `admin` the pages for operators; probes and
+    /// the description of the interface are open to everybody.
     pub async fn serve(
         self,
-        api: Router,
+        collector: &Collector,
         health: &Health,
         observer: &Observer,
         stop: impl Future<Output = ()>,
     ) -> Drained {
         let bodies = self.config.read().limits.body();
-        let observer_of_pages = observer.clone();
-        let pages = operator_pages(health, move || observer_of_pages.snapshot());
+        let api =
+            ingest(collector.clone(), bodies).merge(read::routes(Arc::new(collector.clone())));
         let api = limited(api, self.limits, bodies)
             .layer(counterfoil::tower::axum::layer(observer.registry()));
-        let router = authenticated(api.merge(pages), self.authority).merge(probes(health));
+        let observer = observer.clone();
+        let pages = operator_pages(health, move || observer.snapshot());
+        let router = authenticated(api.merge(pages), self.authority)
+            .merge(probes(health))
+            .merge(openapi::routes());
         self.server.serve(closed(router), stop).await
     }
 }

@@ -152,7 +152,7 @@ mod tests {
                 "limits.head_bytes",
             ),
             (
-                "[intake]\nmemory = \"1MiB\"\n".to_owned(),
+                "[intake]\nmemory = \"2MiB\"\n".to_owned(),
                 "intake.memory_per_tenant",
             ),
         ] {

@@ -85,6 +85,8 @@ pub struct LimitsSection {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct IntakeSection {
+    /// The collector's own name, a DNS name: its own chain is `<name>/meta`, its cosignatures are by `<name>/witness`.
+    pub name: String,
     /// The directory in which everything is kept.
     pub data: PathBuf,
     /// Threads that verify and write; one per processor unless set.
@@ -94,6 +96,8 @@ pub struct IntakeSection {
     pub memory: ByteSize,
     /// The same of one tenant.
     pub memory_per_tenant: ByteSize,
+    /// Free bytes of the disk below which records are refused as if it were full.
+    pub disk_reserve: ByteSize,
 }
 
 /// `[witness]`
@@ -196,10 +200,12 @@ impl Default for LimitsSection {
 impl Default for IntakeSection {
     fn default() -> Self {
         Self {
+            name: "collector.localhost".into(),
             data: "counterfoil-data".into(),
             threads: None,
-            memory: ByteSize(256 << 20),
-            memory_per_tenant: ByteSize(64 << 20),
+            memory: ByteSize(64 << 20),
+            memory_per_tenant: ByteSize(16 << 20),
+            disk_reserve: ByteSize(64 << 20),
         }
     }
 }
