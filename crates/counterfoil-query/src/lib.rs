@@ -14,6 +14,7 @@ pub mod index;
 mod lines;
 mod needles;
 mod parameters;
+pub mod replay;
 mod search;
 pub mod source;
 

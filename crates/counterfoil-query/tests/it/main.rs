@@ -8,4 +8,7 @@
 mod filter;
 mod follow;
 mod index;
+mod lives;
+mod replay;
+mod replay_of_random_lives;
 mod support;
