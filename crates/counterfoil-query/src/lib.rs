@@ -13,6 +13,7 @@ pub mod filter;
 pub mod index;
 mod lines;
 mod needles;
+pub mod ocsf;
 mod parameters;
 pub mod replay;
 mod search;

@@ -9,6 +9,7 @@ mod filter;
 mod follow;
 mod index;
 mod lives;
+mod ocsf;
 mod replay;
 mod replay_of_random_lives;
 mod support;
