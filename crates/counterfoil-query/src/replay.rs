@@ -27,7 +27,7 @@ mod lifeline;
 mod step;
 mod uncertainty;
 
-pub use contradiction::{Contradiction, Conflict};
+pub use contradiction::{Conflict, Contradiction};
 pub use ground::{Ground, Standing};
 pub use held::{Held, HeldLease, Why, held};
 pub use history::{History, HistoryStep, MAX_STEPS, history};

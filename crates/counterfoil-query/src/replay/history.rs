@@ -55,11 +55,7 @@ pub struct HistoryStep {
 ///
 /// # Errors
 /// [`Io`](crate::ErrorKind::Io) when the log cannot be read.
-pub fn history(
-    path: &Path,
-    lease: LeaseId,
-    options: &VerifyOptions<'_>,
-) -> Result<History, Error> {
+pub fn history(path: &Path, lease: LeaseId, options: &VerifyOptions<'_>) -> Result<History, Error> {
     let mut line = Lifeline::default();
     let mut steps = Vec::new();
     let mut steps_left_out = 0;

@@ -40,7 +40,7 @@ pub(super) struct Lifeline {
     pub(super) state: State,
     /// Whether a record left open what became of the lease, or contradicted its end.
     pub(super) unsure: Option<Unsure>,
-    /// The last change.
+    /// The last change; once the lease is over, the one that ended it.
     pub(super) last: Option<Place>,
     /// More about a lease that is held; given up when it is over, for most leases are.
     pub(super) holding: Option<Box<Holding>>,
@@ -113,6 +113,7 @@ impl Lifeline {
                 // What it is over by stands; that it was renewed or ended since stays open.
                 add(Conflict::AfterEnd(change, end), self.last);
                 self.unsure = Some(Unsure::Contradicted);
+                return;
             }
         }
         self.last = Some(step.place);

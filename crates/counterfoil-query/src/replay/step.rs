@@ -57,7 +57,10 @@ impl Change {
 
 /// Where in the log something stands, and when it happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "a number and a time are all that there is to it")]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a number and a time are all that there is to it"
+)]
 pub struct Place {
     /// The record.
     pub seq: u64,

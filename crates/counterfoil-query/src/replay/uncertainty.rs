@@ -142,9 +142,9 @@ impl Cause {
                     "the log did not end in order before record {seq}; nobody knows how much is missing"
                 ),
             },
-            Self::TailRecovered { seq, lines } => format!(
-                "{lines} lines were moved to quarantine before record {seq}, as it says"
-            ),
+            Self::TailRecovered { seq, lines } => {
+                format!("a torn tail was moved to quarantine before record {seq} (lines: {lines})")
+            }
             Self::ClockSetBack { seq } => {
                 format!("the clock was set back at record {seq}, so these moments occurred twice")
             }
@@ -357,13 +357,7 @@ impl Uncertainties {
     }
 
     /// Takes the declared numbers out of the gaps that were seen; whether there were any in one.
-    fn declare(
-        &mut self,
-        lane: SrcId,
-        first_n: u64,
-        last_n: u64,
-        by: (LossReason, u64),
-    ) -> bool {
+    fn declare(&mut self, lane: SrcId, first_n: u64, last_n: u64, by: (LossReason, u64)) -> bool {
         let mut gaps = self.gaps.remove(&lane).unwrap_or_default();
         let mut was_seen = false;
         let mut split = Vec::new();

@@ -3,7 +3,9 @@
 use counterfoil_audit::verify::{Verdict, VerifyOptions};
 use counterfoil_audit::{AuditEventData, AuditInput, ClockStepped, LogOpened, Outcome, Unclean};
 use counterfoil_core::LeaseId;
-use counterfoil_query::replay::{self, Cause, Change, Conflict, Held, History, Standing, State, Why};
+use counterfoil_query::replay::{
+    self, Cause, Change, Conflict, Held, History, Standing, State, Why,
+};
 
 use crate::lives::{Lives, at, event};
 
@@ -204,9 +206,8 @@ fn a_change_that_failed_is_none_and_one_with_an_unknown_outcome_leaves_it_open()
     log.change(1, Allocated, 7);
     for (second, outcome) in [(2, Outcome::Failure), (3, Outcome::Unknown)] {
         let src = log.src(second, 1);
-        let context = counterfoil_core::Context::new(
-            counterfoil_core::WorkloadIdentity::tenant_only("acme"),
-        );
+        let context =
+            counterfoil_core::Context::new(counterfoil_core::WorkloadIdentity::tenant_only("acme"));
         let mut input = AuditInput::from_event(&event(Released, 7, "node-a"), &context, src);
         input.outcome = outcome;
         log.seal(&input);
@@ -223,14 +224,21 @@ fn a_loss_that_could_hide_a_record_is_named_with_its_stretch_of_time() {
     let mut log = Lives::new();
     log.change(1, Allocated, 7);
     log.src(3, 1);
-    log.declare(4, 1).change(6, Released, 7).change(7, Allocated, 8);
+    log.declare(4, 1)
+        .change(6, Released, 7)
+        .change(7, Allocated, 8);
     let history = log.history(7);
     let [loss] = &history.uncertainties[..] else {
         panic!("{:?}", history.uncertainties);
     };
     assert!(matches!(
         loss.cause,
-        Cause::Lost { first_n: 2, last_n: 2, declared: Some((_, 2)), .. }
+        Cause::Lost {
+            first_n: 2,
+            last_n: 2,
+            declared: Some((_, 2)),
+            ..
+        }
     ));
     assert_eq!((loss.from, loss.to), (Some(at(1)), Some(at(4))));
     // Later leases are not touched by it.
@@ -372,7 +380,9 @@ fn a_later_record_of_the_lease_dispels_the_doubt_that_a_loss_raises() {
     let mut log = Lives::new();
     log.change(1, Allocated, 7).change(1, Allocated, 8);
     log.src(2, 1);
-    log.declare(3, 1).change(5, Renewed, 8).change(6, Allocated, 9);
+    log.declare(3, 1)
+        .change(5, Renewed, 8)
+        .change(6, Allocated, 9);
     let held = log.held(4);
     assert_eq!(ids(&held), [(7, false), (8, true)]);
     assert_eq!(held.leases[0].doubts, [Why::EndMayBeMissing]);
@@ -398,7 +408,10 @@ fn a_set_stands_as_the_last_record_up_to_its_moment_does() {
     let head = log.head(2);
     assert_eq!(log.held_to(2, head.clone()).standing, Standing::Anchored);
     let later = log.held_to(3, head);
-    assert_eq!((later.as_of, later.standing), (Some(3), Standing::NotAnchoredYet));
+    assert_eq!(
+        (later.as_of, later.standing),
+        (Some(3), Standing::NotAnchoredYet)
+    );
     // Lease 7 could have been given back in what is not covered.
     assert!(
         later
@@ -416,7 +429,11 @@ fn a_line_that_is_no_record_leaves_its_moments_open_and_the_rest_is_read() {
         .change(3, Released, 7);
     let file = log.file();
     let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.replacen("lease_renewed", "lease\\u005frenewed", 1)).unwrap();
+    std::fs::write(
+        &file,
+        text.replacen("lease_renewed", "lease\\u005frenewed", 1),
+    )
+    .unwrap();
     let history = replay::history(&file, LeaseId(7), &VerifyOptions::new()).unwrap();
     assert_eq!(history.ground.report.verdict, Verdict::Tampered);
     assert_eq!(history.steps.len(), 2);

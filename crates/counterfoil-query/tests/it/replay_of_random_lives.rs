@@ -22,14 +22,18 @@ struct Draw {
 }
 
 fn draws(loss: f64) -> impl Strategy<Value = Vec<Draw>> {
-    let draw = (any::<usize>(), 0..6_usize, 1..4_u8, prop::bool::weighted(loss)).prop_map(
-        |(which, change, lane, lost)| Draw {
+    let draw = (
+        any::<usize>(),
+        0..6_usize,
+        1..4_u8,
+        prop::bool::weighted(loss),
+    )
+        .prop_map(|(which, change, lane, lost)| Draw {
             which,
             change,
             lane,
             lost,
-        },
-    );
+        });
     vec(draw, 1..50)
 }
 
@@ -65,7 +69,10 @@ impl Model {
             .map(|(lease, _)| *lease)
             .collect();
         let new = self.now.len() as u64 + 1;
-        let (change, lease) = match ([Renewed, Released, Expired, Preempted].get(draw.change), &*held) {
+        let (change, lease) = match (
+            [Renewed, Released, Expired, Preempted].get(draw.change),
+            &*held,
+        ) {
             (Some(change), [_, ..]) => (*change, held[draw.which % held.len()]),
             _ => (Allocated, new),
         };
@@ -75,7 +82,10 @@ impl Model {
             State::Held
         };
         self.now.insert(lease, state);
-        self.changes.entry(lease).or_default().push((second, change));
+        self.changes
+            .entry(lease)
+            .or_default()
+            .push((second, change));
         (change, lease)
     }
 }
