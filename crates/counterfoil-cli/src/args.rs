@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::audit::{
     CanonicaliseArgs, CheckArgs, EraseArgs, IndexArgs, ProveArgs, PruneArgs, QueryArgs,
-    RehearseArgs, RevealArgs, ServeArgs,
+    RehearseArgs, ReplayArgs, RevealArgs, ServeArgs,
 };
 use crate::collect::CollectArgs;
 use crate::explain::ExplainArgs;
@@ -16,6 +16,7 @@ use crate::gate::GateArgs;
 use crate::key::KeyCommand;
 use crate::moment::parse_age;
 use crate::tenant::TenantCommand;
+use crate::verify::TrustArgs;
 use crate::witness::WitnessCommand;
 
 /// Observe from one call, and prove later that the record was not changed.
@@ -63,6 +64,9 @@ pub(crate) enum AuditCommand {
     Query(Box<QueryArgs>),
     /// Build the index that keeps queries of a large log fast
     Index(IndexArgs),
+    /// Rebuild a lease's history, or the leases held at a moment, and say how far
+    /// each statement is anchored
+    Replay(ReplayArgs),
     /// Repair a copy of records that another program wrote again
     Canonicalise(CanonicaliseArgs),
     /// Forget a value: destroy its opening and seal that it was erased
@@ -133,16 +137,8 @@ pub(crate) struct VerifyArgs {
     /// A log directory, or a file of records
     #[arg(value_name = "LOG_OR_JSONL")]
     pub(crate) log: PathBuf,
-    /// The trusted head that the log has to reach
-    #[arg(long, value_name = "FILE")]
-    pub(crate) anchor: Option<PathBuf>,
-    /// A public key that signed heads and records must be signed with; repeatable
-    #[arg(long = "key", value_name = "VKEY")]
-    pub(crate) keys: Vec<String>,
-    /// A C2SP tlog-policy that the trusted head must meet: its log signed it, and
-    /// enough of its witnesses cosigned
-    #[arg(long, value_name = "FILE")]
-    pub(crate) policy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
     /// Refuse records after the trusted head
     #[arg(long)]
     pub(crate) require_anchored_tail: bool,

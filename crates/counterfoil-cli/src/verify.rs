@@ -5,49 +5,32 @@ mod next;
 mod progress;
 mod state;
 mod text;
+mod trust;
 
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
-use std::thread;
 
-use counterfoil::anchor::Anchor;
-use counterfoil::audit::verify::{GivenHead, Progress, Trust, VerifyOptions, verify_path};
-use counterfoil::signer::{Ed25519Verifier, Keyring, Verifier, VerifierKey};
+use counterfoil::audit::verify::{Progress, verify_path};
 use counterfoil::{Clock, SystemClock};
-use counterfoil_merkle::policy::Policy;
 
 use crate::args::{Output, VerifyArgs};
-use crate::bounded::bounded;
-use crate::failure::{Code, Exit, Failure, chain};
-use crate::{policy, result};
+use crate::failure::{Code, Exit, Failure};
+use crate::result;
 use progress::Waiting;
-
-/// Bytes that an anchor may have.
-const MAX_ANCHOR: u64 = 8 << 20;
+pub(crate) use trust::TrustArgs;
 
 /// Verifies a log and prints the verdict. Opens no socket.
 pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
-    let keys = keyring(&args.keys)?;
-    let mut options = VerifyOptions::new();
-    options.head = args.anchor.as_deref().map(given_head).transpose()?;
-    options.keys = &keys;
-    options.key_reader = Some(|key| {
-        Ed25519Verifier::new(key.clone())
-            .ok()
-            .map(|verifier| Box::new(verifier) as Box<dyn Verifier>)
-    });
-    let trust = args.policy.as_deref().map(trust).transpose()?;
-    options.trust = trust.as_ref().map(|(policy, keys)| Trust { policy, keys });
+    let trusted = args.trust.read()?;
+    let mut options = trusted.options(SystemClock::new().utc());
     options.require_anchored_tail = args.require_anchored_tail;
     options.max_tail_age = args.max_tail_age;
-    options.now = SystemClock::new().utc();
     options.hash_only = args.hash_only;
     options.diagnose = true;
-    options.jobs = args.jobs.map_or_else(
-        || thread::available_parallelism().map_or(1, usize::from),
-        usize::from,
-    );
+    if let Some(jobs) = args.jobs {
+        options.jobs = usize::from(jobs);
+    }
 
     require_log(&args.log)?;
     let before = args
@@ -93,52 +76,4 @@ pub(crate) fn require_log(log: &Path) -> Result<(), Failure> {
         )));
     }
     Ok(())
-}
-
-fn given_head(path: &Path) -> Result<GivenHead, Failure> {
-    let refused = |why: &str| {
-        Failure::new(
-            Exit::Unreadable,
-            format!(
-                "cannot read the anchor in {}: {why}; give the anchor.json that was kept apart from the log",
-                path.display()
-            ),
-        )
-        .with_code(Code::Anchor)
-    };
-    let text = bounded(path, MAX_ANCHOR).map_err(|error| refused(&error.to_string()))?;
-    let anchor = Anchor::from_json(&text).map_err(|error| refused(&chain(&error)))?;
-    Ok(GivenHead::from(&anchor))
-}
-
-fn trust(path: &Path) -> Result<(Policy, Keyring), Failure> {
-    let policy = policy::read(path)?;
-    let keys = Keyring::of_policy(&policy).map_err(|error| {
-        let why = format!(
-            "cannot use the policy in {}: {}",
-            path.display(),
-            chain(&error)
-        );
-        Failure::new(Exit::Unreadable, why).with_code(Code::Key)
-    })?;
-    Ok((policy, keys))
-}
-
-fn keyring(vkeys: &[String]) -> Result<Keyring, Failure> {
-    let mut keys = Keyring::new();
-    for vkey in vkeys {
-        let refused = |error: &dyn std::error::Error| {
-            Failure::new(
-                Exit::Unreadable,
-                format!("cannot take --key: {}", chain(error)),
-            )
-            .with_code(Code::Key)
-        };
-        // In two steps, so that the chain of causes does not say the same thing twice. The key is not repeated: what was
-        // pasted here by mistake may be a secret.
-        let key: VerifierKey = vkey.trim().parse().map_err(|error| refused(&error))?;
-        let verifier = Ed25519Verifier::new(key).map_err(|error| refused(&error))?;
-        keys.trust(verifier).map_err(|error| refused(&error))?;
-    }
-    Ok(keys)
 }
