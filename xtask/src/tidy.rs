@@ -1,6 +1,7 @@
 //! House rules that no compiler checks. Each rule is one function in a file of its own.
 
 mod cfg_not_feature;
+mod compliance;
 mod config;
 mod doc_first;
 mod file_length;
@@ -46,7 +47,7 @@ impl fmt::Display for Finding {
 
 type Rule = fn(&Workspace, &Config) -> Vec<Finding>;
 
-const RULES: [(&str, Rule); 10] = [
+const RULES: [(&str, Rule); 11] = [
     ("top level", top_level::check),
     ("layout", layout::check),
     ("tiers", tiers::check),
@@ -57,6 +58,7 @@ const RULES: [(&str, Rule); 10] = [
     ("file length", file_length::check),
     ("links", links::check),
     ("sinks", sinks::check),
+    ("compliance", compliance::check),
 ];
 
 /// Runs all rules and reports everything they find at once.
