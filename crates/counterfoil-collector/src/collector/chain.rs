@@ -30,6 +30,8 @@ struct State {
     bytes: u64,
     /// Size of the largest checkpoint that was cosigned.
     cosigned: u64,
+    /// It could not be opened the last time.
+    failed: bool,
 }
 
 impl Chain {
@@ -81,11 +83,22 @@ impl Chain {
         let mut state = self.state.lock();
         let before = std::mem::replace(&mut state.bytes, bytes);
         state.opened = true;
+        state.failed = false;
         state.durable = durable;
         drop(state);
         let total = &self.tenant.figures.bytes;
         total.fetch_add(bytes, Relaxed);
         total.fetch_sub(before, Relaxed);
+    }
+
+    /// It could not be opened.
+    pub(crate) fn set_failed(&self) {
+        self.state.lock().failed = true;
+    }
+
+    /// Whether it could not be opened the last time.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.state.lock().failed
     }
 
     /// Whether a checkpoint of this size may be cosigned now: a witness never cosigns less than it did before. Remembers it.

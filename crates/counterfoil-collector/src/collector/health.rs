@@ -16,13 +16,14 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const STUCK: Duration = Duration::from_secs(10);
 
 /// `collector-storage`: records can be stored. `collector-disk`: the disk is not nearly full. `collector-workers`: the threads that
-/// verify are there. `audit-writable`: the collector's own chain takes records. They do not keep the collector alive.
+/// verify are there and not stuck. `collector-chains` (degrading): every chain could be opened. `audit-writable`: the collector's own chain takes records. They do not keep the collector alive.
 pub(crate) fn checks(shared: &Arc<Shared>) -> Vec<Registration> {
     let disk = disk_space("collector-disk", shared.root(), DISK_LIMITS).degrading();
     vec![
         check("collector-storage", shared, storage),
         disk,
         check("collector-workers", shared, workers),
+        check("collector-chains", shared, chains).degrading(),
         audit_writable(shared.meta.log(), WRITABLE_LIMITS),
     ]
 }
@@ -49,6 +50,18 @@ fn storage(shared: &Shared) -> Outcome {
         );
     }
     Outcome::healthy()
+}
+
+fn chains(shared: &Shared) -> Outcome {
+    let chains = shared.chains.read();
+    let failed = chains.values().find(|chain| chain.has_failed());
+    match failed {
+        None => Outcome::healthy(),
+        Some(first) => Outcome::degraded(format!(
+            "chains cannot be opened, {} is the first; the others go on, the log says why",
+            first.id()
+        )),
+    }
 }
 
 fn workers(shared: &Shared) -> Outcome {

@@ -39,6 +39,7 @@ pub(crate) fn run(shared: &Arc<Shared>, work: &Receiver<Io>) {
             Io::Open(chain) => {
                 let opened = contained(|| open(shared, &chain));
                 if let Err(error) = &opened {
+                    chain.set_failed();
                     shared.storage_failed(chain.id(), error);
                 }
                 (chain, opened)

@@ -19,6 +19,8 @@ pub(crate) enum Job {
     Pieces(Arc<UploadState>, Vec<Piece>, InFlight),
     /// Something was found not to be a line before it came here: it stands behind what came before it.
     Unfit(Arc<UploadState>, Refusal, Bytes),
+    /// Take nothing more of the upload, for a reason that is none of its lines'.
+    Refuse(Arc<UploadState>, Refusal),
     /// Answer, once everything before is durable.
     Finish(Arc<UploadState>, oneshot::Sender<Result<Ack, Refusal>>),
     /// Open the chain if it is not, and answer with its durable head.
@@ -35,9 +37,10 @@ impl Job {
     /// The chain that it is about.
     pub(crate) fn chain(&self) -> Option<&Arc<Chain>> {
         match self {
-            Self::Pieces(upload, ..) | Self::Unfit(upload, ..) | Self::Finish(upload, _) => {
-                Some(&upload.chain)
-            }
+            Self::Pieces(upload, ..)
+            | Self::Unfit(upload, ..)
+            | Self::Refuse(upload, _)
+            | Self::Finish(upload, _) => Some(&upload.chain),
             Self::Open(chain, _) | Self::Prune(chain, _) | Self::Back(chain, _) => Some(chain),
             Self::Stop => None,
         }

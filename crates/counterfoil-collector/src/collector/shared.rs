@@ -177,7 +177,10 @@ impl Shared {
     pub(crate) fn storage_failed(&self, chain: &ChainId, error: &Error) -> Refusal {
         let full = error.kind() == ErrorKind::Full;
         self.figures.storage_failed(full);
-        self.space.failed(full);
+        // A chain that is damaged says nothing about the disk.
+        if full || error.kind() == ErrorKind::Io {
+            self.space.failed(full);
+        }
         let cause = std::error::Error::source(error).map(ToString::to_string);
         tracing::error!(%chain, %error, cause, "the records of a chain could not be stored");
         let mut refusal = if full {

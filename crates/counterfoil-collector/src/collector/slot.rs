@@ -149,6 +149,7 @@ impl Slot {
                 }
             }
             Job::Unfit(upload, refusal, line) => self.no_line(&upload, refusal, line),
+            Job::Refuse(upload, refusal) => upload.refuse(refusal),
             Job::Finish(upload, reply) => {
                 if let Place::Failed { refusal, .. } = &self.place {
                     upload.refuse(refusal.clone());
@@ -326,7 +327,10 @@ impl Slot {
                 "the chain cannot be stored at the moment; the collector's log says why, and the operator has to look",
             )
         };
-        let pause = self.shared.limits.retry.as_nanos();
+        // Damage does not mend itself, and opening reads much.
+        let damaged = error.kind() == ErrorKind::Corrupt;
+        let times = if damaged { 60 } else { 1 };
+        let pause = self.shared.limits.retry.as_nanos() * times;
         let until = self
             .shared
             .clock

@@ -77,7 +77,7 @@ impl Upload {
                 "the last line has no line feed, so it may have been cut short; send it again whole",
             );
             // It is no record that does not fit, but a connection that broke.
-            self.state.refuse(refusal);
+            self.refuse(refusal)?;
         }
         self.answer().await
     }
@@ -85,8 +85,10 @@ impl Upload {
     /// Ends the upload because its source failed with `refusal`: what came before stays, and the refusal says how far it is durable. An
     /// earlier refusal is answered instead.
     pub async fn fail(self, refusal: Refusal) -> Refusal {
-        self.state.refuse(refusal);
-        self.settled().await
+        match self.refuse(refusal) {
+            Ok(()) => self.settled().await,
+            Err(refusal) => refusal,
+        }
     }
 
     /// Hands pieces to the worker, as far as there is room for them; small ones together.
@@ -102,7 +104,7 @@ impl Upload {
             if let Err(refusal) = self.give_batch(&batch, bytes).await {
                 let records = batch.iter().map(Piece::records).sum::<u64>();
                 self.drop_records(records + pieces.map(|piece| piece.records()).sum::<u64>());
-                self.state.refuse(refusal);
+                self.refuse(refusal)?;
                 return Err(self.settled().await);
             }
         }
@@ -140,6 +142,12 @@ impl Upload {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Takes nothing more, behind what was taken: in its place in the queue, so that what came before is judged.
+    fn refuse(&self, refusal: Refusal) -> Result<(), Refusal> {
+        let job = Job::Refuse(Arc::clone(&self.state), refusal);
+        self.shared.give(self.state.chain.worker, job)
     }
 
     /// Records that nobody will judge.

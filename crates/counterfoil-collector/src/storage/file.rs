@@ -1,5 +1,6 @@
 //! Records in directories, each a log of the audit specification.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub struct FileStorage {
     root: PathBuf,
     files: Arc<dyn FileSystem>,
     clock: Arc<dyn Clock>,
+    segment_bytes: Option<NonZeroU64>,
 }
 
 impl FileStorage {
@@ -32,6 +34,7 @@ impl FileStorage {
             root: root.into(),
             files: Arc::new(StdFiles),
             clock: Arc::new(SystemClock::new()),
+            segment_bytes: None,
         }
     }
 
@@ -39,6 +42,14 @@ impl FileStorage {
     #[must_use]
     pub fn file_system(mut self, files: Arc<dyn FileSystem>) -> Self {
         self.files = files;
+        self
+    }
+
+    /// A segment ends at the next multiple of 256 records once it is this long, and retention lets go whole ones; that of
+    /// [`ReplicaOptions`] by default.
+    #[must_use]
+    pub const fn segment_bytes(mut self, bytes: NonZeroU64) -> Self {
+        self.segment_bytes = Some(bytes);
         self
     }
 
@@ -67,6 +78,9 @@ impl SegmentStorage for FileStorage {
         });
         options.files = Arc::clone(&self.files);
         options.vouched = vouched.cloned();
+        if let Some(bytes) = self.segment_bytes {
+            options.segment_bytes = bytes.get();
+        }
         let replica = Replica::open(&dir, entry.chain.clone(), options)
             .map_err(|error| failed(OPEN, entry, error))?;
         if let Some(recovered) = replica.recovered() {

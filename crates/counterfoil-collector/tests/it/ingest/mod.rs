@@ -1,10 +1,14 @@
 //! Taking records in.
 
+mod full;
 mod http;
 mod incarnations;
 mod meta;
+mod overload;
 pub(crate) mod producer;
+mod refusals;
 mod restarts;
+mod retention;
 mod taking;
 mod whose;
 
