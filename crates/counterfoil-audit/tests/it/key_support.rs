@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use counterfoil_anchor::AnchorStore;
-use counterfoil_audit::verify::{GivenHead, Report, VerifyOptions, verify_reader};
+use counterfoil_anchor::{Anchor, AnchorStore};
+use counterfoil_audit::intake::Intake;
+use counterfoil_audit::verify::{GivenHead, Reason, Report, Verdict, VerifyOptions, verify_reader};
 use counterfoil_audit::{AuditEventData, EpochStarted, FileSystem};
 use counterfoil_core::ChainId;
 use counterfoil_signer::{
@@ -72,7 +73,43 @@ pub(crate) fn verify(machine: &Machine, keys: &[String]) -> Report {
     options.keys = &keyring;
     options.key_reader = Some(read_key);
     let bytes = machine.files.log_bytes(&machine.dir);
-    verify_reader(&bytes[..], "log", &options)
+    let report = verify_reader(&bytes[..], "log", &options);
+    assert_intake_agrees(&bytes, &anchor, self::keyring(keys), &report);
+    report
+}
+
+/// Whoever takes the log in as it grows judges it, and the checkpoint of its head, as the verification of the whole did.
+fn assert_intake_agrees(log: &[u8], anchor: &Anchor, keys: Keyring, report: &Report) {
+    let chain = anchor.head().chain.clone();
+    let mut intake = Intake::new(chain, Arc::new(keys), Some(read_key));
+    let mut from = 0;
+    let mut fits = None;
+    let mut refused = None;
+    for line in log.split_inclusive(|byte| *byte == b'\n') {
+        let offered = intake.offer(line);
+        from += offered.bytes;
+        refused = refused.or(offered.refused);
+        if intake.seq() == anchor.head().seq {
+            fits = fits.or_else(|| Some(intake.checkpoint(anchor.checkpoint()?)));
+        }
+    }
+    let tampered = report.failures.iter().find(|failure| {
+        failure.reason.verdict() == Verdict::Tampered && failure.reason != Reason::Head
+    });
+    match (&refused, tampered) {
+        (None, None) => assert_eq!(from, log.len()),
+        (Some(refused), Some(found)) => assert_eq!(refused.reason, found.reason, "{refused}"),
+        other => panic!("intake and verification differ: {other:?}"),
+    }
+    match fits {
+        Some(Ok(fits)) => {
+            let all = report.signed_by.iter();
+            assert!(all.clone().all(|key| fits.signed_by.contains(key)));
+            assert!(!report.signed_by.is_empty(), "{report}");
+        }
+        Some(Err(why)) => assert!(report.signed_by.is_empty(), "{why}"),
+        None => {}
+    }
 }
 
 /// The starts of epochs in the log of a machine.

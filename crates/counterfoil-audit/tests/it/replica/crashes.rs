@@ -12,6 +12,12 @@ use super::support::{chain, offer, on};
 use crate::tamper::subject::Subject;
 
 const DIR: &str = "/log";
+/// How many lives are lived; set higher to look longer.
+const LIVES: &str = "COUNTERFOIL_TEST_REPLICA_LIVES";
+
+fn lives(usual: u64) -> u64 {
+    std::env::var(LIVES).map_or(usual, |lives| lives.parse().unwrap())
+}
 
 fn open_on(files: &MemFiles, subject: &Subject) -> Replica {
     let chain = subject.recipe.id.parse().unwrap();
@@ -98,21 +104,21 @@ fn explore(seed: u64, prunes: bool, crash: impl Fn(&MemFiles, &mut SeededRng) ->
 
 #[test]
 fn power_failures_at_any_operation_lose_nothing_that_was_acknowledged() {
-    for seed in 0..4 {
+    for seed in 0..lives(4) {
         explore(seed, false, |moment, rng| moment.after_crash(rng));
     }
 }
 
 #[test]
 fn a_power_failure_while_segments_are_pruned_leaves_a_replica_that_opens() {
-    for seed in 0..4 {
+    for seed in 0..lives(4) {
         explore(seed, true, |moment, rng| moment.after_crash(rng));
     }
 }
 
 #[test]
 fn kill_at_any_operation_loses_nothing_even_if_write_back_fails_unheard() {
-    for seed in 0..3 {
+    for seed in 0..lives(3) {
         explore(seed, false, |moment, _| moment.after_kill());
         explore(seed, false, MemFiles::after_kill_unheard);
     }
@@ -121,7 +127,7 @@ fn kill_at_any_operation_loses_nothing_even_if_write_back_fails_unheard() {
 #[test]
 fn a_failing_disk_acknowledges_nothing_that_it_does_not_have() {
     let subject = chain(900);
-    for seed in 0..60 {
+    for seed in 0..lives(30) {
         let mut rng = SeededRng::new(seed);
         let files = MemFiles::default();
         let mut replica = open_on(&files, &subject);

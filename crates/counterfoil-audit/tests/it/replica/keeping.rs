@@ -1,16 +1,18 @@
 //! What a replica keeps, and what it refuses to.
 
 use std::fs;
+use std::sync::Arc;
 
-use counterfoil_audit::replica::Replica;
+use counterfoil_audit::replica::{Replica, ReplicaOptions};
 use counterfoil_audit::verify::{Reason, Verdict};
-use counterfoil_audit::{ErrorKind, Retention};
+use counterfoil_audit::{ErrorKind, FileSystem, Retention};
 use counterfoil_core::Timestamp;
 use counterfoil_testkit::SeededRng;
 use proptest::prelude::*;
 
 use super::support::{chain, offer, open, small, verify};
-use crate::log_support::bytes_on_disk;
+use crate::key_support::{keyring, log_key, read_key, vkey};
+use crate::log_support::{LONG, Machine, bytes_on_disk, context, expired};
 use crate::tamper::subject::Recipe;
 
 #[test]
@@ -186,6 +188,39 @@ fn pruning_leaves_a_log_that_is_incomplete_and_otherwise_sound_and_goes_on() {
             .checkpoint(&subject.checkpoint(1_399))
             .is_ok()
     );
+}
+
+#[test]
+fn a_replica_that_was_opened_again_follows_the_keys_from_where_it_was() {
+    let mut machine = Machine::new();
+    let log = machine.builder().signer(log_key(1)).open().unwrap();
+    for next in 2..=4 {
+        let signer = log_key(next)(log.chain()).unwrap();
+        log.rotate_signer(signer, None, LONG).unwrap();
+        log.append_event(&expired(1), &context());
+    }
+    let head = log.anchor_now(LONG).unwrap();
+    let chain = log.chain().clone();
+    let note = machine.files.read(&machine.dir.join("checkpoint")).unwrap();
+    let bytes = machine.files.log_bytes(&machine.dir);
+    let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    for cut in 1..lines.len() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || {
+            let registered = vkey(&*log_key(1)(&chain).unwrap());
+            let mut options = ReplicaOptions::new(Arc::new(keyring(&[registered])));
+            options.key_reader = Some(read_key);
+            Replica::open(dir.path(), chain.clone(), options).unwrap()
+        };
+        let mut replica = open();
+        replica.offer(&lines[..cut].concat()).unwrap();
+        replica.close().unwrap();
+        let mut replica = open();
+        assert_eq!(replica.offer(&lines[cut..].concat()).unwrap().refused, None);
+        let note = std::str::from_utf8(&note).unwrap();
+        let fits = replica.checkpoint(note).unwrap();
+        assert_eq!((fits.size, Some(fits.root)), (head.seq, head.root));
+    }
 }
 
 #[test]
