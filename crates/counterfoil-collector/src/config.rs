@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::tail::TailSource;
 use crate::{Error, ErrorKind, TenantName, toml_error};
 
 pub use sections::{
@@ -53,6 +54,9 @@ pub struct Config {
     /// What single tenants may.
     #[serde(with = "sections::by_tenant")]
     pub tenants: BTreeMap<TenantName, TenantSection>,
+    /// Log directories on this machine that are followed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tail: Vec<TailSource>,
 }
 
 impl Config {
@@ -119,6 +123,9 @@ impl Config {
         }
         if let Some(auth) = &mut self.auth {
             join(&mut auth.server_key);
+        }
+        for tail in &mut self.tail {
+            join(&mut tail.directory);
         }
     }
 }

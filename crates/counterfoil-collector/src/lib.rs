@@ -29,6 +29,7 @@ mod refusal;
 pub mod routes;
 pub mod server;
 mod storage;
+pub mod tail;
 mod tenant;
 mod tenant_settings;
 mod toml_error;

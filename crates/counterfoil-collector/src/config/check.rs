@@ -2,6 +2,7 @@
 
 use super::Config;
 use crate::server::ClientCertificates;
+use crate::tail::TailSource;
 use crate::{Error, ErrorKind};
 
 impl Config {
@@ -12,6 +13,7 @@ impl Config {
     pub fn check(&self) -> Result<(), Error> {
         self.check_reach()?;
         self.check_tls()?;
+        self.tail.iter().try_for_each(TailSource::check)?;
         self.check_limits()
     }
 

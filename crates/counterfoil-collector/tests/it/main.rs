@@ -13,4 +13,5 @@ mod door;
 mod ingest;
 mod openapi;
 mod read;
+mod shipping;
 mod storage;
