@@ -13,6 +13,7 @@ use counterfoil::trace::LogFormat;
 use counterfoil::{Clock, SystemClock, init};
 use counterfoil_collector::config::{self, Config};
 use counterfoil_collector::daemon::{Daemon, Reloader};
+use counterfoil_collector::tail::TailReceiver;
 use counterfoil_collector::{Error, ErrorKind, StopReport};
 use signal_hook::consts::SIGHUP;
 
@@ -79,6 +80,7 @@ pub(crate) fn run(args: &CollectArgs) -> Result<ExitCode, Failure> {
 async fn collect(path: &Path, config: Config) -> Result<ExitCode, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let guard = telemetry(&config)?;
+    let directories = config.tail.clone();
     let daemon = Daemon::bind(config, clock).map_err(|error| failure(&error))?;
     let collector = daemon
         .start_collector(guard.observer().registry())
@@ -87,6 +89,7 @@ async fn collect(path: &Path, config: Config) -> Result<ExitCode, Failure> {
         let registered = guard.health().register(check);
         registered.map_err(|error| Failure::usage(chain(&error)))?;
     }
+    let tails = TailReceiver::start(&collector, &directories).map_err(|error| failure(&error))?;
     result::print(&greeting(&daemon, &guard))?;
     let reloading = reload_in_background(daemon.reloader(path.into()), guard.draining().clone())?;
     let stop = guard.draining().begun();
@@ -101,6 +104,8 @@ async fn collect(path: &Path, config: Config) -> Result<ExitCode, Failure> {
     }
     // It ends with the drain, which has begun.
     let _ended = reloading.join();
+    // What it has not taken is in the directories.
+    let _ended = tails.stop(STOP);
     let stopped = collector.stop(STOP);
     let report = guard.shutdown(FLUSH);
     ended(&stopped, &report)
