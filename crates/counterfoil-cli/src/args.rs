@@ -14,6 +14,7 @@ use crate::collect::CollectArgs;
 use crate::explain::ExplainArgs;
 use crate::gate::GateArgs;
 use crate::key::KeyCommand;
+use crate::load::LoadArgs;
 use crate::moment::parse_age;
 use crate::tenant::TenantCommand;
 use crate::verify::TrustArgs;
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     /// Make, show and replace keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Send sealed chains to a collector, and count what becomes of them
+    Load(LoadArgs),
     /// Cosign the heads of other logs, so that none can show two histories
     #[command(subcommand)]
     Witness(WitnessCommand),

@@ -15,6 +15,7 @@ mod failure;
 mod figures;
 mod gate;
 mod key;
+mod load;
 mod moment;
 mod policy;
 mod result;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         Command::Audit(AuditCommand::Prove(args)) => audit::prove::run(&args),
         Command::Audit(AuditCommand::Check(args)) => audit::check::run(&args),
         Command::Audit(AuditCommand::Serve(args)) => audit::serve::run(&args),
+        Command::Load(args) => load::run(&args),
         Command::Key(command) => key::run(&command),
         Command::Audit(AuditCommand::Rehearse(args)) => audit::rehearse::run(&args),
     };

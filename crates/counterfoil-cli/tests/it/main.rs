@@ -17,6 +17,7 @@ mod faults;
 mod gate;
 mod http;
 mod keys;
+mod load;
 mod messages;
 mod offline;
 mod prometheus;
