@@ -26,7 +26,7 @@ impl Batch {
         let line = self.records_lines().nth(at)?.1;
         // A line without a signature ends with the 64 digits, a quotation mark, a brace and the line feed.
         let end = line.len().checked_sub(3)?;
-        Digest::from_hex(line.get(end - 64..end)?.try_into().ok()?)
+        Digest::from_hex(line.get(end - 64..end)?)
     }
 
     /// Leaves out the records up to `seq`, which the collector has.

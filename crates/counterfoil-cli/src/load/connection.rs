@@ -115,7 +115,9 @@ impl Connection<'_> {
                         return;
                     }
                     counts.refused.add(batch.records());
-                    if !refused.is_temporary() && !(again && is_about_the_head(&refused)) {
+                    // A head may have moved by what was sent before and never answered.
+                    let passes = refused.is_temporary() || again && is_about_the_head(&refused);
+                    if !passes {
                         self.producers[index].ended = Some(Ended::Refused(text_of(&refused)));
                         return;
                     }
