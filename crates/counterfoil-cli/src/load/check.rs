@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 
 use counterfoil::audit::intake::Intake;
-use counterfoil::audit::verify::{GivenHead, VerifyOptions, verify_path};
+use counterfoil::audit::verify::{GivenHead, Reason, Report, VerifyOptions, verify_path};
 use counterfoil::{Clock as _, SystemClock};
 
 use super::LoadArgs;
@@ -86,7 +86,7 @@ fn in_files(producer: &Producer, data: &Path) -> Result<u64, String> {
     options.now = SystemClock::new().utc();
     options.jobs = thread::available_parallelism().map_or(1, usize::from);
     let report = verify_path(&log, &options);
-    if report.exit_code() == 0 {
+    if report.exit_code() == 0 || is_all_but_let_go(&report, producer.acknowledged.0) {
         return Ok(report.records);
     }
     let failure = report.failures.first().map_or_else(
@@ -94,6 +94,17 @@ fn in_files(producer: &Producer, data: &Path) -> Result<u64, String> {
         |failure| failure.detail.clone(),
     );
     Err(format!("{} in {}", failure, log.display()))
+}
+
+/// Whether nothing is wrong but that the beginning is not there: a collector's retention lets go of the oldest segments, and no
+/// record of the chain itself can say so.
+fn is_all_but_let_go(report: &Report, acknowledged: u64) -> bool {
+    report
+        .failures
+        .iter()
+        .all(|failure| failure.reason == Reason::Absent)
+        && matches!(report.missing_ranges[..], [range] if range.first == 1 && range.last < acknowledged)
+        && report.last_seq.is_some_and(|last| last >= acknowledged)
 }
 
 /// The chain's directory, whichever tenant has it.
