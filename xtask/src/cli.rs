@@ -68,6 +68,12 @@ enum Task {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// The collector under load, killed every 20 seconds: nothing acknowledged is missing or double
+    Endure {
+        /// For how long
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1_440))]
+        minutes: u64,
+    },
     /// Every example runs and prints what its expected-output.txt says
     Examples,
     /// One benchmark; arguments go to `counterfoil-bench`
@@ -105,6 +111,7 @@ pub(crate) fn run() -> Result<()> {
         Task::Tamper { long: false } => steps::tamper::run(&context),
         Task::Tamper { long: true } => steps::tamper::long(&context),
         Task::Crash { points, seed } => steps::crash::run(&context, points, seed),
+        Task::Endure { minutes } => steps::endure::run(&context, minutes),
         Task::Examples => steps::examples::run(&context),
         Task::Bench { name, arguments } => steps::bench::run(&context, &name, &arguments),
     }

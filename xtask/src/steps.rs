@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod crash;
+pub(crate) mod endure;
 pub(crate) mod examples;
 pub(crate) mod features;
 pub(crate) mod fuzz;

@@ -12,6 +12,7 @@ mod canary;
 mod canonicalise;
 mod crash;
 mod demo;
+mod endure;
 mod erasure;
 mod faults;
 mod gate;
