@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::audit::{
-    CanonicaliseArgs, CheckArgs, EraseArgs, IndexArgs, ProveArgs, PruneArgs, QueryArgs,
+    CanonicaliseArgs, CheckArgs, EraseArgs, ExportArgs, IndexArgs, ProveArgs, PruneArgs, QueryArgs,
     RehearseArgs, ReplayArgs, RevealArgs, ServeArgs,
 };
 use crate::collect::CollectArgs;
@@ -70,6 +70,8 @@ pub(crate) enum AuditCommand {
     /// Rebuild a lease's history, or the leases held at a moment, and say how far
     /// each statement is anchored
     Replay(ReplayArgs),
+    /// Write records as events that a SIEM understands
+    Export(Box<ExportArgs>),
     /// Repair a copy of records that another program wrote again
     Canonicalise(CanonicaliseArgs),
     /// Forget a value: destroy its opening and seal that it was erased

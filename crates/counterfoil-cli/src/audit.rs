@@ -3,6 +3,8 @@
 pub(crate) mod canonicalise;
 pub(crate) mod check;
 pub(crate) mod erase;
+pub(crate) mod export;
+mod filter;
 pub(crate) mod index;
 pub(crate) mod prove;
 pub(crate) mod prune;
@@ -16,6 +18,7 @@ pub(crate) mod writer;
 pub(crate) use canonicalise::CanonicaliseArgs;
 pub(crate) use check::CheckArgs;
 pub(crate) use erase::EraseArgs;
+pub(crate) use export::ExportArgs;
 pub(crate) use index::IndexArgs;
 pub(crate) use prove::ProveArgs;
 pub(crate) use prune::PruneArgs;

@@ -51,6 +51,7 @@ fn main() -> ExitCode {
         Command::Tenant(command) => tenant::run(&command),
         Command::Audit(AuditCommand::Query(args)) => audit::query::run(&args),
         Command::Audit(AuditCommand::Index(args)) => audit::index::run(&args),
+        Command::Audit(AuditCommand::Export(args)) => audit::export::run(&args),
         Command::Audit(AuditCommand::Replay(args)) => audit::replay::run(&args),
         Command::Audit(AuditCommand::Canonicalise(args)) => audit::canonicalise::run(&args),
         Command::Audit(AuditCommand::Erase(args)) => audit::erase::run(&args),
