@@ -26,6 +26,7 @@ mod python;
 mod query;
 mod refusals;
 mod run;
+mod siem;
 mod state;
 mod tamper;
 mod tlog;

@@ -13,7 +13,7 @@ use crate::http::get;
 use crate::run::Demo;
 
 /// Whether the tools are there; in CI they have to be.
-fn installed() -> bool {
+pub(crate) fn installed() -> bool {
     let found = ["prometheus", "promtool"].iter().all(|tool| {
         Command::new(tool)
             .arg("--version")
