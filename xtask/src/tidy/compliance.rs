@@ -16,7 +16,12 @@ const KEYS: [&str; 6] = ["id", "title", "status", "feature", "doc", "tests"];
 
 pub(super) fn check(workspace: &Workspace, _: &Config) -> Vec<Finding> {
     let Some(text) = workspace.text(PATH) else {
-        return Vec::new();
+        let next = "restore it; docs/operating/compliance.md says what is in it";
+        return vec![Finding::new(
+            PATH,
+            "the list of requirements is not there",
+            next,
+        )];
     };
     let table: Table = match text.parse() {
         Ok(table) => table,
@@ -343,6 +348,12 @@ mod tests {
         assert!(of("docs/gone.md")[0].contains("is not there"));
         assert!(of("docs/page.md#nothing")[0].contains("no heading"));
         assert_eq!(of("docs/page.md#what-is-kept-and-how"), [] as [String; 0]);
+    }
+
+    #[test]
+    fn a_list_that_is_gone_is_found() {
+        let found = check(&Workspace::planted(&[]), &Config::planted());
+        assert!(found[0].to_string().contains("is not there"), "{found:?}");
     }
 
     #[test]
