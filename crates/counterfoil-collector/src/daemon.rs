@@ -15,7 +15,9 @@ use parking_lot::RwLock;
 use crate::auth::Authority;
 use crate::config::Config;
 use crate::limits::TenantLimits;
-use crate::routes::{authenticated, closed, ingest, limited, operator_pages, probes, read};
+use crate::routes::{
+    authenticated, closed, counted, ingest, limited, operator_pages, probes, read,
+};
 use crate::server::{Drained, Server, Tls};
 use crate::{Collector, Error, openapi};
 
@@ -119,12 +121,14 @@ impl Daemon {
             ingest(collector.clone(), bodies).merge(read::routes(Arc::new(collector.clone())));
         let api = limited(api, self.limits, bodies)
             .layer(counterfoil::tower::axum::layer(observer.registry()));
+        let registry = observer.registry().clone();
         let observer = observer.clone();
         let pages = operator_pages(health, move || observer.snapshot());
         let router = authenticated(api.merge(pages), self.authority)
             .merge(probes(health))
             .merge(openapi::routes());
-        self.server.serve(closed(router), stop).await
+        let router = counted(closed(router), &registry);
+        self.server.serve(router, stop).await
     }
 }
 

@@ -7,7 +7,7 @@ mod operate;
 mod problem;
 pub mod read;
 
-pub use guard::{authenticated, closed, limited};
+pub use guard::{authenticated, closed, counted, limited};
 pub use ingest::ingest;
 pub use operate::{operator_pages, probes};
 pub use problem::{ExpectedHead, PROBLEM_JSON, Problem};

@@ -193,6 +193,8 @@ crate::instruments! {
     COLLECTOR_RECORD_DROPPED: Counter("counterfoil.collector.record.dropped", "{record}", ["tenant"]);
     /// Records that came again and were there already, with the same hash; not among the offered ones.
     COLLECTOR_RECORD_KNOWN: Counter("counterfoil.collector.record.known", "{record}", ["tenant"]);
+    /// Requests that a collector refused; `unauthenticated` are failed attempts to get in.
+    COLLECTOR_REQUEST_REFUSED: Counter("counterfoil.collector.request.refused", "{request}", ["reason"]);
     /// Bytes of records that a collector has taken and not yet answered for.
     COLLECTOR_INFLIGHT: UpDownCounter("counterfoil.collector.inflight", "By", []);
     /// Chains that are registered at a collector.

@@ -10,6 +10,7 @@
 
 mod canary;
 mod canonicalise;
+mod collect;
 mod crash;
 mod demo;
 mod endure;

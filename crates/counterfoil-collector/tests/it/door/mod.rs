@@ -1,6 +1,7 @@
 //! The way in: connections, encryption, credentials, limits and bodies, each with those who try to get around it.
 
 mod bodies;
+mod daemon;
 mod keys;
 mod rates;
 mod serving;
