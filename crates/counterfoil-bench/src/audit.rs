@@ -3,6 +3,7 @@
 mod append;
 mod durable;
 mod flat;
+mod intake;
 mod peers;
 mod proof;
 mod sign;
@@ -29,6 +30,7 @@ pub(crate) fn run(effort: Effort, only: &str, long: bool, emit: impl FnMut(&Row)
         ("durable", Box::new(move || one(durable::row(effort, 16)))),
         ("durable", Box::new(move || one(durable::row(effort, 256)))),
         ("verify", Box::new(move || verify::rows(effort))),
+        ("intake", Box::new(move || intake::rows(effort))),
         ("proof", Box::new(move || proof::rows(long))),
         ("sign", Box::new(move || sign::rows(effort))),
         ("flat", Box::new(move || one(flat::append(long)))),
