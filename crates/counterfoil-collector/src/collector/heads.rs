@@ -77,17 +77,40 @@ impl Heads {
             due.collect()
         };
         for (chain, current, next) in due {
-            let expected = current.as_ref().map(Anchor::head);
-            let outcome = block_on(self.store.advance(&chain, expected, &next));
+            self.advance_one(chain, current.as_ref(), next);
+        }
+    }
+
+    /// Keeps `anchor` now, in the place of what was offered for its chain; whether it is kept. What fails is tried again later.
+    pub(crate) fn keep(&self, anchor: Anchor) -> bool {
+        let chain = anchor.head().chain.clone();
+        let current = {
             let mut state = self.state.lock();
-            let kept = state.entry(chain).or_default();
-            match outcome {
-                Ok(stored) => kept.current = Some(stored),
-                Err(error) => {
-                    self.figures.heads_failed.fetch_add(1, Relaxed);
-                    tracing::warn!(%error, "the head of a chain was not kept");
+            let kept = state.entry(chain.clone()).or_default();
+            kept.next = None;
+            kept.current.clone()
+        };
+        self.advance_one(chain, current.as_ref(), anchor)
+    }
+
+    fn advance_one(&self, chain: ChainId, current: Option<&Anchor>, next: Anchor) -> bool {
+        let outcome = block_on(self.store.advance(&chain, current.map(Anchor::head), &next));
+        let mut state = self.state.lock();
+        let kept = state.entry(chain).or_default();
+        match outcome {
+            Ok(stored) => {
+                kept.current = Some(stored);
+                true
+            }
+            Err(error) => {
+                self.figures.heads_failed.fetch_add(1, Relaxed);
+                tracing::warn!(%error, "the head of a chain was not kept");
+                // Unless a later one was kept meanwhile.
+                let current = kept.current.as_ref().map_or(0, |it| it.head().seq);
+                if current < next.head().seq {
                     kept.next.get_or_insert(next);
                 }
+                false
             }
         }
     }

@@ -169,30 +169,34 @@ fn keep_checkpoint(
         return;
     }
     let outcome = stored.head_at(size).and_then(|head| {
-        let note = match &shared.witness {
-            None => note,
+        // Where retention was faster there is nothing to keep.
+        let Some(head) = head else {
+            return Ok(());
+        };
+        let (note, line) = match &shared.witness {
+            None => (note, None),
             Some(witness) => {
                 let time = shared.clock.utc().unix_nanos() / 1_000_000_000;
                 let cosigned = cosigned(&**witness, &note, time)?;
-                shared.figures.cosigned.fetch_add(1, Relaxed);
-                upload.note(|progress| progress.cosignature = Some(cosigned.line));
-                cosigned.note
+                (cosigned.note, Some(cosigned.line))
             }
         };
-        Ok(head.map(|head| (head, note)))
-    });
-    match outcome {
-        Ok(Some((head, note))) => {
-            match Anchor::new(head).and_then(|anchor| anchor.with_checkpoint(note)) {
-                Ok(anchor) => shared.heads.offer(anchor),
-                Err(error) => {
-                    tracing::error!(chain = %chain.id(), %error, "a checkpoint was not kept");
-                }
-            }
+        let anchor = Anchor::new(head)
+            .and_then(|anchor| anchor.with_checkpoint(note))
+            .map_err(|error| {
+                Error::new(ErrorKind::Corrupt, "keep a checkpoint", error.to_string())
+            })?;
+        // A witness answers with what it has on stable storage.
+        if shared.heads.keep(anchor)
+            && let Some(line) = line
+        {
+            shared.figures.cosigned.fetch_add(1, Relaxed);
+            upload.note(|progress| progress.cosignature = Some(line));
         }
-        // Retention was faster.
-        Ok(None) => {}
-        Err(error) => tracing::error!(chain = %chain.id(), %error, "a checkpoint was not cosigned"),
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        tracing::error!(chain = %chain.id(), %error, "a checkpoint was not cosigned");
     }
 }
 
