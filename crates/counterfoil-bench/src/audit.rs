@@ -10,6 +10,8 @@ mod sign;
 mod subject;
 mod verify;
 
+pub(crate) use subject::Subject;
+
 use crate::group::{Group, Outcome, run_groups};
 use crate::measure::Effort;
 use crate::row::Row;

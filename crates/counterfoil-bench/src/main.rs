@@ -6,6 +6,7 @@
 )]
 
 mod audit;
+mod collector;
 mod group;
 mod hot_path;
 mod instrumentation;
@@ -74,6 +75,17 @@ enum What {
         #[command(flatten)]
         how: How,
     },
+    /// The collector's ingest over loopback HTTP, as fast as it goes and at half that rate.
+    Collector {
+        /// Only what is called so: ingest.
+        #[arg(long, default_value = "")]
+        only: String,
+        /// How long each load takes.
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+        #[command(flatten)]
+        how: How,
+    },
     /// One service of `wrk`, until standard input ends.
     #[command(hide = true)]
     Serve { kind: wrk::Kind },
@@ -133,6 +145,10 @@ fn main() -> ExitCode {
             seconds,
             how,
         } => wrk::run(rounds, seconds, |row| how.print(row)),
+        What::Collector { only, seconds, how } => {
+            let seconds = if how.quick { 1 } else { seconds };
+            collector::run(Duration::from_secs(seconds), &only, |row| how.print(row))
+        }
         What::Serve { kind } => wrk::serve(kind),
         What::Side { side, millis } => side
             .measure(Duration::from_millis(millis))

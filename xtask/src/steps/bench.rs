@@ -8,6 +8,12 @@ use crate::pipeline::Context;
 /// Runs one benchmark, and installs what it needs before; its output goes to standard output untouched.
 pub(crate) fn run(context: &Context, name: &str, arguments: &[String]) -> Result<()> {
     debian::ensure(context.ci)?;
+    if name == "collector" {
+        Cmd::cargo("build")
+            .args(["--quiet", "--release", "-p", "counterfoil-cli"])
+            .dir(&context.root)
+            .run()?;
+    }
     Cmd::cargo("run")
         .args([
             "--quiet",
