@@ -105,6 +105,19 @@ crate::instruments! {
     /// collector refuses.
     AUDIT_CHAIN_VERIFICATION_FAILURES: Counter("counterfoil.audit.chain.verification.failures", "{failure}", ["chain", "reason"]);
 
+    /// Durable records of the audit log that its collector does not have yet.
+    AUDIT_SHIP_LAG: UpDownCounter("counterfoil.audit.ship.lag", "{record}", []);
+    /// Age of the oldest of these.
+    AUDIT_SHIP_AGE: Gauge("counterfoil.audit.ship.age", "s", []);
+    /// The last record of the audit log that is durable at its collector.
+    AUDIT_SHIP_ACKNOWLEDGED: UpDownCounter("counterfoil.audit.ship.acknowledged", "{record}", []);
+    /// Whether shipping has stopped until somebody looks: 1 or 0.
+    AUDIT_SHIP_HALTED: UpDownCounter("counterfoil.audit.ship.halted", "{shipper}", []);
+    /// Records that retention removed before they were shipped.
+    AUDIT_SHIP_MISSED: Counter("counterfoil.audit.ship.missed", "{record}", []);
+    /// Attempts to ship that failed.
+    AUDIT_SHIP_FAILED: Counter("counterfoil.audit.ship.failed", "{attempt}", ["reason"]);
+
     /// Heads that a witness was asked to cosign, by what came of it.
     WITNESS_SUBMISSION: Counter("counterfoil.witness.submission", "{head}", ["witness", "outcome"]);
     /// Size of the last head that a witness cosigned.

@@ -81,6 +81,33 @@ pub(crate) fn of_audit(registry: &Registry, log: &counterfoil_audit::AuditLog) -
     })
 }
 
+/// How far the audit log is shipped.
+#[cfg(feature = "collector")]
+pub(crate) fn of_shipping(
+    registry: &Registry,
+    shipping: counterfoil_exporter_collector::ShipStatusReader,
+    clock: std::sync::Arc<dyn counterfoil_core::Clock>,
+) -> Observed {
+    registry.observe(move |out| {
+        let now = shipping.read();
+        let age = now.oldest_unsent.map_or(0, |oldest| {
+            let now = clock.utc().unix_nanos();
+            now.saturating_sub(oldest.unix_nanos())
+        });
+        let age = std::time::Duration::from_nanos(age);
+        out.up_down_counter(&names::AUDIT_SHIP_LAG, &[], signed(now.behind));
+        out.gauge(&names::AUDIT_SHIP_AGE, &[], age.as_secs_f64());
+        let acknowledged = signed(now.acknowledged);
+        out.up_down_counter(&names::AUDIT_SHIP_ACKNOWLEDGED, &[], acknowledged);
+        let halted = i64::from(now.state.is_halted());
+        out.up_down_counter(&names::AUDIT_SHIP_HALTED, &[], halted);
+        out.counter(&names::AUDIT_SHIP_MISSED, &[], now.missed);
+        for (reason, failed) in &now.failures {
+            out.counter(&names::AUDIT_SHIP_FAILED, &[reason], *failed);
+        }
+    })
+}
+
 /// How the service and its checks stand.
 #[cfg(feature = "health")]
 pub(crate) fn of_health(registry: &Registry, health: counterfoil_health::ReportReader) -> Observed {

@@ -46,6 +46,7 @@ mod pump;
 mod report;
 mod runtime;
 mod scrape;
+mod shipping;
 mod signals;
 mod sources;
 mod start;

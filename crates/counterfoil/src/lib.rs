@@ -88,6 +88,12 @@ pub mod audit {
     pub use counterfoil_audit::*;
 }
 
+/// Shipping the audit log to a collector (`counterfoil-exporter-collector`).
+#[cfg(feature = "collector")]
+pub mod collector {
+    pub use counterfoil_exporter_collector::*;
+}
+
 /// The ring of recent events (`counterfoil-events`).
 #[cfg(feature = "events")]
 pub mod events {

@@ -331,3 +331,46 @@ fn sources_that_are_none_are_refused_at_once() {
         assert!(started.is_err(), "{sources:?}");
     }
 }
+
+#[test]
+fn a_service_that_init_started_ships_and_says_what_is_left() {
+    let (producer, data) = (Producer::new(), tempfile::tempdir().unwrap());
+    let serving = Serving::start(data.path());
+    let service = |url: &str| {
+        let observer = counterfoil::Observer::builder()
+            .audit(producer.open())
+            .build()
+            .unwrap();
+        let url = url.to_owned();
+        let config = counterfoil::init::Config::new("orders", "1")
+            .env_from(|name| (name == "COUNTERFOIL_COLLECTOR_URL").then(|| url.clone().into()))
+            .unwrap()
+            .observer(observer)
+            .without_globals()
+            .without_listener()
+            .log_writer(counterfoil::trace::LogWriter::new(std::io::sink()));
+        counterfoil::init(config).unwrap()
+    };
+    // Nobody listens there: the deadline is kept, and what is left is told.
+    let guard = service("http://127.0.0.1:1");
+    append(guard.observer().audit().unwrap(), 20);
+    let report = guard.shutdown(Duration::from_millis(400));
+    let shipping = report.shipping.clone().unwrap();
+    assert!(!report.is_complete() && !shipping.finished, "{report}");
+    assert!(shipping.status.behind >= 20, "{report}");
+    assert!(
+        report.to_string().contains("are left in the log"),
+        "{report}"
+    );
+
+    let guard = service(&serving.url);
+    append(guard.observer().audit().unwrap(), 20);
+    let flushed = guard.flush(PATIENCE).shipping.unwrap();
+    assert!(flushed.finished, "{flushed}");
+    let snapshot = guard.observer().snapshot();
+    let figure = |name: &str| snapshot.families.iter().any(|family| &*family.name == name);
+    assert!(figure("counterfoil.audit.ship.lag"));
+    let report = guard.shutdown(PATIENCE);
+    assert!(report.is_complete(), "{report}");
+    assert_arrived(&producer, serving);
+}

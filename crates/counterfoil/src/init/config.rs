@@ -14,6 +14,7 @@ use counterfoil_health::Registration;
 use super::env::Env;
 use super::filter::Filter;
 use super::otlp::Otlp;
+use super::shipping::Shipping;
 use crate::trace::{LogFormat, LogWriter, TailSampler};
 use crate::{Error, Observer};
 
@@ -59,6 +60,7 @@ pub struct Config {
     pub(crate) tail_sampler: Option<TailSampler>,
     pub(crate) redact: Arc<dyn Redact>,
     pub(crate) otlp: Otlp,
+    pub(crate) shipping: Shipping,
     pub(crate) exporters: Vec<(String, Box<dyn Exporter>)>,
     pub(crate) queue: usize,
     pub(crate) sealed_after: Option<u64>,
@@ -87,6 +89,7 @@ impl Config {
             tail_sampler: None,
             redact: Arc::new(Redactor::new()),
             otlp: Otlp::default(),
+            shipping: Shipping::default(),
             exporters: Vec::new(),
             queue: 16_384,
             sealed_after: None,
@@ -125,6 +128,7 @@ impl Config {
     /// | `OTEL_EXPORTER_PROMETHEUS_HOST`, `OTEL_EXPORTER_PROMETHEUS_PORT` | the listener for metrics and health |
     /// | `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | which traces are recorded |
     /// | `OTEL_METRIC_EXPORT_INTERVAL` | how often exporters get metrics, in milliseconds; 60000 unless set |
+    /// | `COUNTERFOIL_COLLECTOR_URL`, `COUNTERFOIL_KEY` | the collector that the audit log is shipped to, and the key for it, with the feature `collector` |
     /// | `OTEL_EXPORTER_OTLP_…`, `OTEL_{TRACES,METRICS,LOGS}_EXPORTER`, `OTEL_SDK_DISABLED` | export over OTLP, with the feature `otlp` |
     ///
     /// An empty value stands for none. Nothing is exported over OTLP unless an endpoint is set or an exporter says `otlp`.
@@ -159,6 +163,7 @@ impl Config {
             self.head_sampler = sampler;
         }
         self.otlp = Otlp::from_env(&env)?;
+        self.shipping.env(&env)?;
         Ok(self)
     }
 
@@ -271,6 +276,14 @@ impl Config {
     #[cfg(feature = "audit")]
     pub const fn export_sealed(mut self, after: u64) -> Self {
         self.sealed_after = Some(after);
+        self
+    }
+
+    /// Ships the observer's audit log to this collector, on a thread of its own that holds up nobody, from where the collector's copy
+    /// ends. What is not shipped when the guard is shut down is in its [`Report`](super::Report), and in the log for the next start.
+    #[cfg(feature = "collector")]
+    pub fn ship_to(mut self, client: crate::collector::Client) -> Self {
+        self.shipping.client = Some(client);
         self
     }
 

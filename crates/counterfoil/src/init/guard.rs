@@ -13,6 +13,7 @@ use tracing::Dispatch;
 
 use super::destination::Destination;
 use super::pump::Pump;
+use super::shipping::Running;
 use super::signals::Signals;
 use super::sources::Missed;
 use super::within::within;
@@ -39,6 +40,7 @@ pub struct Guard {
     pub(crate) pump: Pump,
     pub(crate) destinations: Arc<[Destination]>,
     pub(crate) missed: Arc<Missed>,
+    pub(crate) shipping: Running,
     pub(crate) metrics_address: Option<SocketAddr>,
     pub(crate) signals: Option<Signals>,
     pub(crate) drop_deadline: Duration,
@@ -105,8 +107,15 @@ impl Guard {
     /// Sends everything that was recorded before this call and waits until it was tried, at most `deadline` long.
     #[must_use = "it says whether something was lost"]
     pub fn flush(&self, deadline: Duration) -> Report {
-        let finished = self.pump.flush(after(deadline));
-        self.report(finished)
+        let until = after(deadline);
+        let finished = self.pump.flush(until);
+        let report = self.report(finished);
+        #[cfg(feature = "collector")]
+        let report = Report {
+            shipping: self.shipping.flush(until),
+            ..report
+        };
+        report
     }
 
     /// Ends what was started: closes the audit log, sends everything that was recorded, stops the listener. Returns when that
@@ -149,10 +158,18 @@ impl Guard {
             let half = until.saturating_duration_since(Instant::now()) / 2;
             self.observer.close(half)
         };
+        #[cfg(feature = "collector")]
+        let shipping = {
+            // A collector that is away must not use up the time of the exporters.
+            let half = until.saturating_duration_since(Instant::now()) / 2;
+            self.shipping.stop(until - half)
+        };
         let finished = self.pump.finish(until);
         let report = self.report(finished);
         #[cfg(feature = "audit")]
         let report = Report { audit, ..report };
+        #[cfg(feature = "collector")]
+        let report = Report { shipping, ..report };
         report
     }
 

@@ -29,6 +29,9 @@ pub struct Report {
     /// How closing the audit log went, where there is one and this was a shutdown.
     #[cfg(feature = "audit")]
     pub audit: Option<counterfoil_audit::CloseReport>,
+    /// How far the audit log was shipped, where there is a collector to ship it to.
+    #[cfg(feature = "collector")]
+    pub shipping: Option<counterfoil_exporter_collector::ShipReport>,
 }
 
 /// What became of one signal's items at one exporter: `offered = delivered + failed + dropped + left`.
@@ -84,6 +87,8 @@ impl Report {
             sealed_behind: missed.sealed_behind.load(Ordering::Relaxed),
             #[cfg(feature = "audit")]
             audit: None,
+            #[cfg(feature = "collector")]
+            shipping: None,
         }
     }
 
@@ -93,6 +98,8 @@ impl Report {
         let finished = self.finished;
         #[cfg(feature = "audit")]
         let finished = finished && self.audit.as_ref().is_none_or(|audit| audit.finished);
+        #[cfg(feature = "collector")]
+        let finished = finished && self.shipping.as_ref().is_none_or(|it| it.finished);
         finished
             && self.exports.iter().all(|export| export.lost() == 0)
             && self.before_export().iter().all(|(count, _)| *count == 0)
@@ -168,6 +175,10 @@ impl fmt::Display for Report {
                 "; audit: {} entries are not sealed and {} records not synced",
                 audit.left_in_queues, audit.left_unsynced
             )?;
+        }
+        #[cfg(feature = "collector")]
+        if let Some(shipping) = self.shipping.as_ref().filter(|it| !it.finished) {
+            write!(f, "; audit: {shipping}")?;
         }
         Ok(())
     }

@@ -83,6 +83,7 @@ fn start(mut config: Config) -> Result<Guard, Error> {
     let mut observed = observed(registry, &config, &health);
     observed.push(pipeline.observe(registry));
     observed.push(destination::observe(registry, &destinations, &missed));
+    let shipping = std::mem::take(&mut config.shipping).start(&observer, &dispatch)?;
     let mut signals = None;
     if config.globals {
         observed.extend(install(&config, &observer, &pump, &dispatch)?);
@@ -98,6 +99,7 @@ fn start(mut config: Config) -> Result<Guard, Error> {
         pump,
         destinations,
         missed,
+        shipping,
         metrics_address,
         signals,
         drop_deadline: config.drop_deadline,
