@@ -23,6 +23,7 @@ mod collector;
 pub mod config;
 pub mod daemon;
 mod error;
+mod indexing;
 pub mod limits;
 pub mod openapi;
 mod refusal;
