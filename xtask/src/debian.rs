@@ -16,7 +16,10 @@ const NEEDED: [(&str, &str); 7] = [
 ];
 
 /// Packages of Python that tests need: the module, and the Debian package that brings it.
-const PYTHON: [(&str, &str); 1] = [("cryptography", "python3-cryptography")];
+const PYTHON: [(&str, &str); 2] = [
+    ("cryptography", "python3-cryptography"),
+    ("ensurepip", "python3-venv"),
+];
 
 /// Installs what is missing. Where that is impossible CI fails; a developer is told which tests will skip.
 pub(crate) fn ensure(ci: bool) -> Result<()> {
@@ -102,7 +105,8 @@ mod tests {
                 "g++",
                 "openssh-client",
                 "wrk",
-                "python3-cryptography"
+                "python3-cryptography",
+                "python3-venv"
             ]
         );
         assert!(missing(|_| true, |_| true).is_empty());

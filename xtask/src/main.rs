@@ -14,6 +14,7 @@ mod debian;
 mod failure;
 mod manifest;
 mod pipeline;
+mod python;
 mod steps;
 mod tidy;
 mod tools;

@@ -75,6 +75,7 @@ const STEPS: [Step; 12] = [
 /// Runs every step of CI.
 pub(crate) fn ci(context: &Context) -> Result<()> {
     debian::ensure(context.ci)?;
+    python::ensure(&context.root, context.ci)?;
     run(context, &STEPS)
 }
 

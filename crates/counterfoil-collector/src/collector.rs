@@ -368,6 +368,9 @@ impl Collector {
         }
         let mut threads = self.inner.threads.lock();
         let drained = ended(&mut threads.workers, until) && ended(&mut threads.io, until);
+        if let Some(indexing) = threads.indexing.take() {
+            indexing.stop();
+        }
         if let Some((stop, thread)) = threads.housekeeper.take() {
             drop(stop);
             ended(&mut vec![thread], until);

@@ -10,7 +10,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
 
 use crate::routes::Problem;
-use crate::routes::read;
+use crate::routes::{ingest, read};
 
 /// The whole of it.
 #[derive(OpenApi)]
@@ -22,6 +22,9 @@ use crate::routes::read;
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     paths(
+        ingest::register,
+        ingest::head,
+        ingest::extend,
         read::chains,
         read::chain,
         read::records::records,
@@ -33,6 +36,7 @@ use crate::routes::read;
     modifiers(&BearerKey),
     security(("key" = [])),
     tags(
+        (name = "ingest", description = "Taking records in"),
         (name = "read", description = "Records that are kept"),
         (name = "verify", description = "Hashes that prove what is kept"),
     ),

@@ -2,7 +2,7 @@
 //! and nowhere else.
 
 mod guard;
-mod ingest;
+pub(crate) mod ingest;
 mod operate;
 mod problem;
 pub mod read;

@@ -15,6 +15,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
 
 use crate::collector::builder::CollectorBuilder;
+use crate::collector::chain::Chain;
 use crate::collector::data_dir::{DataDir, chain_dir};
 use crate::collector::figures::Figures;
 use crate::collector::heads::{HeadFiles, Heads};
@@ -25,6 +26,7 @@ use crate::collector::meta::Meta;
 use crate::collector::shared::Shared;
 use crate::collector::space::Space;
 use crate::collector::{Collector, configuration, housekeeping, worker};
+use crate::indexing::Indexing;
 use crate::storage::FileStorage;
 use crate::{Catalogue, Error, ErrorKind, FileCatalogue, SegmentStorage};
 
@@ -34,6 +36,7 @@ pub(crate) struct Threads {
     pub(crate) workers: Vec<JoinHandle<()>>,
     pub(crate) io: Vec<JoinHandle<()>>,
     pub(crate) housekeeper: Option<(Sender<()>, JoinHandle<()>)>,
+    pub(crate) indexing: Option<Indexing>,
 }
 
 /// Finds the anchor of a chain once the collector is there to ask.
@@ -150,7 +153,25 @@ fn threads(
         workers,
         io,
         housekeeper: Some((stop, housekeeper)),
+        indexing: Some(indexing(shared)?),
     })
+}
+
+fn indexing(shared: &Arc<Shared>) -> Result<Indexing, Error> {
+    let shared = Arc::downgrade(shared);
+    let durable = move || {
+        let Some(shared) = shared.upgrade() else {
+            return Vec::new();
+        };
+        let chains = shared.chains.read();
+        let durable = |chain: &Arc<Chain>| {
+            let directory = shared.storage.directory(&chain.entry);
+            (directory, chain.acknowledged())
+        };
+        chains.values().map(durable).collect()
+    };
+    Indexing::start(durable)
+        .map_err(|error| Error::io("start the collector", "no thread could be started", error))
 }
 
 fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {

@@ -12,6 +12,7 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt as _, Limited};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::body::{BodyLimits, Decoded, broken};
 use crate::{Ack, Caller, ChainEntry, Collector, Reason, Refusal};
@@ -31,23 +32,24 @@ pub fn ingest(collector: Collector, limits: BodyLimits) -> Router {
 }
 
 #[derive(Clone, Debug)]
-struct Ingest {
+pub(crate) struct Ingest {
     collector: Collector,
     limits: BodyLimits,
 }
 
 /// The body of `PUT`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Registration {
+pub(crate) struct Registration {
     /// The C2SP verifier key of the log, or `null` for a chain that is not signed; never left out by mistake.
     #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(required)]
     verifier_key: Option<String>,
 }
 
 /// The answer to `PUT`.
-#[derive(Serialize)]
-struct Registered {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Registered {
     chain: String,
     tenant: String,
     verifier_key: Option<String>,
@@ -55,8 +57,8 @@ struct Registered {
 }
 
 /// The answer to `GET`: the head to go on from; number 0 and the zero hash before the first record. What is answered is durable.
-#[derive(Serialize)]
-struct HeadAnswer {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct HeadAnswer {
     chain: String,
     seq: u64,
     hash: String,
@@ -64,8 +66,8 @@ struct HeadAnswer {
 }
 
 /// The answer to `POST`.
-#[derive(Serialize)]
-struct AckAnswer {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AckAnswer {
     acknowledged: u64,
     hash: String,
     stored: u64,
@@ -74,9 +76,20 @@ struct AckAnswer {
     cosignature: Option<String>,
 }
 
-type Asked = Option<Extension<Caller>>;
+pub(crate) type Asked = Option<Extension<Caller>>;
 
-async fn register(
+/// Binds a chain to the tenant of the credential and to a key; once and for all.
+#[utoipa::path(
+    put, path = "/v1/audit/{chain}", operation_id = "registerChain", tag = "ingest",
+    params(crate::openapi::ChainParam),
+    request_body(content = Registration, content_type = "application/json"),
+    responses(
+        (status = 200, description = "It is registered, now or before", body = Registered),
+        (status = "4XX", response = crate::openapi::ProblemResponse),
+        (status = "5XX", response = crate::openapi::ProblemResponse),
+    ),
+)]
+pub(crate) async fn register(
     State(ingest): State<Ingest>,
     caller: Asked,
     Path(chain): Path<String>,
@@ -101,7 +114,17 @@ async fn register(
     Ok(Json(entry.into()))
 }
 
-async fn head(
+/// The durable head of a chain, to go on from.
+#[utoipa::path(
+    get, path = "/v1/audit/{chain}", operation_id = "getHead", tag = "ingest",
+    params(crate::openapi::ChainParam),
+    responses(
+        (status = 200, description = "The head", body = HeadAnswer),
+        (status = "4XX", response = crate::openapi::ProblemResponse),
+        (status = "5XX", response = crate::openapi::ProblemResponse),
+    ),
+)]
+pub(crate) async fn head(
     State(ingest): State<Ingest>,
     caller: Asked,
     Path(chain): Path<String>,
@@ -111,7 +134,18 @@ async fn head(
     Ok(Json(HeadAnswer::of(&chain, head)))
 }
 
-async fn extend(
+/// Extends a chain by sealed lines, and lines `{"checkpoint":"<signed note>"}`. What is answered is durable.
+#[utoipa::path(
+    post, path = "/v1/audit/{chain}", operation_id = "extendChain", tag = "ingest",
+    params(crate::openapi::ChainParam),
+    request_body(content = String, content_type = "application/x-ndjson", description = "Identity, gzip or zstd by Content-Encoding"),
+    responses(
+        (status = 200, description = "All of it is durable", body = AckAnswer),
+        (status = "4XX", response = crate::openapi::ProblemResponse),
+        (status = "5XX", response = crate::openapi::ProblemResponse),
+    ),
+)]
+pub(crate) async fn extend(
     State(ingest): State<Ingest>,
     caller: Asked,
     Path(chain): Path<String>,

@@ -13,5 +13,6 @@ mod door;
 mod ingest;
 mod openapi;
 mod read;
+mod schemathesis;
 mod shipping;
 mod storage;
