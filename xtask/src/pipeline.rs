@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, Result};
-use crate::{debian, steps, tidy};
+use crate::{debian, python, steps, tidy};
 
 /// What every step is given.
 #[derive(Debug)]

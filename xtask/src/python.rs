@@ -15,8 +15,13 @@ pub(crate) fn ensure(root: &Path, ci: bool) -> Result<()> {
     let reported = Cmd::new(place.join("bin").join(program))
         .arg("--version")
         .capture();
-    let is_there = reported
-        .is_ok_and(|ran| ran.status.success() && ran.stdout.split_whitespace().any(|word| word.ends_with(version)));
+    let is_there = reported.is_ok_and(|ran| {
+        ran.status.success()
+            && ran
+                .stdout
+                .split_whitespace()
+                .any(|word| word.ends_with(version))
+    });
     if is_there {
         return Ok(());
     }
