@@ -1,5 +1,10 @@
 //! Integration tests.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail the test that calls them"
+)]
+
 mod client;
 mod conformance;
 mod shipper;
