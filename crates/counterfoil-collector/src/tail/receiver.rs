@@ -107,6 +107,7 @@ impl TailReceiver {
 
     /// Ends it, before the collector is stopped; whether all threads have ended within `patience`. What is not taken yet is in the
     /// directories.
+    #[must_use]
     pub fn stop(&self, patience: Duration) -> bool {
         let until = Instant::now() + patience;
         let mut state = self.shared.state.lock();
