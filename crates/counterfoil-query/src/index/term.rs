@@ -56,11 +56,13 @@ pub(crate) fn terms_of(filter: &Filter) -> Vec<Vec<Term>> {
     let mut all = Vec::new();
     if !filter.kinds.is_empty() {
         let kinds = filter.kinds.iter();
-        all.push(
-            kinds
-                .map(|kind| Field::Kind.term(kind.as_str().as_bytes()))
-                .collect(),
-        );
+        let mut kinds: Vec<_> = kinds
+            .map(|kind| Field::Kind.term(kind.as_str().as_bytes()))
+            .collect();
+        // What is named twice would be held in memory twice.
+        kinds.sort_unstable();
+        kinds.dedup();
+        all.push(kinds);
     }
     if let Some(lease) = filter.lease {
         all.push(vec![Field::Lease.term(&lease.0.to_le_bytes())]);
@@ -88,4 +90,18 @@ pub(crate) fn spelled(text: &str) -> String {
     // JSON escapes only what it must, as RFC 8785 does.
     let quoted = serde_json::Value::from(text).to_string();
     quoted[1..quoted.len() - 1].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_that_is_asked_for_many_times_is_looked_up_once() {
+        let mut filter = Filter::default();
+        for kind in ["lease_expired", "lease_renewed", "lease_expired"] {
+            filter.kinds.push(kind.parse().unwrap());
+        }
+        assert_eq!(terms_of(&filter)[0].len(), 2);
+    }
 }
