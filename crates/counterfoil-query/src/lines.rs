@@ -155,15 +155,19 @@ impl Lines {
             return Ok(false);
         }
         (self.files, self.open) = (files, None);
-        if self.advance()?
-            && let Some(open) = &mut self.open
-        {
-            open.reader
-                .seek(SeekFrom::Start(offset))
-                .map_err(|error| cannot(&open.file.path, error))?;
-            (open.offset, open.number) = (offset, seq.saturating_sub(segment));
-            open.seq = Some(seq);
+        self.advance()?;
+        let Some(open) = &mut self.open else {
+            return Ok(false);
+        };
+        // Retention may have taken it just now.
+        if open.file.first != Some(segment) {
+            return Ok(false);
         }
+        open.reader
+            .seek(SeekFrom::Start(offset))
+            .map_err(|error| cannot(&open.file.path, error))?;
+        (open.offset, open.number) = (offset, seq.saturating_sub(segment));
+        open.seq = Some(seq);
         Ok(true)
     }
 
@@ -234,29 +238,42 @@ impl Lines {
         }
     }
 
-    /// Opens the next file.
+    /// Opens the next file that is still there.
     fn advance(&mut self) -> Result<bool, Error> {
-        let Some(file) = self.files.pop_front() else {
-            return Ok(false);
-        };
-        let opened = match &self.log {
-            Some(_) => open_regular(&file.path),
-            None => File::open(&file.path),
-        };
-        let reader = opened.map_err(|error| cannot(&file.path, error))?;
-        let inode = reader
-            .metadata()
-            .map_err(|error| cannot(&file.path, error))?
-            .ino();
-        self.open = Some(Open {
-            reader: BufReader::with_capacity(1 << 16, reader),
-            inode,
-            offset: 0,
-            number: 0,
-            seq: file.first,
-            file,
-        });
-        Ok(true)
+        while let Some(file) = self.files.pop_front() {
+            let opened = match &self.log {
+                Some(_) => open_regular(&file.path),
+                None => File::open(&file.path),
+            };
+            let reader = match opened {
+                Err(error)
+                    if error.kind() == io::ErrorKind::NotFound && self.was_let_go(&file)? =>
+                {
+                    continue;
+                }
+                opened => opened.map_err(|error| cannot(&file.path, error))?,
+            };
+            let inode = reader
+                .metadata()
+                .map_err(|error| cannot(&file.path, error))?
+                .ino();
+            self.open = Some(Open {
+                reader: BufReader::with_capacity(1 << 16, reader),
+                inode,
+                offset: 0,
+                number: 0,
+                seq: file.first,
+                file,
+            });
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Whether retention took a segment since it was listed: it takes whole ones, the oldest first.
+    fn was_let_go(&self, file: &LogFile) -> Result<bool, Error> {
+        let first = self.first()?;
+        Ok(first.is_some() && file.first < first)
     }
 
     /// Whether a recovery took away the end that was read here; the place is then found again by number.

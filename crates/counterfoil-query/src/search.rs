@@ -202,13 +202,14 @@ impl Search {
         self.current = Current::Nothing;
         self.steps.push_front(Step::Scan {
             from: from.max(self.filter.first.unwrap_or(1)),
-            to: to.min(self.filter.last.unwrap_or(u64::MAX)),
+            to,
             place: None,
         });
     }
 
     /// Scans on to the next record that matches, or to the end; `None` when the step is done.
     fn scan_on(&mut self, to: u64) -> Result<Option<Next>, Error> {
+        let end = to.min(self.filter.last.unwrap_or(u64::MAX));
         loop {
             let line = match self.lines.read()? {
                 Got::Line(line) => line,
@@ -216,10 +217,10 @@ impl Search {
                 // Nothing is behind this step, or all the other ones would be, too.
                 Got::End => return Ok(Some(Next::End)),
             };
-            if let Some(seq) = line.seq.filter(|seq| *seq > to) {
+            if let Some(seq) = line.seq.filter(|seq| *seq > end) {
                 let (segment, offset) = (line.segment(), line.offset);
                 self.lines.seek_to(segment, offset, seq, seq)?;
-                if self.steps.is_empty() {
+                if seq <= to || self.steps.is_empty() {
                     // It may be extended.
                     return Ok(Some(Next::End));
                 }

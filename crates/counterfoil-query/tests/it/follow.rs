@@ -69,3 +69,44 @@ fn a_search_that_ended_at_a_number_is_extended() {
         assert_eq!(found, log.there(&filter));
     }
 }
+
+#[test]
+fn a_search_is_extended_over_a_run_that_turns_out_to_be_damaged() {
+    let mut log = Log::new();
+    log.add(100);
+    Indexer::open(log.path())
+        .unwrap()
+        .update(u64::MAX, 1)
+        .unwrap();
+    let run = log
+        .path()
+        .join("index/00000000000000000001-00000000000000000100.run");
+    let mut bytes = fs::read(&run).unwrap();
+    bytes[0] ^= 0x55;
+    fs::write(&run, bytes).unwrap();
+    let mut filter = Filter::default();
+    (filter.last, filter.node) = (Some(42), Some("node-1".to_owned()));
+    let mut search = Search::open(log.path(), filter.clone()).unwrap();
+    let mut found = numbers(&mut search);
+    search.extend_to(100);
+    found.extend(numbers(&mut search));
+    filter.last = None;
+    assert_eq!(found, log.there(&filter));
+}
+
+#[test]
+fn segments_that_retention_takes_before_a_search_reaches_them_are_passed_over() {
+    let mut log = Log::new();
+    for _ in 0..4 {
+        log.add(10);
+        log.roll();
+    }
+    let mut search = Search::open(log.path(), Filter::default()).unwrap();
+    assert!(matches!(search.read().unwrap(), Next::Record(_)));
+    for first in [1, 11] {
+        fs::remove_file(crate::support::segment(log.path(), first)).unwrap();
+    }
+    // What was open is read to its end.
+    let there: Vec<_> = (2..=10).chain(21..=40).collect();
+    assert_eq!(numbers(&mut search), there);
+}
