@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use counterfoil::Head;
 use counterfoil::audit::Retention;
+use counterfoil::audit::intake::Kinds;
 
 use crate::{ChainEntry, Error, Reason};
 
@@ -114,6 +115,8 @@ pub struct Taken {
     pub new: u64,
     /// Records that were there already, with the same hash.
     pub known: u64,
+    /// The kinds of those that are new.
+    pub kinds: Kinds,
     /// The first that does not fit, and where its line is in what was offered. Nothing behind it was looked at.
     pub refused: Option<(Unfit, Range<usize>)>,
 }
@@ -121,12 +124,20 @@ pub struct Taken {
 impl Taken {
     /// That so many new and known records were taken, up to one that does not fit, if there was one.
     #[must_use]
-    pub const fn new(new: u64, known: u64, refused: Option<(Unfit, Range<usize>)>) -> Self {
+    pub fn new(new: u64, known: u64, refused: Option<(Unfit, Range<usize>)>) -> Self {
         Self {
             new,
             known,
+            kinds: Kinds::default(),
             refused,
         }
+    }
+
+    /// The new ones are of these kinds.
+    #[must_use]
+    pub const fn of_kinds(mut self, kinds: Kinds) -> Self {
+        self.kinds = kinds;
+        self
     }
 }
 

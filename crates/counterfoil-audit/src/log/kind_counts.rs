@@ -1,5 +1,6 @@
 //! How many records of each kind were sealed: the counters that security tools build their alerts on.
 
+use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use counterfoil_core::EventWords;
@@ -87,6 +88,14 @@ impl Kinds {
 
     pub(crate) const fn count(&mut self, kind: KindIndex) {
         self.0[kind.get()] += 1;
+    }
+}
+
+impl AddAssign for Kinds {
+    fn add_assign(&mut self, more: Self) {
+        for (count, more) in self.0.iter_mut().zip(more.0) {
+            *count += more;
+        }
     }
 }
 

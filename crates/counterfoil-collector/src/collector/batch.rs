@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use counterfoil::Head;
+use counterfoil::audit::intake::Kinds;
 use tokio::sync::oneshot;
 
 use crate::Refusal;
@@ -17,6 +18,7 @@ pub(crate) struct Batch {
     pub(crate) dirty: bool,
     /// New records that were written, for the counts.
     pub(crate) new: u64,
+    pub(crate) kinds: Kinds,
     pub(crate) finishes: Vec<(Arc<UploadState>, Reply)>,
     pub(crate) refused: Vec<RefusedLine>,
     pub(crate) checkpoint: Option<Checkpointed>,

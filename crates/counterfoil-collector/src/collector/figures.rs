@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use counterfoil::audit::intake::Kinds;
 use counterfoil::metrics::{Counter, Family, Histogram, Observed, Registry};
 use counterfoil::names;
 use parking_lot::Mutex;
@@ -86,6 +87,8 @@ impl TenantFigures {
 #[derive(Debug)]
 pub(crate) struct Figures {
     pub(crate) tenants: Mutex<BTreeMap<TenantName, Arc<TenantFigures>>>,
+    /// What was stored, by kind.
+    kinds: Mutex<BTreeMap<&'static str, u64>>,
     pub(crate) in_flight: AtomicU64,
     pub(crate) quarantine_evicted: AtomicU64,
     pub(crate) cosigned: AtomicU64,
@@ -100,6 +103,7 @@ impl Figures {
     pub(crate) fn new(registry: &Registry) -> (Arc<Self>, Observed) {
         let figures = Arc::new(Self {
             tenants: Mutex::default(),
+            kinds: Mutex::default(),
             in_flight: AtomicU64::new(0),
             quarantine_evicted: AtomicU64::new(0),
             cosigned: AtomicU64::new(0),
@@ -118,6 +122,14 @@ impl Figures {
         match tenants.get(name) {
             Some(figures) => Arc::clone(figures),
             None => Arc::clone(tenants.entry(name.clone()).or_default()),
+        }
+    }
+
+    /// Records of these kinds are durable.
+    pub(crate) fn stored_of(&self, kinds: &Kinds) {
+        let mut all = self.kinds.lock();
+        for (kind, count) in kinds.iter() {
+            *all.entry(kind).or_default() += count;
         }
     }
 
@@ -152,6 +164,9 @@ impl Figures {
             out.up_down_counter(&names::COLLECTOR_CHAIN_REGISTERED, &label, signed(chains));
         }
         drop(tenants);
+        for (kind, count) in self.kinds.lock().iter() {
+            out.counter(&names::AUDIT_RECORD_SEALED, &[kind], *count);
+        }
         let in_flight = signed(self.in_flight.load(Relaxed));
         out.up_down_counter(&names::COLLECTOR_INFLIGHT, &[], in_flight);
         let count = |counter: &AtomicU64| counter.load(Relaxed);

@@ -111,6 +111,7 @@ fn settle(
     let durable = stored.durable();
     chain.set(durable.clone(), stored.bytes());
     chain.tenant.figures.stored(batch.new);
+    shared.figures.stored_of(&batch.kinds);
     let checkpoint = batch.checkpoint.take();
     let publishes = checkpoint.is_some();
     if let Some(checkpointed) = checkpoint {

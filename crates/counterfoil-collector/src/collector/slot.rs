@@ -214,6 +214,7 @@ impl Slot {
         let head = stored.head();
         self.batch.dirty |= head.as_ref().map(|head| head.seq) != durable;
         self.batch.new += taken.new;
+        self.batch.kinds += taken.kinds;
         self.continuation
             .look(&self.shared, &self.chain, before.as_ref(), lines, &taken);
         upload.note(|progress| {

@@ -246,6 +246,7 @@ fn taken(offered: Offered, lines: &[u8]) -> Taken {
         bytes,
         records,
         known,
+        kinds,
         refused,
         fork,
         ..
@@ -270,7 +271,7 @@ fn taken(offered: Offered, lines: &[u8]) -> Taken {
         };
         (unfit, bytes..bytes + end)
     });
-    Taken::new(records, known, refused)
+    Taken::new(records, known, refused).of_kinds(kinds)
 }
 
 fn unfit(reason: Reason, refused: &Refused) -> Unfit {

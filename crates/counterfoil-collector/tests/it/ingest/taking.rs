@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use counterfoil::Timestamp;
+use counterfoil::prometheus::Renderer;
 use counterfoil_collector::{Collector, Reason, RecordCounts};
 
 use super::producer::{Produced, signed, unsigned};
@@ -62,6 +64,34 @@ async fn a_chain_is_acknowledged_up_to_its_last_record_and_its_checkpoint_cosign
     adds_up(&collector);
     let report = collector.stop(Duration::from_secs(30));
     assert!(report.finished, "{report:?}");
+}
+
+#[tokio::test]
+async fn what_is_stored_is_counted_by_kind_under_the_names_that_a_siem_knows() {
+    let (_dir, collector, log) = started(30).await;
+    let acme = caller("acme");
+    // What came again, and what was refused, is not counted again or at all.
+    send(&collector, &acme, &log, &[log.some(1, 21)])
+        .await
+        .unwrap();
+    send(
+        &collector,
+        &acme,
+        &log,
+        &[log.some(21, 22), "none\n".into()],
+    )
+    .await
+    .unwrap_err();
+    send(&collector, &acme, &log, &[log.all()]).await.unwrap();
+    let page = Renderer::new().render(&collector.registry().snapshot(Timestamp::default()));
+    for series in [
+        "counterfoil_audit_records_lease_allocated_total 30",
+        "counterfoil_audit_record_sealed_total{kind=\"lease_allocated\"} 30",
+        "counterfoil_audit_records_log_opened_total 1",
+        "counterfoil_audit_records_log_closed_total 1",
+    ] {
+        assert!(page.lines().any(|line| line == series), "{series}: {page}");
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use counterfoil::audit::intake::{Intake, Refused};
+use counterfoil::audit::intake::{Intake, Kinds, Refused};
 use counterfoil::audit::verify::Reason as Verdict;
 use counterfoil::audit::{AuditRecord, Retention};
 use counterfoil::signer::{Ed25519Verifier, Keyring};
@@ -118,6 +118,7 @@ impl StoredChain for MemChain {
 
     fn offer(&mut self, lines: &[u8]) -> Result<Taken, Error> {
         let (mut new, mut known, mut at) = (0, 0, 0);
+        let mut kinds = Kinds::default();
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
             let range = at..at + line.len();
             at = range.end;
@@ -132,15 +133,18 @@ impl StoredChain for MemChain {
             if let Some(kept) = kept {
                 let mut unfit = Unfit::new(Reason::Fork, seq, "another record is there");
                 unfit.ours = Some(kept.clone());
-                return Ok(Taken::new(new, known, Some((unfit, range))));
+                return Ok(Taken::new(new, known, Some((unfit, range))).of_kinds(kinds));
             }
-            if let Some(refused) = self.intake.offer(line).refused {
-                return Ok(Taken::new(new, known, Some((unfit(refused, seq), range))));
+            let offered = self.intake.offer(line);
+            kinds += offered.kinds;
+            if let Some(refused) = offered.refused {
+                let taken = Taken::new(new, known, Some((unfit(refused, seq), range)));
+                return Ok(taken.of_kinds(kinds));
             }
             self.lines.push(line.to_vec());
             new += 1;
         }
-        Ok(Taken::new(new, known, None))
+        Ok(Taken::new(new, known, None).of_kinds(kinds))
     }
 
     fn checkpoint(&mut self, note: &str) -> Result<Result<u64, Unfit>, Error> {
