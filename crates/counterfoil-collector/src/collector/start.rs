@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use counterfoil::ChainId;
 use counterfoil::anchor::{AnchorStore, FileAnchorStore};
-use counterfoil::audit::AuditLog;
+use counterfoil::audit::{AuditLog, ErrorKind as AuditErrorKind};
 use counterfoil::signer::Signer;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use parking_lot::{Mutex, RwLock};
@@ -223,7 +223,15 @@ fn open_meta(data: &DataDir, builder: &mut CollectorBuilder) -> Result<AuditLog,
         .signer(signer)
         .anchor_store(Arc::new(anchors))
         .open_or_restart()
-        .map_err(|error| failed(&error))
+        .map_err(|error| match error.kind() {
+            // The collector before may let go of its own log a moment after the directory.
+            AuditErrorKind::Conflict => Error::new(
+                ErrorKind::Locked,
+                "open the collector's own log",
+                error.to_string(),
+            ),
+            _ => failed(&error),
+        })
 }
 
 /// What is in force, for the meta-chain.
