@@ -147,6 +147,7 @@ impl Collector {
             shared.clock.utc(),
             &*caller.credential,
         );
+        let one_at_a_time = shared.registering.lock();
         if let Some(kept) = shared.chain(chain) {
             return same(&kept.entry, &entry);
         }
@@ -156,6 +157,7 @@ impl Collector {
             .register(&entry)
             .map_err(|error| shared.storage_failed(chain, &error))?;
         let chain = shared.add(kept);
+        drop(one_at_a_time);
         let registered = same(&chain.entry, &entry)?;
         shared.meta.registered(&registered);
         Ok(registered)

@@ -51,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) space: Space,
     pub(crate) on_refusal: Option<Box<OnRefusal>>,
     pub(crate) chains: RwLock<BTreeMap<ChainId, Arc<Chain>>>,
+    /// Held while a chain is registered: what it may be depends on those that are there.
+    pub(crate) registering: Mutex<()>,
     pub(crate) tenants: Mutex<BTreeMap<TenantName, Arc<Tenant>>>,
     pub(crate) room: Arc<Semaphore>,
     pub(crate) workers: Vec<Sender<Job>>,

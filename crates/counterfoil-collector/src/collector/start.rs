@@ -87,6 +87,7 @@ pub(crate) fn start(mut builder: CollectorBuilder) -> Result<Collector, Error> {
         space: Space::new(free, builder.reserve),
         on_refusal: builder.on_refusal.take(),
         chains: RwLock::default(),
+        registering: Mutex::default(),
         tenants: Mutex::default(),
         room: Arc::new(Semaphore::new(builder.limits.in_flight)),
         busy_since: workers.iter().map(|_| AtomicU64::new(0)).collect(),

@@ -1,6 +1,11 @@
 //! A chain belongs to the tenant and the key that it was registered with.
 
-use counterfoil_collector::{Caller, Collector, Reason, Scope, TenantSettings};
+use std::sync::Arc;
+use std::time::Duration;
+
+use counterfoil_collector::{
+    Caller, Catalogue, ChainEntry, Collector, Error, FileCatalogue, Reason, Scope, TenantSettings,
+};
 
 use super::producer::{Produced, signed, unsigned};
 use super::{builder, caller, register, send};
@@ -147,5 +152,58 @@ async fn a_credential_without_the_scope_may_not() {
     assert_eq!(
         collector.chains(&writer).unwrap_err().reason,
         Reason::Forbidden
+    );
+}
+
+/// A catalogue on a slow disk.
+#[derive(Debug)]
+struct Slow(FileCatalogue);
+
+impl Catalogue for Slow {
+    fn register(&self, entry: &ChainEntry) -> Result<ChainEntry, Error> {
+        std::thread::sleep(Duration::from_millis(50));
+        self.0.register(entry)
+    }
+
+    fn entries(&self) -> Result<Vec<ChainEntry>, Error> {
+        self.0.entries()
+    }
+}
+
+#[test]
+fn registrations_at_the_same_time_get_past_no_limit_and_share_no_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let slow = Slow(FileCatalogue::open(dir.path().join("catalogue")).unwrap());
+    let data = tempfile::tempdir().unwrap();
+    let collector = builder(data.path())
+        .catalogue(Arc::new(slow))
+        .tenant_settings(|_| {
+            let mut settings = TenantSettings::default();
+            settings.max_chains = Some(1);
+            settings
+        })
+        .start()
+        .unwrap();
+    let registered = std::thread::scope(|scope| {
+        let attempts = ["acme", "globex"].into_iter().flat_map(|tenant| {
+            (1..=3)
+                .map(move |number| (caller(tenant), format!("audit.example.com/leases/{number}")))
+        });
+        let attempts: Vec<_> = attempts
+            .map(|(tenant, id)| {
+                let collector = &collector;
+                scope.spawn(move || {
+                    collector
+                        .register(&tenant, &id.parse().unwrap(), None)
+                        .is_ok()
+                })
+            })
+            .collect();
+        let done = attempts.into_iter().map(|attempt| attempt.join().unwrap());
+        done.filter(|done| *done).count()
+    });
+    assert_eq!(
+        registered, 1,
+        "one tenant has the name, and one chain of it"
     );
 }
