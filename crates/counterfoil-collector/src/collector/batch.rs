@@ -19,6 +19,8 @@ pub(crate) struct Batch {
     /// New records that were written, for the counts.
     pub(crate) new: u64,
     pub(crate) kinds: Kinds,
+    /// Those whose records are in it. Some may not ask for an answer before it is settled.
+    pub(crate) uploads: Vec<Arc<UploadState>>,
     pub(crate) finishes: Vec<(Arc<UploadState>, Reply)>,
     pub(crate) refused: Vec<RefusedLine>,
     pub(crate) checkpoint: Option<Checkpointed>,
@@ -47,6 +49,15 @@ pub(crate) struct Checkpointed {
 }
 
 impl Batch {
+    /// Records of `upload` are going to be in it.
+    pub(crate) fn begin(&mut self, upload: &Arc<UploadState>, in_flight: InFlight) {
+        self.in_flight.push(in_flight);
+        let noted = self.uploads.last();
+        if noted.is_none_or(|last| !Arc::ptr_eq(last, upload)) {
+            self.uploads.push(Arc::clone(upload));
+        }
+    }
+
     /// Whether there is nothing to settle.
     pub(crate) fn is_empty(&self) -> bool {
         !self.dirty
@@ -64,6 +75,7 @@ impl Batch {
     /// Answers those who wait for it.
     pub(crate) fn answer(&mut self, durable: Option<&Head>) {
         self.in_flight.clear();
+        self.uploads.clear();
         for (upload, reply) in self.finishes.drain(..) {
             // A producer that is gone finds out from the chain's head.
             reply.send(upload.answer(durable)).ok();
@@ -72,7 +84,8 @@ impl Batch {
 
     /// Nothing of it became durable.
     pub(crate) fn fail(&mut self, refusal: &Refusal, durable: Option<&Head>) {
-        for (upload, _) in &self.finishes {
+        let asking = self.finishes.iter().map(|(upload, _)| upload);
+        for upload in self.uploads.iter().chain(asking) {
             upload.refuse(refusal.clone());
         }
         self.answer(durable);

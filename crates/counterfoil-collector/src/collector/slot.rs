@@ -143,17 +143,18 @@ impl Slot {
     fn work(&mut self, job: Job) {
         match job {
             Job::Pieces(upload, pieces, in_flight) => {
-                self.batch.in_flight.push(in_flight);
+                self.batch.begin(&upload, in_flight);
                 for piece in pieces {
                     self.piece(&upload, piece);
                 }
             }
-            Job::Unfit(upload, refusal, line) => self.no_line(&upload, refusal, line),
+            Job::Unfit(upload, refusal, line) => {
+                self.refuse_if_failed(&upload);
+                self.no_line(&upload, refusal, line);
+            }
             Job::Refuse(upload, refusal) => upload.refuse(refusal),
             Job::Finish(upload, reply) => {
-                if let Place::Failed { refusal, .. } = &self.place {
-                    upload.refuse(refusal.clone());
-                }
+                self.refuse_if_failed(&upload);
                 self.batch.finishes.push((upload, reply));
             }
             Job::Open(_, reply) => {
@@ -178,11 +179,16 @@ impl Slot {
         }
     }
 
-    fn piece(&mut self, upload: &Arc<UploadState>, piece: Piece) {
-        let records = piece.records();
+    /// A chain that failed judges nothing and keeps nothing of what it is sent.
+    fn refuse_if_failed(&self, upload: &UploadState) {
         if let Place::Failed { refusal, .. } = &self.place {
             upload.refuse(refusal.clone());
         }
+    }
+
+    fn piece(&mut self, upload: &Arc<UploadState>, piece: Piece) {
+        let records = piece.records();
+        self.refuse_if_failed(upload);
         if upload.is_refused() {
             self.chain.tenant.figures.offered(records);
             self.chain.tenant.figures.dropped(records);

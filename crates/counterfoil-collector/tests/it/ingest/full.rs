@@ -117,3 +117,38 @@ async fn below_the_reserve_records_are_refused_before_the_disk_is_full() {
     let ack = send(&collector, &acme, &log, &[log.all()]).await.unwrap();
     assert_eq!(ack.acknowledged, log.seq());
 }
+
+#[tokio::test]
+async fn an_upload_whose_records_were_lost_on_a_full_disk_is_not_acknowledged_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = MemFiles::default();
+    let collector = builder(dir.path())
+        .file_system(Arc::new(files.clone()))
+        .start()
+        .unwrap();
+    let acme = caller("acme");
+    let log = unsigned("audit.example.com/leases", 20);
+    register(&collector, &acme, &log);
+    send(&collector, &acme, &log, &[log.some(1, 11)])
+        .await
+        .unwrap();
+
+    let mut upload = collector.upload(&acme, &log.chain).unwrap();
+    files.set(Faults {
+        space: Some(10),
+        ..Faults::default()
+    });
+    upload.push(log.some(11, 16)).await.unwrap();
+    while collector.records(&acme.tenant).dropped < 5 {
+        tokio::task::yield_now().await;
+    }
+    files.set(Faults::default());
+    // Whoever has nothing to send is answered once the chain is open again.
+    while send(&collector, &acme, &log, &[]).await.is_err() {}
+
+    let refusal = upload.finish().await.unwrap_err();
+    assert_eq!(refusal.reason, Reason::DiskFull);
+    assert_eq!(refusal.acknowledged, Some(10));
+    let ack = send(&collector, &acme, &log, &[log.all()]).await.unwrap();
+    assert_eq!(ack.acknowledged, log.seq());
+}

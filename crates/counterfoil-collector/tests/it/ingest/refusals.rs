@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use counterfoil::Head;
 use counterfoil::Timestamp;
 use counterfoil::audit::MAX_LINE;
 use counterfoil::prometheus::Renderer;
-use counterfoil_collector::Reason;
+use counterfoil_collector::{ChainEntry, Error, ErrorKind, Reason, SegmentStorage, StoredChain};
 use parking_lot::Mutex;
 
 use super::producer::signed;
@@ -108,4 +109,39 @@ async fn a_checkpoint_of_other_records_is_refused_and_not_cosigned() {
         .await
         .unwrap();
     assert!(ack.cosignature.is_some());
+}
+
+/// Storage that is damaged.
+#[derive(Debug)]
+struct Damaged;
+
+impl SegmentStorage for Damaged {
+    fn open(&self, _: &ChainEntry, _: Option<&Head>) -> Result<Box<dyn StoredChain>, Error> {
+        Err(Error::new(
+            ErrorKind::Corrupt,
+            "open a chain",
+            "it is damaged",
+        ))
+    }
+
+    fn directory(&self, entry: &ChainEntry) -> std::path::PathBuf {
+        entry.chain.as_str().into()
+    }
+}
+
+#[tokio::test]
+async fn a_chain_that_cannot_be_opened_keeps_nothing_of_what_it_is_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let collector = builder(dir.path())
+        .storage(Arc::new(Damaged))
+        .start()
+        .unwrap();
+    let acme = caller("acme");
+    let log = signed("audit.example.com/leases", 1);
+    register(&collector, &acme, &log);
+    let endless = Bytes::from(vec![b'x'; MAX_LINE + 1]);
+    let refusal = send(&collector, &acme, &log, &[endless]).await.unwrap_err();
+    assert_eq!(refusal.reason, Reason::Internal);
+    let now = collector.records(&acme.tenant);
+    assert_eq!((now.offered, now.rejected, now.dropped), (1, 0, 1));
 }
