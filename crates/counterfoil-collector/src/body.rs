@@ -19,7 +19,7 @@ use decoder::Decoder;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BodyLimits {
-    /// Bytes after decoding.
+    /// Bytes, before decoding and after.
     pub bytes: u64,
     /// How many bytes after decoding one byte before may become, on average over the body.
     pub ratio: u64,
@@ -62,7 +62,7 @@ impl Decoded {
     /// announces a length beyond the limit.
     pub fn new(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Self, Refusal> {
         let decoder = Decoder::of(headers)?;
-        if decoder.is_identity() && body.size_hint().lower() > limits.bytes {
+        if body.size_hint().lower() > limits.bytes {
             return Err(too_large(limits));
         }
         Ok(Self {
@@ -82,6 +82,10 @@ impl Decoded {
             let (consumed, piece) = self.decoder.step(&self.waiting)?;
             self.waiting.advance(consumed);
             self.consumed += consumed as u64;
+            // There are members and frames that nothing comes of, and no end to them.
+            if self.consumed > self.limits.bytes {
+                return Err(too_large(self.limits));
+            }
             if !piece.is_empty() {
                 return self.counted(piece).map(Some);
             }
@@ -169,7 +173,7 @@ fn too_large(limits: BodyLimits) -> Refusal {
     Refusal::new(
         Reason::TooLarge,
         format!(
-            "the body is larger than {bytes} bytes after decoding, or more than {ratio} times as large as before; send it in several requests"
+            "the body is larger than {bytes} bytes, or after decoding more than {ratio} times as large as before; send it in several requests"
         ),
     )
 }

@@ -52,10 +52,6 @@ impl Decoder {
         }
     }
 
-    pub(super) const fn is_identity(&self) -> bool {
-        matches!(self, Self::Identity)
-    }
-
     /// Whether a step without input gives something.
     pub(super) fn has_more(&self) -> bool {
         matches!(self, Self::Zstd(zstd) if zstd.full)

@@ -172,6 +172,20 @@ fn a_bomb_is_stopped_by_ratio_and_by_size_long_before_it_is_whole() {
 }
 
 #[test]
+fn a_body_that_decodes_to_nothing_is_no_longer_than_any_other() {
+    let mut limits = BodyLimits::default();
+    limits.bytes = 1 << 10;
+    // Members of gzip without content, and frames of zstd that a decoder skips.
+    let skipped = [b"\x50\x2a\x4d\x18\x08\0\0\0".as_slice(), &[7; 8]].concat();
+    for (encoding, nothing) in [("gzip", gzip(b"")), ("zstd", skipped)] {
+        let whole = sent(encoding, &nothing.repeat(5), 100, limits).unwrap();
+        assert!(whole.is_empty(), "{encoding}");
+        let refusal = sent(encoding, &nothing.repeat(100), 100, limits).unwrap_err();
+        assert_eq!(refusal.reason, Reason::TooLarge, "{encoding}");
+    }
+}
+
+#[test]
 fn a_window_of_zstd_beyond_eight_mebibytes_is_refused() {
     let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
     encoder.window_log(27).unwrap();
