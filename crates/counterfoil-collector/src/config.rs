@@ -135,6 +135,12 @@ fn text_of(path: &Path) -> io::Result<String> {
     File::open(path)?
         .take(MAX_BYTES)
         .read_to_string(&mut text)?;
+    // The rest would be left out without a word.
+    if text.len() as u64 == MAX_BYTES {
+        return Err(io::Error::other(format!(
+            "it is larger than {MAX_BYTES} bytes"
+        )));
+    }
     Ok(text)
 }
 
@@ -195,5 +201,24 @@ mod tests {
             (Some(5), Some(7))
         );
         assert_eq!(of("globex").records_per_second, Some(100));
+    }
+
+    #[test]
+    fn no_requests_at_once_means_as_many_as_usual() {
+        let config = Config::parse("[tenant_defaults]\nrequests = 0\n").unwrap();
+        let rates = config.tenant(&"acme".parse().unwrap()).rates();
+        assert_eq!(rates.requests, 128);
+    }
+
+    #[test]
+    fn a_file_that_is_too_long_is_refused_and_not_cut() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("collector.toml");
+        let text = format!(
+            "{}[limits]\nconnections = 0\n",
+            "#\n".repeat(MAX_BYTES as usize / 2)
+        );
+        std::fs::write(&path, text).unwrap();
+        assert!(Config::read(&path).is_err());
     }
 }

@@ -1,9 +1,14 @@
 //! What no file may say.
 
+use std::time::Duration;
+
 use super::Config;
 use crate::server::ClientCertificates;
 use crate::tail::TailSource;
 use crate::{Error, ErrorKind};
+
+/// Beyond, clocks run over.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl Config {
     /// Whether the settings fit each other; [`read`](Self::read) has done it.
@@ -14,6 +19,7 @@ impl Config {
         self.check_reach()?;
         self.check_tls()?;
         self.tail.iter().try_for_each(TailSource::check)?;
+        self.check_tenants()?;
         self.check_limits()
     }
 
@@ -51,6 +57,29 @@ impl Config {
         Ok(())
     }
 
+    fn check_tenants(&self) -> Result<(), Error> {
+        let own = self.tenants.iter();
+        let own = own.map(|(name, section)| (format!("tenants.{name}"), section));
+        for (table, section) in own.chain([("tenant_defaults".to_owned(), &self.tenant_defaults)]) {
+            let names = section.chain_names.iter().flatten();
+            if let Some(name) = names
+                .into_iter()
+                .find(|it| it.is_empty() || it.ends_with('/'))
+            {
+                return refuse(format!(
+                    "{table}.chain_names has {name:?}, which no chain lies below; write it as audit.example.com/payments"
+                ));
+            }
+            if section
+                .retention_age
+                .is_some_and(|age| !age.0.is_zero() && age.0.as_secs() == 0)
+            {
+                return refuse(format!("{table}.retention_age is less than a second"));
+            }
+        }
+        Ok(())
+    }
+
     fn check_limits(&self) -> Result<(), Error> {
         let limits = &self.limits;
         if let Some((name, _)) = limits.spans().iter().find(|(_, span)| span.is_zero()) {
@@ -58,13 +87,15 @@ impl Config {
                 "limits.{name} is 0, and nothing could be done in that time"
             ));
         }
+        if let Some((name, _)) = limits.spans().iter().find(|(_, span)| *span > LONGEST) {
+            return refuse(format!("limits.{name} is longer than a year"));
+        }
         let counts = [
             ("limits.connections", limits.connections as u64),
             (
                 "limits.connections_per_address",
                 limits.connections_per_address as u64,
             ),
-            ("limits.headers", limits.headers as u64),
             ("limits.body_bytes", limits.body_bytes.0),
             ("limits.body_ratio", limits.body_ratio),
             ("intake.threads", self.intake.threads.unwrap_or(1) as u64),
@@ -73,6 +104,9 @@ impl Config {
         ];
         if let Some((name, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return refuse(format!("{name} is 0, and nothing could be taken"));
+        }
+        if !(1..=1_000).contains(&limits.headers) {
+            return refuse("limits.headers has to be from 1 to 1000");
         }
         if !(8_192..=1 << 20).contains(&limits.head_bytes.0) {
             return refuse("limits.head_bytes has to be from 8KiB to 1MiB");
@@ -145,6 +179,22 @@ mod tests {
                 "tls.clients",
             ),
             ("[limits]\nhead = \"0s\"\n".to_owned(), "limits.head"),
+            (
+                "[limits]\nhead = \"99999999999999d\"\n".to_owned(),
+                "limits.head",
+            ),
+            (
+                "[limits]\nheaders = 1000000000\n".to_owned(),
+                "limits.headers",
+            ),
+            (
+                "[tenants.acme]\nretention_age = \"500ms\"\n".to_owned(),
+                "tenants.acme.retention_age",
+            ),
+            (
+                "[tenant_defaults]\nchain_names = [\"audit.example.com/\"]\n".to_owned(),
+                "tenant_defaults.chain_names",
+            ),
             (
                 "[limits]\nconnections = 0\n".to_owned(),
                 "limits.connections",

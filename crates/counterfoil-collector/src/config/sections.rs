@@ -314,7 +314,10 @@ impl TenantSection {
         Rates {
             records: self.records_per_second.and_then(NonZeroU32::new),
             bytes: self.bytes_per_second.map(|it| it.0).filter(|it| *it > 0),
-            requests: self.requests.unwrap_or(Rates::default().requests),
+            requests: self
+                .requests
+                .filter(|it| *it > 0)
+                .unwrap_or(Rates::default().requests),
         }
     }
 }
