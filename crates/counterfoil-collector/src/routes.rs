@@ -6,6 +6,7 @@ pub(crate) mod ingest;
 mod operate;
 mod problem;
 pub mod read;
+mod segments;
 
 pub use guard::{authenticated, closed, counted, limited};
 pub use ingest::ingest;

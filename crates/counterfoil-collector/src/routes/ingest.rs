@@ -1,7 +1,7 @@
 //! Taking records in over HTTP: register a chain, ask for its head, extend it.
 
 use axum::body::Body;
-use axum::extract::{Extension, Path, Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get};
 use axum::{Json, Router};
@@ -14,6 +14,7 @@ use http_body_util::{BodyExt as _, Limited};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::segments::Segments;
 use crate::body::{BodyLimits, Decoded, broken};
 use crate::{Ack, Caller, ChainEntry, Collector, Reason, Refusal};
 
@@ -92,7 +93,7 @@ pub(crate) type Asked = Option<Extension<Caller>>;
 pub(crate) async fn register(
     State(ingest): State<Ingest>,
     caller: Asked,
-    Path(chain): Path<String>,
+    Segments(chain): Segments<String>,
     body: Body,
 ) -> Result<Json<Registered>, Refusal> {
     let (caller, chain) = (who(caller)?, chain_of(&chain)?);
@@ -127,7 +128,7 @@ pub(crate) async fn register(
 pub(crate) async fn head(
     State(ingest): State<Ingest>,
     caller: Asked,
-    Path(chain): Path<String>,
+    Segments(chain): Segments<String>,
 ) -> Result<Json<HeadAnswer>, Refusal> {
     let (caller, chain) = (who(caller)?, chain_of(&chain)?);
     let head = ingest.collector.head(&caller, &chain).await?;
@@ -148,7 +149,7 @@ pub(crate) async fn head(
 pub(crate) async fn extend(
     State(ingest): State<Ingest>,
     caller: Asked,
-    Path(chain): Path<String>,
+    Segments(chain): Segments<String>,
     request: Request,
 ) -> Response {
     let taken = async {

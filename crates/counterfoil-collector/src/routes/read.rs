@@ -19,7 +19,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{FromRequestParts, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use counterfoil::audit::AccessAction;
@@ -28,6 +28,7 @@ use http::request::Parts;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::segments::Segments;
 use crate::{Caller, Reason, Refusal, Scope};
 use bounds::Readers;
 use tree::Trees;
@@ -193,7 +194,7 @@ pub(crate) async fn chains<S: Shelf>(
 pub(crate) async fn chain<S: Shelf>(
     State(reading): State<Reading<S>>,
     Reader(caller): Reader,
-    Path(chain): Path<String>,
+    Segments(chain): Segments<String>,
 ) -> Result<Json<ChainSummary>, Refusal> {
     require(&caller, &[Scope::Read, Scope::Verify])?;
     Ok(Json(kept(&reading, &caller, &chain).await?.into()))

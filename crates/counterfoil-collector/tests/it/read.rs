@@ -360,3 +360,40 @@ async fn a_receipt_verifies_with_nothing_but_the_chains_key() {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{none}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_takes_nothing_gives_its_place_back() {
+    let shelf = OneLog::new();
+    shelf.add(0..1_000);
+    shelf.sync();
+    let routes = read::routes(Arc::clone(&shelf));
+    let ask = async || {
+        let mut request = Request::get(format!("{PATH}/records"))
+            .body(Body::empty())
+            .unwrap();
+        let caller = Caller::new("acme".parse().unwrap(), Scope::Read.into(), "cfk_test");
+        request.extensions_mut().insert(caller);
+        routes.clone().oneshot(request).await.unwrap()
+    };
+    let mut held = Vec::new();
+    loop {
+        let response = ask().await;
+        if response.status() == StatusCode::TOO_MANY_REQUESTS {
+            break;
+        }
+        assert_eq!(response.status(), StatusCode::OK);
+        held.push(response);
+    }
+    // The clock is the test's own: an answer that nobody takes is given up at its 30 s.
+    let mut seconds = 0;
+    while ask().await.status() != StatusCode::OK {
+        assert!(seconds < 100_000, "the places stay taken");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        seconds += 1;
+    }
+    let mut cut = 0;
+    for response in held {
+        cut += usize::from(response.into_body().collect().await.is_err());
+    }
+    assert!(cut > 0, "nobody takes it for whole");
+}

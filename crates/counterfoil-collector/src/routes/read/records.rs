@@ -1,11 +1,11 @@
 //! `/v1/chains/{id}/records`: the lines of records that meet a filter.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use counterfoil::audit::AccessAction;
@@ -13,9 +13,11 @@ use counterfoil_query::{Filter, Next, Search};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue};
 use http_body::Frame;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
+use super::super::segments::Segments;
 use super::bounds::Place;
 use super::{KeptChain, Reader, Reading, Shelf, kept, require};
 use crate::{Reason, Refusal, Scope};
@@ -30,6 +32,8 @@ const LONGEST: u64 = 30;
 const PERIOD: Duration = Duration::from_millis(100);
 /// Lines are handed over in pieces of about this many bytes, and two pieces wait at most.
 const PIECE: usize = 64 << 10;
+/// How long a client may take for a piece while two others wait. It holds a thread, and its tenant one of a few places.
+const TAKE: Duration = Duration::from_secs(30);
 
 /// Everything that matches up to this record is in the answer, unless it has as many records as the limit allows.
 pub(crate) const UP_TO: HeaderName = HeaderName::from_static("counterfoil-up-to");
@@ -51,7 +55,7 @@ pub(crate) const UP_TO: HeaderName = HeaderName::from_static("counterfoil-up-to"
 pub(crate) async fn records<S: Shelf>(
     State(reading): State<Reading<S>>,
     Reader(caller): Reader,
-    Path(chain): Path<String>,
+    Segments(chain): Segments<String>,
     query: Result<Query<Vec<(String, String)>>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Refusal> {
     require(&caller, &[Scope::Read])?;
@@ -240,16 +244,17 @@ impl Pieces {
 fn answer(first: Bytes, mut pieces: Pieces) -> Response {
     let (sender, receiver) = mpsc::channel(2);
     let up_to = HeaderValue::from(pieces.up_to);
-    if pieces.left > 0 && !first.is_empty() {
+    let goes_on = pieces.left > 0 && !first.is_empty();
+    if goes_on {
+        let runtime = Handle::current();
         tokio::task::spawn_blocking(move || {
             loop {
+                // An empty piece says that it was all.
                 let piece = pieces.piece();
                 let done = piece.as_ref().map_or(true, Bytes::is_empty);
-                if done && piece.is_ok() {
-                    return;
-                }
-                // Fails when the client is gone.
-                if sender.blocking_send(piece).is_err() || done {
+                let taken = runtime.block_on(timeout(TAKE, sender.send(piece)));
+                // Otherwise the client is gone, or takes nothing.
+                if done || !matches!(taken, Ok(Ok(()))) {
                     return;
                 }
             }
@@ -258,17 +263,20 @@ fn answer(first: Bytes, mut pieces: Pieces) -> Response {
     let body = Body::new(Streamed {
         first: Some(first).filter(|first| !first.is_empty()),
         rest: receiver,
+        ended: !goes_on,
     });
     let ndjson = HeaderValue::from_static("application/x-ndjson");
     let headers = [(CONTENT_TYPE, ndjson), (UP_TO, up_to)];
     (headers, body).into_response()
 }
 
-/// A body out of a channel. An error in the middle cuts the answer, so that nobody takes it for whole.
+/// A body out of a channel, up to an empty piece. An error, or the end of the channel before that, cuts the answer, so that nobody
+/// takes it for whole.
 #[derive(Debug)]
 struct Streamed {
     first: Option<Bytes>,
     rest: mpsc::Receiver<Result<Bytes, Refusal>>,
+    ended: bool,
 }
 
 impl http_body::Body for Streamed {
@@ -282,9 +290,19 @@ impl http_body::Body for Streamed {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
-        self.rest
-            .poll_recv(context)
-            .map(|piece| piece.map(|piece| piece.map(Frame::data)))
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let piece = match ready!(self.rest.poll_recv(context)) {
+            Some(Ok(piece)) if piece.is_empty() => None,
+            Some(piece) => Some(piece.map(Frame::data)),
+            None => Some(Err(Refusal::new(
+                Reason::TooSlow,
+                "the answer was taken too slowly; go on after the last record of it",
+            ))),
+        };
+        self.ended = !matches!(piece, Some(Ok(_)));
+        Poll::Ready(piece)
     }
 }
 

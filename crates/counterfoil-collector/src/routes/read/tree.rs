@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use counterfoil::audit::tlog::TiledLog;
 use counterfoil::audit::{AccessAction, Error, ErrorKind};
@@ -13,6 +13,7 @@ use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use parking_lot::Mutex;
 
+use super::super::segments::Segments;
 use super::records::{blocking, unreadable};
 use super::{KeptChain, Reader, Reading, Shelf, kept, require};
 use crate::{Reason, Refusal, Scope};
@@ -57,7 +58,7 @@ impl Trees {
 pub(crate) async fn checkpoint<S: Shelf>(
     State(reading): State<Reading<S>>,
     Reader(caller): Reader,
-    Path(chain): Path<String>,
+    Segments(chain): Segments<String>,
 ) -> Result<Response, Refusal> {
     require(&caller, &[Scope::Verify])?;
     serve(&reading, &caller, &chain, Resource::Checkpoint).await
@@ -77,7 +78,7 @@ pub(crate) async fn checkpoint<S: Shelf>(
 pub(crate) async fn tile<S: Shelf>(
     State(reading): State<Reading<S>>,
     Reader(caller): Reader,
-    Path((chain, tile)): Path<(String, String)>,
+    Segments((chain, tile)): Segments<(String, String)>,
 ) -> Result<Response, Refusal> {
     let resource = format!("tile/{tile}").parse::<Resource>();
     let scope = match resource {
@@ -102,7 +103,7 @@ pub(crate) async fn tile<S: Shelf>(
 pub(crate) async fn proof<S: Shelf>(
     State(reading): State<Reading<S>>,
     Reader(caller): Reader,
-    Path((chain, seq)): Path<(String, String)>,
+    Segments((chain, seq)): Segments<(String, String)>,
 ) -> Result<Response, Refusal> {
     require(&caller, &[Scope::Verify])?;
     let plain = seq.bytes().all(|byte| byte.is_ascii_digit());

@@ -253,6 +253,10 @@ fn no_path_leads_out_of_the_data_directory() {
                 "{method} {path}: {answer:?}"
             );
             assert!(!answer.head.contains("x-evil"), "{answer:?}");
+            assert!(
+                answer.head.contains("application/problem+json") || answer.body.is_empty(),
+                "{method} {path}: {answer:?}"
+            );
             let raw = answer
                 .body
                 .chars()
