@@ -45,8 +45,8 @@ Exit codes: 0 all that was offered is acknowledged; 1 the collector contradicts
 what it acknowledged, or the check fails; 2 usage; 3 something that was offered
 is not acknowledged; 4 the collector cannot be used; 5 the key cannot be used.")]
 pub(crate) struct LoadArgs {
-    /// Address of the collector, such as http://127.0.0.1:9466
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9466")]
+    /// Address of the collector, such as http://127.0.0.1:9468
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9468")]
     pub(crate) url: String,
     /// How many chains to extend
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=100_000))]

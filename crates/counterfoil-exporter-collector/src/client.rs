@@ -27,7 +27,7 @@ const SEGMENT: &AsciiSet = &CONTROLS.add(b'/').add(b'%').add(b'?').add(b'#').add
 /// ```no_run
 /// use counterfoil_exporter_collector::{Client, Key};
 ///
-/// let client = Client::builder("http://127.0.0.1:9466").maybe_key(Key::from_env()?).build()?;
+/// let client = Client::builder("http://127.0.0.1:9468").maybe_key(Key::from_env()?).build()?;
 /// let chain = "audit.example.com/leases/1".parse()?;
 /// client.register(&chain, None)?;
 /// let head = client.head(&chain)?;
@@ -55,7 +55,7 @@ pub struct ClientBuilder {
 }
 
 impl Client {
-    /// A client of the collector at `url`, such as `https://collector.example:9466`.
+    /// A client of the collector at `url`, such as `https://collector.example:9468`.
     pub fn builder(url: impl Into<String>) -> ClientBuilder {
         ClientBuilder {
             url: url.into(),
@@ -300,7 +300,7 @@ fn check(url: &str) -> Result<bool, Error> {
     }
 }
 
-const NO_ADDRESS: &str = "the address is no URL; it looks like https://collector.example:9466";
+const NO_ADDRESS: &str = "the address is no URL; it looks like https://collector.example:9468";
 
 fn invalid(context: &str) -> Error {
     Error::new(ErrorKind::InvalidConfig, CONFIGURE, context)

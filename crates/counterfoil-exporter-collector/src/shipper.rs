@@ -29,7 +29,7 @@ use crate::{Client, Error, ErrorKind, ShipEvent, ShipReport, ShipState, ShipStat
 /// use counterfoil_exporter_collector::{Client, Key, ShipOptions, Shipper};
 ///
 /// let log = AuditLog::builder("/var/lib/leases/audit", "audit.example.com/leases").open()?;
-/// let client = Client::builder("http://127.0.0.1:9466").maybe_key(Key::from_env()?).build()?;
+/// let client = Client::builder("http://127.0.0.1:9468").maybe_key(Key::from_env()?).build()?;
 /// let shipper = Shipper::start(&log, client, ShipOptions::default())?;
 /// // … the service works …
 /// log.close(Duration::from_secs(5));

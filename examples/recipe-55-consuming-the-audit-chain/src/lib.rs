@@ -12,7 +12,7 @@
 //! use std::time::Duration;
 //!
 //! let chain = "audit.example.com/leases/1".parse()?;
-//! let feed = CollectorFeed::new("http://127.0.0.1:9466", &chain, std::env::var("COUNTERFOIL_KEY").ok().as_deref())?;
+//! let feed = CollectorFeed::new("http://127.0.0.1:9468", &chain, std::env::var("COUNTERFOIL_KEY").ok().as_deref())?;
 //! let keys = trusting("audit.example.com/leases/1+8f1557f5+AaeXdNNRFbC7SIqD9pLIWWRxlRUp7Ga2Fb7jFJGSXcwE")?;
 //! let mut consumer = Consumer::open(Path::new("consumer"), chain, keys, AlertFiles::new("alerts")?)?;
 //! consumer.follow(&feed, Duration::from_secs(25), || true)?;

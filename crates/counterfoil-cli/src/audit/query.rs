@@ -37,7 +37,7 @@ pub(crate) struct QueryArgs {
     /// A log directory, or a file of records
     #[arg(value_name = "LOG")]
     pub(crate) log: Option<PathBuf>,
-    /// A collector to ask instead, such as https://collector.example:9466
+    /// A collector to ask instead, such as https://collector.example:9468
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
     /// Only this chain of the collector [default: each one of the tenant]

@@ -140,10 +140,10 @@ mod tests {
     #[test]
     fn without_auth_it_listens_on_the_loopback_interface_only() {
         for address in [
-            "0.0.0.0:9466",
-            "[::]:9466",
-            "192.0.2.1:9466",
-            "[::ffff:192.0.2.1]:9466",
+            "0.0.0.0:9468",
+            "[::]:9468",
+            "192.0.2.1:9468",
+            "[::ffff:192.0.2.1]:9468",
         ] {
             let says = refused(&format!(
                 "[listen]\naddress = \"{address}\"\nplaintext = true\n"
@@ -153,7 +153,7 @@ mod tests {
         for address in [
             "127.0.0.1:0",
             "127.8.8.8:1",
-            "[::1]:9466",
+            "[::1]:9468",
             "[::ffff:127.0.0.1]:1",
         ] {
             let config = Config::parse(&format!("[listen]\naddress = \"{address}\"\n")).unwrap();
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn keys_do_not_go_in_clear_unless_the_operator_says_so() {
-        let listen = "[listen]\naddress = \"0.0.0.0:9466\"\n";
+        let listen = "[listen]\naddress = \"0.0.0.0:9468\"\n";
         assert!(refused(&format!("{listen}{AUTH}")).contains("listen.plaintext"));
         let said = format!("{listen}plaintext = true\n{AUTH}");
         Config::parse(&said).unwrap().check().unwrap();

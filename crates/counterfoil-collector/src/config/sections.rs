@@ -168,7 +168,7 @@ pub struct TenantSection {
 impl Default for ListenSection {
     fn default() -> Self {
         Self {
-            address: (Ipv4Addr::LOCALHOST, 9466).into(),
+            address: (Ipv4Addr::LOCALHOST, 9468).into(),
             plaintext: false,
         }
     }

@@ -98,7 +98,7 @@ impl Client {
         });
         if !plain {
             return Err(Failure::usage(
-                "cannot take --url: it looks like https://collector.example:9466, without a query, and a key is not part of it",
+                "cannot take --url: it looks like https://collector.example:9468, without a query, and a key is not part of it",
             ));
         }
         let config = Agent::config_builder()
