@@ -16,6 +16,7 @@ mod job;
 mod keys;
 mod lines;
 mod meta;
+mod meta_log;
 mod quarantine;
 mod shared;
 mod shelf;
@@ -32,7 +33,7 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use counterfoil::audit::{AccessAction, AuditLog};
+use counterfoil::audit::AccessAction;
 use counterfoil::health::Registration;
 use counterfoil::metrics::{Observed, Registry};
 use counterfoil::signer::VerifierKey;
@@ -167,7 +168,7 @@ impl Collector {
         let shared = self.shared();
         let chain = &entry.chain;
         let settings = shared.settings.of(&caller.tenant);
-        if !settings.allows(chain) || *chain.base() == *shared.meta.log().chain().base() {
+        if !settings.allows(chain) || *chain.base() == *shared.meta.chain().base() {
             return Err(Refusal::new(
                 Reason::Forbidden,
                 format!(
@@ -289,7 +290,7 @@ impl Collector {
     pub fn log_dir(&self, caller: &Caller, chain: &ChainId) -> Result<PathBuf, Refusal> {
         may_look(caller)?;
         let shared = self.shared();
-        if caller.scopes.contains(Scope::Admin) && *chain == *shared.meta.log().chain() {
+        if caller.scopes.contains(Scope::Admin) && *chain == *shared.meta.chain() {
             return Ok(shared.data.meta());
         }
         let chain = self.find(caller, chain)?;
@@ -304,13 +305,13 @@ impl Collector {
     /// The collector's own chain.
     #[must_use]
     pub fn meta_chain(&self) -> &ChainId {
-        self.shared().meta.log().chain()
+        self.shared().meta.chain()
     }
 
-    /// The log of the collector's own chain, for health checks and figures.
+    /// The last durable head of the collector's own chain that was computed; `None` before the first.
     #[must_use]
-    pub fn meta_log(&self) -> &AuditLog {
-        self.shared().meta.log()
+    pub fn meta_head(&self) -> Option<Head> {
+        self.shared().meta.log().head()
     }
 
     /// The key that checkpoints are cosigned with, as the policies of verifiers name it.

@@ -61,7 +61,7 @@ pub use limits::Limits;
 #[cfg(feature = "audit")]
 pub use queue::{QUEUE_LIMITS, audit_queue};
 #[cfg(feature = "audit")]
-pub use writable::{WRITABLE_LIMITS, audit_writable};
+pub use writable::{WRITABLE_LIMITS, audit_writable, audit_writable_now};
 
 /// What there is to check of an audit log, with the usual limits: its disk, whether it writes, its queues, its anchor, and the
 /// clock that it stamps with. The checks do not keep the log open.

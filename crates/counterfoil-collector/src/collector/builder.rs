@@ -23,7 +23,7 @@ use crate::{Catalogue, Error, ErrorKind, SegmentStorage, TenantName, TenantSetti
 /// What a closure that makes signers may answer.
 pub(crate) type Made = Result<Arc<dyn Signer>, Box<dyn std::error::Error + Send + Sync>>;
 
-type MakeSigner = dyn Fn(&ChainId) -> Made + Send + Sync;
+pub(crate) type MakeSigner = dyn Fn(&ChainId) -> Made + Send + Sync;
 
 /// Everything about a collector that can be chosen, with defaults for all of it. Made by [`Collector::builder`].
 #[must_use = "a collector is started by `start`"]
@@ -44,7 +44,7 @@ pub struct CollectorBuilder {
     pub(crate) catalogue: Option<Arc<dyn Catalogue>>,
     pub(crate) heads: Option<Arc<dyn AnchorStore>>,
     pub(crate) witness: Option<Arc<dyn Signer>>,
-    pub(crate) meta_signer: Option<Box<MakeSigner>>,
+    pub(crate) meta_signer: Option<Arc<MakeSigner>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) registry: Registry,
     pub(crate) on_refusal: Option<Box<OnRefusal>>,
@@ -212,7 +212,7 @@ impl CollectorBuilder {
         mut self,
         signer: impl Fn(&ChainId) -> Made + Send + Sync + 'static,
     ) -> Self {
-        self.meta_signer = Some(Box::new(signer));
+        self.meta_signer = Some(Arc::new(signer));
         self
     }
 

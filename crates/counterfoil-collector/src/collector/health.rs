@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use counterfoil::audit::{Figures, LogState};
 use counterfoil::health::{
-    DISK_LIMITS, Outcome, Registration, WRITABLE_LIMITS, audit_writable, blocking, disk_space,
+    DISK_LIMITS, Outcome, Registration, WRITABLE_LIMITS, audit_writable_now, blocking, disk_space,
 };
 
 use crate::collector::shared::Shared;
@@ -24,8 +25,23 @@ pub(crate) fn checks(shared: &Arc<Shared>) -> Vec<Registration> {
         disk,
         check("collector-workers", shared, workers),
         check("collector-chains", shared, chains).degrading(),
-        audit_writable(shared.meta.log(), WRITABLE_LIMITS),
+        own_log(shared),
     ]
+}
+
+/// Its own log is opened anew after it failed, so the one that is open now is asked each time.
+fn own_log(shared: &Arc<Shared>) -> Registration {
+    let clock = Arc::clone(&shared.clock);
+    let shared = Arc::downgrade(shared);
+    let figures = move || {
+        if let Some(shared) = shared.upgrade() {
+            return shared.meta.log().figures();
+        }
+        let mut ended = Figures::default();
+        ended.state = LogState::Closed;
+        ended
+    };
+    audit_writable_now(figures, clock, WRITABLE_LIMITS)
 }
 
 fn check(name: &str, shared: &Arc<Shared>, look: fn(&Shared) -> Outcome) -> Registration {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use counterfoil::audit::{
-    Access, AccessAction, AuditEventData, AuditInput, AuditLog, Object, Outcome, Text, Value,
+    Access, AccessAction, AuditEventData, AuditInput, Object, Outcome, Text, Value,
 };
 use counterfoil::{ChainId, ExtensionKind, Head, Name};
 use parking_lot::Mutex;
 
+use crate::collector::meta_log::MetaLog;
 use crate::{Caller, ChainEntry, Reason, TenantName};
 
 /// Heads that one record names; with the longest chain ids it stays below the largest body.
@@ -18,11 +19,11 @@ const HEADS_PER_RECORD: usize = 100;
 /// What is coalesced is sealed at once when there is more of it than this.
 const MOST_PENDING: usize = 4_096;
 
-/// Seals what the collector does into an [`AuditLog`] of its own. What comes often is coalesced and sealed at
-/// [`flush`](Self::flush).
+/// Seals what the collector does into a log of its own. What comes often is coalesced and sealed at [`flush`](Self::flush), or when
+/// that log works again.
 #[derive(Debug)]
 pub(crate) struct Meta {
-    log: AuditLog,
+    log: MetaLog,
     pending: Mutex<Pending>,
 }
 
@@ -49,15 +50,19 @@ impl Pending {
 }
 
 impl Meta {
-    pub(crate) fn new(log: AuditLog) -> Self {
+    pub(crate) fn new(log: MetaLog) -> Self {
         Self {
             log,
             pending: Mutex::default(),
         }
     }
 
-    pub(crate) const fn log(&self) -> &AuditLog {
+    pub(crate) const fn log(&self) -> &MetaLog {
         &self.log
+    }
+
+    pub(crate) const fn chain(&self) -> &ChainId {
+        self.log.chain()
     }
 
     pub(crate) fn started(&self, chains: u64) {
@@ -180,13 +185,22 @@ impl Meta {
         add(&mut pending);
         let full = pending.len() >= MOST_PENDING;
         drop(pending);
-        if full {
-            self.flush();
+        if full && !self.log.has_failed() {
+            self.seal_pending();
         }
     }
 
-    /// Seals what was coalesced.
+    /// Seals what was coalesced. A log that has failed is opened anew before; as long as it cannot be, all of it is kept.
     pub(crate) fn flush(&self) {
+        match self.log.revive() {
+            Ok(()) => self.seal_pending(),
+            Err(error) => {
+                tracing::error!(%error, "the collector's own log takes nothing; it is tried again");
+            }
+        }
+    }
+
+    fn seal_pending(&self) {
         let pending = mem::take(&mut *self.pending.lock());
         let heads: Vec<_> = pending.heads.into_values().collect();
         for heads in heads.chunks(HEADS_PER_RECORD) {
@@ -267,8 +281,8 @@ impl Meta {
     }
 
     fn append(&self, input: AuditInput) {
-        // What cannot be queued is declared by the log itself, in records_lost, and the health check says so.
-        if let Err(error) = self.log.append(input).queued() {
+        // The health check says so, too.
+        if let Err(error) = self.log.append(input) {
             tracing::error!(%error, "the collector's own log did not take a record");
         }
     }
@@ -277,7 +291,7 @@ impl Meta {
     pub(crate) fn close(&self, finished: bool, patience: Duration) -> bool {
         self.flush();
         self.stopped(finished);
-        self.log.close(patience).finished
+        self.log.close(patience)
     }
 }
 
@@ -313,4 +327,48 @@ fn insert(object: &mut Object, key: &str, value: impl Into<Value>) {
         reason = "the keys above follow the grammar, and the values are flat and small"
     )]
     object.insert(key, value).expect("a valid member");
+}
+
+#[cfg(test)]
+mod tests {
+    use counterfoil::audit::{AuditLog, FileSystem as _};
+    use counterfoil_testkit::files::{Faults, MemFiles};
+
+    use super::*;
+
+    #[test]
+    fn the_own_log_comes_back_after_a_full_disk_with_what_was_refused_meanwhile() {
+        let files = MemFiles::default();
+        let of_log = files.clone();
+        let log = MetaLog::open(move || {
+            AuditLog::builder("/meta", "collector.example.com/meta")
+                .file_system(Arc::new(of_log.clone()))
+        })
+        .unwrap();
+        let meta = Meta::new(log);
+        let (tenant, chain): (TenantName, _) = (
+            "acme".parse().unwrap(),
+            ChainId::new("audit.example.com/leases/1").unwrap(),
+        );
+        files.set(Faults {
+            space: Some(0),
+            ..Faults::default()
+        });
+        meta.started(0);
+        while !meta.log().has_failed() {
+            std::thread::yield_now();
+        }
+        meta.refused(&tenant, &chain, Reason::Grammar, Some(7));
+        meta.flush();
+        assert!(meta.log().has_failed(), "there is still no room");
+
+        files.set(Faults::default());
+        meta.flush();
+        assert!(!meta.log().has_failed());
+        assert!(meta.close(true, Duration::from_secs(30)));
+        let kept = files.read("/meta/segments/00000000000000000001.jsonl".as_ref());
+        let kept = String::from_utf8(kept.unwrap()).unwrap();
+        assert_eq!(kept.matches("collector.records_refused").count(), 1);
+        assert!(kept.contains("audit.example.com/leases/1"));
+    }
 }

@@ -18,7 +18,7 @@ impl Shelf for Collector {
     async fn chain(&self, caller: &Caller, chain: &ChainId) -> Result<KeptChain, Refusal> {
         if chain == self.meta_chain() {
             // Its keys are in its `log_opened`.
-            let head = self.meta_log().head();
+            let head = self.meta_head();
             return self
                 .log_dir(caller, chain)
                 .map(|dir| KeptChain::new(chain.clone(), dir, head, None));

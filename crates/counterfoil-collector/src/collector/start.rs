@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
 
-use crate::collector::builder::CollectorBuilder;
+use crate::collector::builder::{CollectorBuilder, MakeSigner};
 use crate::collector::chain::Chain;
 use crate::collector::data_dir::{DataDir, chain_dir};
 use crate::collector::figures::Figures;
@@ -23,6 +23,7 @@ use crate::collector::io_threads::{self, Io};
 use crate::collector::job::Job;
 use crate::collector::keys::load_or_make;
 use crate::collector::meta::Meta;
+use crate::collector::meta_log::MetaLog;
 use crate::collector::shared::Shared;
 use crate::collector::space::Space;
 use crate::collector::{Collector, configuration, housekeeping, worker};
@@ -203,7 +204,7 @@ fn witness(
 }
 
 /// The collector's own log; one that is damaged is set aside and goes on as its next incarnation, which says so.
-fn open_meta(data: &DataDir, builder: &mut CollectorBuilder) -> Result<AuditLog, Error> {
+fn open_meta(data: &DataDir, builder: &mut CollectorBuilder) -> Result<MetaLog, Error> {
     let failed = |error: &dyn std::error::Error| {
         Error::new(
             ErrorKind::Corrupt,
@@ -212,27 +213,31 @@ fn open_meta(data: &DataDir, builder: &mut CollectorBuilder) -> Result<AuditLog,
         )
     };
     let anchors = FileAnchorStore::open(data.meta_anchor()).map_err(|error| failed(&error))?;
+    let anchors: Arc<dyn AnchorStore> = Arc::new(anchors);
     let keys = data.keys()?;
-    let signer = builder.meta_signer.take().unwrap_or_else(|| {
-        Box::new(move |chain: &ChainId| {
+    let signer: Arc<MakeSigner> = builder.meta_signer.take().unwrap_or_else(|| {
+        Arc::new(move |chain: &ChainId| {
             let path = keys.join(format!("meta-{}", chain.incarnation()));
             load_or_make(&path, chain.as_str()).map_err(Into::into)
         })
     });
-    AuditLog::builder(data.meta(), builder.meta_base())
-        .clock(Arc::clone(&builder.clock))
-        .signer(signer)
-        .anchor_store(Arc::new(anchors))
-        .open_or_restart()
-        .map_err(|error| match error.kind() {
-            // The collector before may let go of its own log a moment after the directory.
-            AuditErrorKind::Conflict => Error::new(
-                ErrorKind::Locked,
-                "open the collector's own log",
-                error.to_string(),
-            ),
-            _ => failed(&error),
-        })
+    let (dir, base, clock) = (data.meta(), builder.meta_base(), Arc::clone(&builder.clock));
+    MetaLog::open(move || {
+        let signer = Arc::clone(&signer);
+        AuditLog::builder(&dir, &base)
+            .clock(Arc::clone(&clock))
+            .signer(move |chain| signer(chain))
+            .anchor_store(Arc::clone(&anchors))
+    })
+    .map_err(|error| match error.kind() {
+        // The collector before may let go of its own log a moment after the directory.
+        AuditErrorKind::Conflict => Error::new(
+            ErrorKind::Locked,
+            "open the collector's own log",
+            error.to_string(),
+        ),
+        _ => failed(&error),
+    })
 }
 
 /// What is in force, for the meta-chain.

@@ -20,11 +20,21 @@ pub const WRITABLE_LIMITS: Limits<Duration> = Limits {
 /// Its figures: `unsynced` records, `poisoned` segments, `longest_sync` in seconds, `stuck` in seconds: since when records wait
 /// without one becoming durable, as far as the looks of this check tell.
 pub fn audit_writable(log: &AuditLog, limits: Limits<Duration>) -> Registration {
-    let (figures, clock) = (log.figures_reader(), Arc::clone(log.clock()));
+    let figures = log.figures_reader();
+    audit_writable_now(move || figures.read(), Arc::clone(log.clock()), limits)
+}
+
+/// The check of [`audit_writable`] for a log that is opened anew while the program runs: `figures` reads those of the log that is
+/// open now, which is stamped by `clock`.
+pub fn audit_writable_now(
+    figures: impl Fn() -> Figures + Send + Sync + 'static,
+    clock: Arc<dyn Clock>,
+    limits: Limits<Duration>,
+) -> Registration {
     let progress = Mutex::new(Progress::default());
     let look = move || {
+        let figures = figures();
         let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
-        let figures = figures.read();
         let stuck = progress.stuck(&figures, clock.ticks());
         judge(&figures, stuck, limits)
     };
