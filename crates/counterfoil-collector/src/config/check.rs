@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use counterfoil::ChainId;
+
 use super::Config;
 use crate::server::ClientCertificates;
 use crate::tail::TailSource;
@@ -16,11 +18,23 @@ impl Config {
     /// # Errors
     /// [`ErrorKind::InvalidConfig`] names the setting and what to do.
     pub fn check(&self) -> Result<(), Error> {
+        self.check_name()?;
         self.check_reach()?;
         self.check_tls()?;
         self.tail.iter().try_for_each(TailSource::check)?;
         self.check_tenants()?;
         self.check_limits()
+    }
+
+    /// Its chain and its witness key are named after it.
+    fn check_name(&self) -> Result<(), Error> {
+        let name = &self.intake.name;
+        match ChainId::first(&format!("{name}/meta")) {
+            Ok(_) => Ok(()),
+            Err(_) => refuse(format!(
+                "intake.name is {name:?}, and has to be a DNS name with a dot, such as collector.example.com"
+            )),
+        }
     }
 
     /// Who can reach it, and what protects it from them.
@@ -202,6 +216,10 @@ mod tests {
             (
                 "[limits]\nhead_bytes = \"1KiB\"\n".to_owned(),
                 "limits.head_bytes",
+            ),
+            (
+                "[intake]\nname = \"my collector\"\n".to_owned(),
+                "intake.name",
             ),
             (
                 "[intake]\nmemory = \"2MiB\"\n".to_owned(),

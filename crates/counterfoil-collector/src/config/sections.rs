@@ -214,7 +214,7 @@ impl Default for TelemetrySection {
     fn default() -> Self {
         Self {
             enabled: true,
-            address: (Ipv4Addr::LOCALHOST, 9464).into(),
+            address: (Ipv4Addr::LOCALHOST, 9469).into(),
             log_format: LogFormat::Text,
         }
     }
