@@ -484,7 +484,7 @@ fn forbidden(what: &str) -> Refusal {
 fn not_found(chain: &ChainId) -> Refusal {
     Refusal::new(
         Reason::NotFound,
-        format!("there is no chain {chain} of this tenant; register it first"),
+        format!("there is no chain {chain} of this tenant; its producer registers it first"),
     )
 }
 

@@ -206,7 +206,7 @@ impl Shared {
         }
         self.meta.refused(tenant, id, refusal.reason, refusal.seq);
         tracing::warn!(
-            chain = %id, %tenant, reason = refusal.reason.code(), seq = refusal.seq, detail = ?refusal.detail,
+            chain = %id, %tenant, reason = refusal.reason.code(), seq = refusal.seq, detail = %refusal.detail,
             "a chain does not continue",
         );
         if let Some(hook) = &self.on_refusal {

@@ -9,10 +9,10 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use counterfoil::metrics::Registry;
 use counterfoil::names;
-use http::HeaderValue;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS,
 };
+use http::{HeaderValue, Uri};
 
 use crate::auth::Authority;
 use crate::body::{BodyLimits, Decoded};
@@ -95,7 +95,7 @@ pub fn counted(routes: Router, registry: &Registry) -> Router {
 /// What no route takes: 404 and 405 as problem details, and headers for every answer.
 pub fn closed(routes: Router) -> Router {
     routes
-        .fallback(|| async { Refusal::new(Reason::NotFound, "there is no such resource") })
+        .fallback(|uri: Uri| async move { Refusal::new(Reason::NotFound, missing(uri.path())) })
         .method_not_allowed_fallback(|| async {
             let refusal = Refusal::new(
                 Reason::MethodNotAllowed,
@@ -104,6 +104,15 @@ pub fn closed(routes: Router) -> Router {
             refusal.into_response()
         })
         .layer(middleware::map_response(careful))
+}
+
+fn missing(path: &str) -> &'static str {
+    match path.starts_with("/v1/audit/") || path.starts_with("/v1/chains/") {
+        true => {
+            "there is no such resource; a chain id is one segment of the path, so send each / in it as %2F"
+        }
+        false => "there is no such resource",
+    }
 }
 
 async fn careful(mut response: Response) -> Response {

@@ -229,7 +229,7 @@ fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {
     }
     Err(Refusal::new(
         Reason::UnsupportedEncoding,
-        "records come as application/x-ndjson, one sealed line after the other",
+        "the content type is none that is taken; send records as `Content-Type: application/x-ndjson`, one sealed line after the other",
     ))
 }
 

@@ -358,3 +358,31 @@ fn what_changes_is_read_anew_once_and_what_is_broken_is_told_once() {
         "{told:?}"
     );
 }
+
+#[test]
+fn what_curl_sends_by_default_is_refused_with_what_to_send_instead() {
+    let tenants = Tenants::new();
+    let acme = tenants.key("acme", Scope::Ingest, |_| {});
+    let daemon = Running::start(tenants, "");
+    let slashes = daemon.ask("GET", "/v1/audit/audit.example.com/leases/1", &acme, b"");
+    assert_eq!(slashes.status, 404);
+    assert!(slashes.body.contains("%2F"), "{slashes:?}");
+
+    let chain = unsigned("audit.example.com/leases", 3);
+    assert_eq!(daemon.register(&chain, &acme).status, 200);
+    let mut client = Client::connect(daemon.address);
+    client.send(
+        format!(
+            "POST {} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {acme}\r\n\
+             content-type: application/x-www-form-urlencoded\r\ncontent-length: 2\r\n\r\n{{}}",
+            path_of(&chain)
+        )
+        .as_bytes(),
+    );
+    let form = client.answer();
+    assert_eq!(form.status, 415);
+    assert!(
+        form.body.contains("Content-Type: application/x-ndjson"),
+        "{form:?}"
+    );
+}
