@@ -101,12 +101,14 @@ impl Connection<'_> {
                 counts.retried.add(records);
             }
             let answer = self.remote.send(self.producers[index].id(), &batch.lines);
+            let last;
             let wait = match answer {
                 Answer::Acknowledged(seq, hash) => {
                     if self.acknowledge(index, &mut batch, seq, Some(hash), due) {
                         return;
                     }
                     counts.refused.add(batch.records());
+                    last = "only a part was acknowledged".to_owned();
                     backoff
                 }
                 Answer::Refused(refused) => {
@@ -121,10 +123,12 @@ impl Connection<'_> {
                         self.producers[index].ended = Some(Ended::Refused(text_of(&refused)));
                         return;
                     }
+                    last = text_of(&refused);
                     refused.retry_after.unwrap_or(backoff)
                 }
-                Answer::None(_) => {
+                Answer::None(why) => {
                     counts.unanswered.add(records);
+                    last = why;
                     backoff
                 }
             };
@@ -135,7 +139,7 @@ impl Connection<'_> {
                 return;
             }
             if Instant::now() >= give_up {
-                self.producers[index].ended = Some(Ended::Unanswered);
+                self.producers[index].ended = Some(Ended::Unanswered(last));
                 return;
             }
         }
@@ -145,6 +149,7 @@ impl Connection<'_> {
     fn resume(&mut self, index: usize, batch: &mut Batch, due: Instant, give_up: Instant) -> bool {
         let mut backoff = BACKOFF.0;
         loop {
+            let last;
             match self.remote.head(self.producers[index].id()) {
                 Answer::Acknowledged(seq, hash) => {
                     let before = batch.records();
@@ -157,10 +162,11 @@ impl Connection<'_> {
                     self.producers[index].ended = Some(Ended::Refused(text_of(&refused)));
                     return true;
                 }
-                Answer::Refused(_) | Answer::None(_) => {}
+                Answer::Refused(refused) => last = text_of(&refused),
+                Answer::None(why) => last = why,
             }
             if Instant::now() >= give_up {
-                self.producers[index].ended = Some(Ended::Unanswered);
+                self.producers[index].ended = Some(Ended::Unanswered(last));
                 return true;
             }
             thread::sleep(backoff);

@@ -43,8 +43,8 @@ pub(super) struct Producer {
 pub(super) enum Ended {
     /// The collector refused it for good.
     Refused(String),
-    /// For as long as patience lasted, no answer came or no room.
-    Unanswered,
+    /// For as long as patience lasted, no answer came or no room: what came instead the last time.
+    Unanswered(String),
     /// The collector contradicts what it acknowledged or what was sent.
     Contradicted(String),
 }

@@ -255,7 +255,9 @@ impl Outcome<'_> {
 fn ended_early(producer: &Producer) -> Option<EndedEarly> {
     let reason = match producer.ended.as_ref()? {
         Ended::Refused(reason) | Ended::Contradicted(reason) => reason.clone(),
-        Ended::Unanswered => "no acknowledgement for as long as --patience says".to_owned(),
+        Ended::Unanswered(last) => {
+            format!("no acknowledgement for as long as --patience says; the last answer: {last}")
+        }
     };
     Some(EndedEarly {
         chain: producer.id().to_string(),

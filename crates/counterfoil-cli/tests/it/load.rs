@@ -330,3 +330,26 @@ fn a_collector_that_is_not_there_is_named_and_a_key_is_never_an_argument() {
     assert_eq!(ran.code, Some(5), "{ran:?}");
     assert!(ran.stderr.starts_with("error[CF-C-KEY-FILE]"), "{ran:?}");
 }
+
+#[test]
+fn a_chain_that_patience_gave_up_says_what_the_collector_answered_last() {
+    let collector = start(|_| Mood::Busy);
+    let ran = run([
+        "load",
+        "--chains",
+        "1",
+        "--records",
+        "100",
+        "--patience",
+        "1s",
+        "--url",
+        &collector.url,
+    ]);
+    collector.server.stop().unwrap();
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    let told: String = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        told.contains("the last answer: 429 rate_limited: slow down"),
+        "{ran:?}"
+    );
+}
