@@ -152,14 +152,50 @@ impl fmt::Display for Failure {
     }
 }
 
-/// An error and everything behind it, as one line.
+/// An error and everything behind it, as one line. What an error says in its own text already is not said again.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
         source = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+    use std::{fmt, io};
+
+    use super::chain;
+
+    #[derive(Debug)]
+    struct Wrapped(&'static str, Option<Box<dyn Error>>);
+
+    impl fmt::Display for Wrapped {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Wrapped {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref()
+        }
+    }
+
+    #[test]
+    fn what_an_error_repeats_of_its_source_is_said_once() {
+        let source = Wrapped(
+            "the port is taken",
+            Some(Box::new(io::Error::other("in use"))),
+        );
+        let error = Wrapped("cannot start: the port is taken", Some(Box::new(source)));
+        assert_eq!(chain(&error), "cannot start: the port is taken: in use");
+    }
 }

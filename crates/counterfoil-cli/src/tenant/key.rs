@@ -76,7 +76,13 @@ pub(crate) fn run(args: &KeyArgs) -> Result<ExitCode, Failure> {
         save(out, &text).map_err(|error| {
             Failure::new(
                 Exit::Policy,
-                format!("{} cannot be made: {error}", out.display()),
+                match error.kind() {
+                    io::ErrorKind::AlreadyExists => format!(
+                        "{} exists and is left as it is; name a new file",
+                        out.display()
+                    ),
+                    _ => format!("{} cannot be made: {error}", out.display()),
+                },
             )
         })?;
     }
