@@ -40,6 +40,10 @@ pub struct Guard {
     pub(crate) pump: Pump,
     pub(crate) destinations: Arc<[Destination]>,
     pub(crate) missed: Arc<Missed>,
+    #[cfg_attr(
+        not(feature = "collector"),
+        expect(dead_code, reason = "nothing runs then that would have to be stopped")
+    )]
     pub(crate) shipping: Running,
     pub(crate) metrics_address: Option<SocketAddr>,
     pub(crate) signals: Option<Signals>,

@@ -1,7 +1,5 @@
 //! Shipping the audit log to a collector, where this program was built with it.
 
-use std::time::Instant;
-
 use tracing::Dispatch;
 
 use super::START;
@@ -64,18 +62,18 @@ impl Running {
     /// Has what is durable now shipped, until `deadline`.
     pub(crate) fn flush(
         &self,
-        deadline: Instant,
+        deadline: std::time::Instant,
     ) -> Option<counterfoil_exporter_collector::ShipReport> {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_duration_since(std::time::Instant::now());
         Some(self.shipper.as_ref()?.shipper.flush(left))
     }
 
     /// The same for the last time.
     pub(crate) fn stop(
         &self,
-        deadline: Instant,
+        deadline: std::time::Instant,
     ) -> Option<counterfoil_exporter_collector::ShipReport> {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_duration_since(std::time::Instant::now());
         Some(self.shipper.as_ref()?.shipper.stop(left))
     }
 }
