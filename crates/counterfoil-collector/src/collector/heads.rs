@@ -10,7 +10,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use async_trait::async_trait;
-use counterfoil::anchor::{Anchor, AnchorStore, Error as AnchorError, FileAnchorStore};
+use counterfoil::anchor::{
+    Anchor, AnchorStore, Error as AnchorError, ErrorKind as AnchorErrorKind, FileAnchorStore,
+};
 use counterfoil::{ChainId, Head};
 use parking_lot::Mutex;
 
@@ -30,6 +32,8 @@ pub(crate) struct Heads {
 struct Kept {
     current: Option<Anchor>,
     next: Option<Anchor>,
+    /// What was given to the store, which did not say that it has it.
+    unsure: Option<Anchor>,
 }
 
 impl Heads {
@@ -105,6 +109,14 @@ impl Heads {
             Err(error) => {
                 self.figures.heads_failed.fetch_add(1, Relaxed);
                 tracing::warn!(%error, "the head of a chain was not kept");
+                if error.kind() != AnchorErrorKind::Conflict {
+                    kept.unsure = Some(next.clone());
+                } else if let Some(unsure) = &kept.unsure
+                    && error.found() == Some(unsure.head())
+                {
+                    // It got there, and only the answer did not.
+                    kept.current = kept.unsure.take();
+                }
                 // Unless a later one was kept meanwhile.
                 let current = kept.current.as_ref().map_or(0, |it| it.head().seq);
                 if current < next.head().seq {

@@ -1,11 +1,14 @@
 //! What is acknowledged is there after every end, and reads as a log of the specification.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use counterfoil::anchor::Anchor;
+use counterfoil::anchor::{Anchor, AnchorStore, Error as AnchorError, MemoryAnchorStore};
 use counterfoil::audit::verify::{GivenHead, Verdict, VerifyOptions, verify_path};
 use counterfoil::signer::{Ed25519Verifier, Keyring};
+use counterfoil::{ChainId, Head};
 use counterfoil_collector::{Collector, CollectorBuilder, ErrorKind, Reason};
 
 use super::producer::{signed, unsigned};
@@ -164,4 +167,61 @@ fn the_directory_is_its_owner_s_alone() {
     for file in ["lock", "catalogue.jsonl", "keys/witness", "keys/meta-1"] {
         assert_eq!(mode(&data.join(file)), 0o600, "{file}");
     }
+}
+
+/// A store that keeps the first anchor that it is given, and does not say so.
+#[derive(Debug, Default)]
+struct Mute {
+    store: MemoryAnchorStore,
+    spoke: AtomicBool,
+}
+
+#[async_trait::async_trait]
+impl AnchorStore for Mute {
+    async fn load(&self, chain: &ChainId) -> Result<Option<Anchor>, AnchorError> {
+        self.store.load(chain).await
+    }
+
+    async fn advance(
+        &self,
+        chain: &ChainId,
+        expected: Option<&Head>,
+        next: &Anchor,
+    ) -> Result<Anchor, AnchorError> {
+        let stored = self.store.advance(chain, expected, next).await?;
+        if self.spoke.swap(true, Ordering::Relaxed) {
+            return Ok(stored);
+        }
+        Err(AnchorError::unavailable(
+            "advance the anchor",
+            "the store",
+            "the answer was lost",
+        ))
+    }
+}
+
+#[tokio::test]
+async fn a_head_whose_answer_was_lost_does_not_keep_later_ones_from_being_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let heads = Arc::new(Mute::default());
+    let collector = builder(dir.path())
+        .heads(Arc::clone(&heads) as _)
+        .head_interval(Duration::from_secs(600))
+        .start()
+        .unwrap();
+    let acme = caller("acme");
+    let mut log = signed("audit.example.com/leases", 5);
+    register(&collector, &acme, &log);
+    let mut cosigned = Vec::new();
+    for _ in 0..3 {
+        let lines = [log.all(), log.checkpoint_line()];
+        let ack = send(&collector, &acme, &log, &lines).await.unwrap();
+        cosigned.push(ack.cosignature.is_some());
+        log = log.grow(5);
+    }
+    // The second finds out what became of the first.
+    assert_eq!(cosigned, [false, false, true]);
+    let kept = heads.load(&log.chain).await.unwrap().unwrap();
+    let durable = collector.head(&acme, &log.chain).await.unwrap().unwrap();
+    assert_eq!(kept.head().seq, durable.seq);
 }
