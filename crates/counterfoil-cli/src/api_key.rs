@@ -4,6 +4,9 @@ use std::path::Path;
 
 use counterfoil::Sensitive;
 use counterfoil_collector::auth::ApiKey;
+use counterfoil_exporter_collector::{check_key_transport, is_loopback};
+use ureq::config::ConfigBuilder;
+use ureq::typestate::AgentScope;
 
 use crate::bounded::bounded;
 use crate::failure::{Code, Exit, Failure};
@@ -13,13 +16,28 @@ pub(crate) const VARIABLE: &str = "COUNTERFOIL_KEY";
 /// More is no key.
 const LONGEST: u64 = 4096;
 
+const IN_CLEAR: &str = "the key would go over plain http to another host, where others can read it; use an https address, or a tunnel that begins on this host, or --plaintext where the network encrypts by itself";
+
 /// The value of an `Authorization` header, if there is a key.
 #[derive(Debug)]
 pub(crate) struct Bearer(Sensitive<String>);
 
 impl Bearer {
-    /// The key in `file`, or else in the environment variable COUNTERFOIL_KEY; `None` where there is neither.
-    pub(crate) fn find(file: Option<&Path>) -> Result<Option<Self>, Failure> {
+    /// The key in `file`, or else in the environment variable COUNTERFOIL_KEY, for the collector at `url`; `None` where there is
+    /// neither. It does not go in clear to another host, unless `plaintext` allows that.
+    pub(crate) fn find(
+        file: Option<&Path>,
+        url: &str,
+        plaintext: bool,
+    ) -> Result<Option<Self>, Failure> {
+        let found = Self::read(file)?;
+        if found.is_some() && !plaintext {
+            check_key_transport(url).map_err(|_| Failure::usage(IN_CLEAR))?;
+        }
+        Ok(found)
+    }
+
+    fn read(file: Option<&Path>) -> Result<Option<Self>, Failure> {
         let refused = |why: String| Failure::new(Exit::Policy, why).with_code(Code::KeyFile);
         let (text, place) = if let Some(file) = file {
             let bytes = bounded(file, LONGEST).map_err(|error| {
@@ -53,5 +71,14 @@ impl Bearer {
     /// The header's value. Every call of this is a place to look at in a review.
     pub(crate) fn expose(&self) -> &str {
         self.0.expose()
+    }
+}
+
+/// A proxy is another host: what is for this one does not go through it.
+pub(crate) fn direct(config: ConfigBuilder<AgentScope>, url: &str) -> ConfigBuilder<AgentScope> {
+    if is_loopback(url) {
+        config.proxy(None)
+    } else {
+        config
     }
 }

@@ -72,6 +72,9 @@ pub(crate) struct LoadArgs {
     /// File with the key; without it COUNTERFOIL_KEY counts
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+    /// Let the key go over plain http to another host, where others can read it
+    #[arg(long)]
+    pub(crate) plaintext: bool,
     /// Megabytes of records that are sealed before the clock runs; what goes
     /// beyond is sealed meanwhile, and counted
     #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(..=65_536))]

@@ -9,14 +9,14 @@ use flate2::write::GzEncoder;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use ureq::Body;
-use ureq::http::{HeaderValue, Response, Uri, header};
+use ureq::http::{HeaderValue, Response, header};
 
+use crate::address::{self, invalid};
 use crate::answer::{AckAnswer, Acknowledged, HeadAnswer, MAX_ANSWER, RemoteHead, refusal};
 use crate::{Error, ErrorKind, Key};
 
 const USER_AGENT: &str = concat!("counterfoil/", env!("CARGO_PKG_VERSION"));
 const NDJSON: &str = "application/x-ndjson";
-const CONFIGURE: &str = "configure the way to a collector";
 const SEND: &str = "send to a collector";
 
 /// What a segment of a path cannot hold as it is; a chain id has no other character that would need it.
@@ -51,6 +51,7 @@ pub struct ClientBuilder {
     key: Option<Key>,
     timeout: Duration,
     gzip: bool,
+    plaintext: bool,
     ca_certificate: Option<Vec<u8>>,
 }
 
@@ -62,6 +63,7 @@ impl Client {
             key: None,
             timeout: Duration::from_secs(30),
             gzip: true,
+            plaintext: false,
             ca_certificate: None,
         }
     }
@@ -225,6 +227,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Whether the key may go over plain `http` to another host, where everybody on the way can read it: not unless set. For a
+    /// network that encrypts by itself, such as a service mesh.
+    pub const fn plaintext(mut self, allowed: bool) -> Self {
+        self.plaintext = allowed;
+        self
+    }
+
     /// Trusts a server whose certificate one of these has signed (PEM), and no other. Needs an `https` address and the feature
     /// `tls`.
     pub fn ca_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
@@ -235,11 +244,14 @@ impl ClientBuilder {
     /// Builds the client. Nothing is contacted yet. Redirects are not followed, because that would send the key elsewhere.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfig`] when the address is none, holds a user name or a query, needs the feature `tls`, or when the
-    /// certificates are none.
+    /// [`ErrorKind::InvalidConfig`] when the address is none, holds a user name or a query, needs the feature `tls`, when a key
+    /// would go over plain `http` to another host, or when the certificates are none.
     pub fn build(self) -> Result<Client, Error> {
         let url = self.url.trim_end_matches('/').to_owned();
-        let https = check(&url)?;
+        let https = address::check(&url)?;
+        if self.key.is_some() && !self.plaintext {
+            address::check_key_transport(&url)?;
+        }
         if self.ca_certificate.is_some() && !https {
             return Err(invalid(
                 "there are certificates to trust, and the address is no https one",
@@ -251,6 +263,12 @@ impl ClientBuilder {
             .max_redirects_will_error(false)
             .timeout_global(Some(self.timeout))
             .user_agent(USER_AGENT);
+        let config = if address::is_loopback(&url) {
+            // A proxy would be another host, which could read the key and does not reach this one.
+            config.proxy(None)
+        } else {
+            config
+        };
         #[cfg(feature = "tls")]
         let config = match &self.ca_certificate {
             Some(pem) => config.tls_config(tls::trusting(pem)?),
@@ -276,36 +294,6 @@ pub fn checkpoint_line(note: &str) -> Vec<u8> {
     line
 }
 
-/// Whether it is an https address; an error says why it is none to send to, and repeats nothing of it that may be secret.
-fn check(url: &str) -> Result<bool, Error> {
-    let uri: Uri = url.parse().map_err(|_| invalid(NO_ADDRESS))?;
-    if uri.authority().is_some_and(|it| it.as_str().contains('@')) {
-        return Err(invalid(
-            "the address holds a user name or password; keys go into COUNTERFOIL_KEY or a file",
-        ));
-    }
-    if uri.query().is_some() || url.contains('#') {
-        return Err(invalid(
-            "the address holds a query or a fragment; leave it away",
-        ));
-    }
-    match uri.scheme_str() {
-        _ if uri.host().is_none_or(str::is_empty) => Err(invalid(NO_ADDRESS)),
-        Some("http") => Ok(false),
-        Some("https") if cfg!(feature = "tls") => Ok(true),
-        Some("https") => Err(invalid(
-            "this program was built without the feature `tls` of counterfoil-exporter-collector, which https addresses need",
-        )),
-        _ => Err(invalid(NO_ADDRESS)),
-    }
-}
-
-const NO_ADDRESS: &str = "the address is no URL; it looks like https://collector.example:9468";
-
-fn invalid(context: &str) -> Error {
-    Error::new(ErrorKind::InvalidConfig, CONFIGURE, context)
-}
-
 fn compressed(body: &[u8]) -> Result<Vec<u8>, Error> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     let written = encoder.write_all(body).and_then(|()| encoder.finish());
@@ -320,8 +308,8 @@ mod tls {
 
     use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
-    use super::invalid;
     use crate::Error;
+    use crate::address::invalid;
 
     pub(super) fn trusting(pem: &[u8]) -> Result<TlsConfig, Error> {
         let certificates: Vec<Certificate<'static>> = parse_pem(pem)

@@ -7,6 +7,7 @@
 //!
 //! **What it will never do.** Hold up the service, verify the log, or send a line that is not durable on its own host.
 
+mod address;
 mod answer;
 mod client;
 mod cursor;
@@ -19,6 +20,7 @@ mod shipper;
 mod status;
 mod worker;
 
+pub use address::{check_key_transport, is_loopback};
 pub use answer::{Acknowledged, RemoteHead};
 pub use client::{Client, ClientBuilder, checkpoint_line};
 pub use error::{Error, ErrorKind, Refusal};

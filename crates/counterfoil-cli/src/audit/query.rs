@@ -49,6 +49,9 @@ pub(crate) struct QueryArgs {
     /// Trust these certification authorities, in PEM, instead of the public ones
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+    /// Let the key go over plain http to another host, where others can read it
+    #[arg(long)]
+    pub(crate) plaintext: bool,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
     /// Print so many records at most
@@ -69,7 +72,8 @@ pub(crate) struct QueryArgs {
 pub(crate) fn run(args: &QueryArgs) -> Result<ExitCode, Failure> {
     let filter = args.filter.read(SystemClock::new().utc())?;
     let sink = Sink::new(args.output, args.limit);
-    let of_collectors = args.chain.is_some() || args.key_file.is_some() || args.ca_file.is_some();
+    let of_collectors =
+        args.chain.is_some() || args.key_file.is_some() || args.ca_file.is_some() || args.plaintext;
     let why = match (&args.url, &args.log) {
         (Some(url), None) if !args.no_index => {
             remote::run(args, url, filter, sink)?;
@@ -81,7 +85,7 @@ pub(crate) fn run(args: &QueryArgs) -> Result<ExitCode, Failure> {
         }
         (Some(_), None) => "--no-index is for a log; a collector keeps its indexes itself",
         (None, Some(_)) => {
-            "--chain, --key-file and --ca-file are for a collector; name it with --url"
+            "--chain, --key-file, --ca-file and --plaintext are for a collector; name it with --url"
         }
         (Some(_), Some(_)) => "give a log, or a collector with --url, not both",
         (None, None) => "give a log, or a collector with --url",

@@ -7,7 +7,7 @@ use counterfoil_exporter_collector::{Client, Error, Key, Refusal};
 use ureq::Agent;
 
 use super::LoadArgs;
-use crate::api_key::Bearer;
+use crate::api_key::{Bearer, direct};
 use crate::failure::{Code, Exit, Failure, chain};
 
 /// The largest page of records that is read.
@@ -52,7 +52,8 @@ impl Remote {
         };
         let key = key.map_err(|error| unusable(&error, Code::KeyFile))?;
         let builder = Client::builder(args.url.as_str()).maybe_key(key);
-        let client = builder.gzip(false).timeout(args.patience).build();
+        let builder = builder.plaintext(args.plaintext).gzip(false);
+        let client = builder.timeout(args.patience).build();
         let client = client.map_err(|error| unusable(&error, Code::Usage))?;
         Ok(Self { client })
     }
@@ -97,12 +98,12 @@ impl Reader {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(args.patience.max(Duration::from_secs(1))))
-            .max_redirects(0)
-            .build();
+            .max_redirects(0);
+        let config = direct(config, &args.url).build();
         Ok(Self {
             agent: config.into(),
             base: args.url.trim_end_matches('/').to_owned(),
-            bearer: Bearer::find(args.key_file.as_deref())?,
+            bearer: Bearer::find(args.key_file.as_deref(), &args.url, args.plaintext)?,
         })
     }
 

@@ -10,10 +10,10 @@ use std::time::Duration;
 use crate::run::{counterfoil, run};
 
 /// A directory with a configuration that says where it listens and that keys are needed.
-struct Files(tempfile::TempDir);
+pub(crate) struct Files(pub(crate) tempfile::TempDir);
 
 impl Files {
-    fn new(more: &str) -> Self {
+    pub(crate) fn new(more: &str) -> Self {
         let files = Self(tempfile::tempdir().unwrap());
         let text = format!(
             "[telemetry]\naddress = \"127.0.0.1:0\"\n[auth]\ntenants = \"tenants.toml\"\nserver_key = \"tenants.key\"\n[listen]\n{more}\n"
@@ -27,7 +27,7 @@ impl Files {
     }
 
     /// Makes a key and gives its text.
-    fn key(&self, tenant: &str, scope: &str) -> String {
+    pub(crate) fn key(&self, tenant: &str, scope: &str) -> String {
         let made = counterfoil()
             .args([
                 "tenant", "key", "--tenant", tenant, "--scope", scope, "--config",
@@ -45,7 +45,7 @@ impl Files {
         key
     }
 
-    fn start(&self) -> Collecting {
+    pub(crate) fn start(&self) -> Collecting {
         let log = fs::File::create(self.0.path().join("stderr")).unwrap();
         let mut child = counterfoil()
             .args(["collect", "--config"])
@@ -80,14 +80,14 @@ impl Files {
     }
 }
 
-struct Collecting {
-    address: String,
+pub(crate) struct Collecting {
+    pub(crate) address: String,
     child: Child,
     _stdout: BufReader<ChildStdout>,
 }
 
 impl Collecting {
-    fn ask(&self, method: &str, path: &str, key: &str, body: &[u8]) -> (u16, String) {
+    pub(crate) fn ask(&self, method: &str, path: &str, key: &str, body: &[u8]) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(
             stream,
@@ -101,14 +101,14 @@ impl Collecting {
         (answer[9..12].parse().unwrap(), answer)
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args([name, &id]).status().unwrap();
         assert!(sent.success());
     }
 
     /// Ends it in order, and gives its exit code.
-    fn end(mut self) -> Option<i32> {
+    pub(crate) fn end(mut self) -> Option<i32> {
         self.signal("-TERM");
         self.child.wait().unwrap().code()
     }

@@ -25,6 +25,7 @@ mod offline;
 mod prometheus;
 mod python;
 mod query;
+mod query_remote;
 mod refusals;
 mod run;
 mod siem;

@@ -202,3 +202,19 @@ fn addresses_and_keys_that_cannot_be_used_are_refused_at_once() {
     let key = Key::from_file(file.path()).unwrap();
     assert!(!format!("{key:?}").contains("acme"));
 }
+
+#[test]
+fn a_key_is_not_sent_over_plain_http_to_another_host_unless_that_is_allowed() {
+    let key = || Key::new("cfk_acme_1").unwrap();
+    let far = || Client::builder("http://collector.example:9468");
+    let error = far().key(key()).build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+    let text = error.to_string();
+    assert!(text.contains("https") && !text.contains("cfk_"), "{text}");
+    far().build().expect("without a key nothing is given away");
+    far().key(key()).plaintext(true).build().unwrap();
+    Client::builder("http://[::1]:9468")
+        .key(key())
+        .build()
+        .unwrap();
+}

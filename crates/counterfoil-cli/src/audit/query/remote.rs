@@ -29,7 +29,7 @@ pub(super) fn run(
     filter: Filter,
     mut sink: Sink,
 ) -> Result<(), Failure> {
-    let client = Client::new(url, args.key_file.as_deref(), args.ca_file.as_deref())?;
+    let client = Client::new(args, url)?;
     if args.follow {
         return follow(client, args.chain.clone(), filter, sink);
     }

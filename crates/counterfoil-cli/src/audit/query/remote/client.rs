@@ -14,7 +14,8 @@ use ureq::http::{Response, Uri};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, BodyReader};
 
-use crate::api_key::Bearer;
+use crate::api_key::{Bearer, direct};
+use crate::audit::query::QueryArgs;
 use crate::bounded::bounded;
 use crate::failure::{Code, Exit, Failure};
 
@@ -82,11 +83,7 @@ struct Problem {
 }
 
 impl Client {
-    pub(super) fn new(
-        url: &str,
-        key_file: Option<&Path>,
-        ca_file: Option<&Path>,
-    ) -> Result<Self, Failure> {
+    pub(super) fn new(args: &QueryArgs, url: &str) -> Result<Self, Failure> {
         let url = url.trim_end_matches('/');
         let plain = url.parse::<Uri>().is_ok_and(|uri| {
             matches!(uri.scheme_str(), Some("http" | "https"))
@@ -107,12 +104,12 @@ impl Client {
             .timeout_connect(Some(PATIENCE))
             .timeout_recv_body(Some(BODY))
             .user_agent(concat!("counterfoil/", env!("CARGO_PKG_VERSION")))
-            .tls_config(tls(ca_file)?)
-            .build();
+            .tls_config(tls(args.ca_file.as_deref())?);
+        let config = direct(config, url).build();
         Ok(Self {
             agent: config.into(),
             url: url.to_owned(),
-            bearer: Bearer::find(key_file)?,
+            bearer: Bearer::find(args.key_file.as_deref(), url, args.plaintext)?,
         })
     }
 
