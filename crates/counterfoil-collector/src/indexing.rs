@@ -14,6 +14,8 @@ use counterfoil_query::{Error, ErrorKind};
 const PERIOD: Duration = Duration::from_secs(1);
 /// So many records are scanned by a search before they are indexed.
 const BACKLOG: u64 = 1 << 15;
+/// After so many passes every index is looked at again, should one have been damaged or deleted meanwhile.
+const LOOK_AGAIN: u64 = 300;
 /// The least weight that the system gives to a thread: it works when nothing else does.
 const NICE: i32 = 19;
 
@@ -37,10 +39,15 @@ impl Indexing {
             .spawn(move || {
                 yield_to_others();
                 let mut covered = HashMap::new();
+                let mut passes: u64 = 0;
                 while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
+                    if passes.is_multiple_of(LOOK_AGAIN) {
+                        covered.clear();
+                    }
                     pass(&chains(), &mut covered, || {
                         stopped.try_recv() == Err(mpsc::TryRecvError::Empty)
                     });
+                    passes += 1;
                 }
             })?;
         Ok(Self { stop, thread })
@@ -90,5 +97,24 @@ fn yield_to_others() {
         // There, a process id names a thread.
         let this = rustix::thread::gettid();
         rustix::process::setpriority_process(Some(this), NICE).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn a_stop_waits_for_the_thread() {
+        let held = Arc::new(());
+        let lent = Arc::clone(&held);
+        let indexing = Indexing::start(move || {
+            let _lives_as_long_as_the_thread = &lent;
+            Vec::new()
+        });
+        indexing.unwrap().stop();
+        assert_eq!(Arc::strong_count(&held), 1);
     }
 }

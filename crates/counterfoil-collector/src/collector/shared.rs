@@ -38,7 +38,6 @@ pub(crate) struct Limits {
 
 /// What all threads have in common.
 pub(crate) struct Shared {
-    pub(crate) data: DataDir,
     pub(crate) limits: Limits,
     pub(crate) settings: SettingsOf,
     pub(crate) storage: Arc<dyn SegmentStorage>,
@@ -62,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) io_threads: usize,
     pub(crate) workers_left: AtomicUsize,
     pub(crate) stopping: AtomicBool,
+    /// Holds the lock on the directory. Let go of last, so that whoever takes it finds nothing of it still in use.
+    pub(crate) data: DataDir,
 }
 
 pub(crate) type OnRefusal = dyn Fn(&RefusedLine<'_>) + Send + Sync;

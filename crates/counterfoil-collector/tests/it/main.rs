@@ -10,6 +10,7 @@
 
 mod catalogue;
 mod door;
+mod indexing;
 mod ingest;
 mod openapi;
 mod read;

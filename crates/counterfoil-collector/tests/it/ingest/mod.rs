@@ -15,7 +15,9 @@ mod whose;
 use std::time::Duration;
 
 use bytes::Bytes;
-use counterfoil_collector::{Ack, Caller, Collector, CollectorBuilder, Refusal, Scope, Scopes};
+use counterfoil_collector::{
+    Ack, Caller, Collector, CollectorBuilder, ErrorKind, Refusal, Scope, Scopes,
+};
 
 use producer::Produced;
 
@@ -50,4 +52,15 @@ pub(crate) fn register(collector: &Collector, caller: &Caller, log: &Produced) {
     collector
         .register(caller, &log.chain, log.key.clone())
         .unwrap();
+}
+
+/// Starts once the collector before has let go of the directory, as a daemon does that is started anew.
+pub(crate) fn start_again(make: impl Fn() -> CollectorBuilder) -> Collector {
+    loop {
+        match make().start() {
+            Ok(collector) => return collector,
+            Err(error) if error.kind() == ErrorKind::Locked => std::thread::yield_now(),
+            Err(error) => panic!("{error}"),
+        }
+    }
 }

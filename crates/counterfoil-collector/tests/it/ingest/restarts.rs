@@ -9,21 +9,10 @@ use counterfoil::anchor::{Anchor, AnchorStore, Error as AnchorError, MemoryAncho
 use counterfoil::audit::verify::{GivenHead, Verdict, VerifyOptions, verify_path};
 use counterfoil::signer::{Ed25519Verifier, Keyring};
 use counterfoil::{ChainId, Head};
-use counterfoil_collector::{Collector, CollectorBuilder, ErrorKind, Reason};
+use counterfoil_collector::{ErrorKind, Reason};
 
 use super::producer::{signed, unsigned};
-use super::{builder, caller, register, send};
-
-/// Starts once the collector before has let go of the directory, as a daemon does that is started anew.
-fn start_again(make: impl Fn() -> CollectorBuilder) -> Collector {
-    loop {
-        match make().start() {
-            Ok(collector) => return collector,
-            Err(error) if error.kind() == ErrorKind::Locked => std::thread::yield_now(),
-            Err(error) => panic!("{error}"),
-        }
-    }
-}
+use super::{builder, caller, register, send, start_again};
 
 #[tokio::test]
 async fn after_a_restart_a_producer_goes_on_from_the_head() {
