@@ -23,7 +23,7 @@ pub(crate) enum Io {
     /// Open the chain, and give it to its worker.
     Open(Arc<Chain>),
     /// Make the batch durable, answer, prune where asked, and give the chain back.
-    Settle(Arc<Chain>, Box<dyn StoredChain>, Batch, Vec<Pruned>),
+    Settle(Arc<Chain>, Box<dyn StoredChain>, Box<Batch>, Vec<Pruned>),
     /// The collector stops: keep what makes the next start fast.
     Close(Arc<Chain>, Box<dyn StoredChain>),
     /// End: no worker is left that could give work.
@@ -45,7 +45,7 @@ pub(crate) fn run(shared: &Arc<Shared>, work: &Receiver<Io>) {
                 (chain, opened)
             }
             Io::Settle(chain, stored, batch, prune) => {
-                let settled = contained(|| settle(shared, &chain, stored, batch, prune));
+                let settled = contained(|| settle(shared, &chain, stored, *batch, prune));
                 (chain, settled)
             }
             Io::Close(chain, stored) => {

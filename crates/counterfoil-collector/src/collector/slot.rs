@@ -100,7 +100,7 @@ impl Slot {
             self.batch.answer(stored.durable().as_ref());
             return Err(stored);
         }
-        let batch = std::mem::take(&mut self.batch);
+        let batch = Box::new(std::mem::take(&mut self.batch));
         let prune = std::mem::take(&mut self.prune);
         Ok(Io::Settle(Arc::clone(&self.chain), stored, batch, prune))
     }
