@@ -41,6 +41,7 @@ pub struct Guard {
     pub(crate) destinations: Arc<[Destination]>,
     pub(crate) missed: Arc<Missed>,
     #[cfg_attr(
+        // tidy: without a feature, because the field is private and then only kept.
         not(feature = "collector"),
         expect(dead_code, reason = "nothing runs then that would have to be stopped")
     )]
