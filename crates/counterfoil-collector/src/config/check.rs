@@ -115,6 +115,7 @@ impl Config {
             ("intake.threads", self.intake.threads.unwrap_or(1) as u64),
             ("intake.memory", self.intake.memory.0),
             ("intake.memory_per_tenant", self.intake.memory_per_tenant.0),
+            ("intake.segment", self.intake.segment.0),
         ];
         if let Some((name, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return refuse(format!("{name} is 0, and nothing could be taken"));
@@ -124,6 +125,9 @@ impl Config {
         }
         if !(8_192..=1 << 20).contains(&limits.head_bytes.0) {
             return refuse("limits.head_bytes has to be from 8KiB to 1MiB");
+        }
+        if self.intake.retention_interval.0.is_zero() {
+            return refuse("intake.retention_interval is 0, and nothing else would be done");
         }
         if self.intake.memory_per_tenant > self.intake.memory {
             return refuse("intake.memory_per_tenant is more than intake.memory");

@@ -98,6 +98,10 @@ pub struct IntakeSection {
     pub memory_per_tenant: ByteSize,
     /// Free bytes of the disk below which records are refused as if it were full.
     pub disk_reserve: ByteSize,
+    /// A chain's file of records ends once it is this long, and retention lets go whole files.
+    pub segment: ByteSize,
+    /// How often retention is applied.
+    pub retention_interval: Span,
 }
 
 /// `[witness]`
@@ -206,6 +210,8 @@ impl Default for IntakeSection {
             memory: ByteSize(64 << 20),
             memory_per_tenant: ByteSize(16 << 20),
             disk_reserve: ByteSize(64 << 20),
+            segment: ByteSize(16 << 20),
+            retention_interval: Span(Duration::from_secs(60)),
         }
     }
 }

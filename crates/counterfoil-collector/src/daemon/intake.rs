@@ -1,5 +1,6 @@
 //! The collector that a configuration asks for.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use counterfoil::audit::Retention;
@@ -7,7 +8,7 @@ use counterfoil::metrics::Registry;
 use counterfoil::signer::Ed25519Signer;
 
 use crate::config::{Config, TenantSection};
-use crate::{Collector, Error, ErrorKind, TenantSettings};
+use crate::{Collector, Error, ErrorKind, FileStorage, TenantSettings};
 
 use super::Daemon;
 
@@ -27,7 +28,12 @@ impl Daemon {
             .registry(registry.clone())
             .in_flight_bytes(bytes(intake.memory.0), bytes(intake.memory_per_tenant.0))
             .disk_reserve(intake.disk_reserve.0)
+            .retention_interval(intake.retention_interval.0)
             .tenant_settings(move |tenant| settings(of_tenants.read().tenant(tenant)));
+        if let Some(segment) = NonZeroU64::new(intake.segment.0) {
+            let files = FileStorage::new(&intake.data).clock(Arc::clone(&self.clock));
+            builder = builder.storage(Arc::new(files.segment_bytes(segment)));
+        }
         if let Some(threads) = intake.threads {
             builder = builder.workers(threads);
         }
