@@ -1,4 +1,4 @@
-//! Killing the collector under load: what it acknowledged is there once, whenever it is killed.
+//! Killing the collector under load while retention lets go: what it acknowledged and has not let go is there once, whenever it is killed.
 //!
 //! `COUNTERFOIL_ENDURE_SECONDS` says for how long, 12 unless told; a kill comes after a sixth of that, after 20 seconds at most.
 
@@ -60,17 +60,36 @@ fn log_of(config: &Path) -> String {
     std::fs::read_to_string(config.with_extension("log")).unwrap_or_default()
 }
 
-/// A configuration with retention, at a port that is free now and stays the same over restarts.
+/// Records of a segment: so small a one ends at the first multiple of these.
+const SEGMENT: u64 = 256;
+
+/// A configuration with small segments of which few are kept, at a port that is free now and stays the same over restarts.
 fn configure(dir: &Path) -> (PathBuf, String) {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap().to_string();
     let config = dir.join("collector.toml");
     let text = format!(
-        "[listen]\naddress = \"{address}\"\n[intake]\ndata = \"data\"\n[telemetry]\nenabled = false\n\
-         [tenant_defaults]\nretention_size = \"256MiB\"\n"
+        "[listen]\naddress = \"{address}\"\n[intake]\ndata = \"data\"\nsegment = \"16KiB\"\n\
+         retention_interval = \"500ms\"\n[telemetry]\nenabled = false\n\
+         [tenant_defaults]\nretention_size = \"256KiB\"\n"
     );
     std::fs::write(&config, text).unwrap();
     (config, format!("http://{address}"))
+}
+
+/// How many segments of all chains are gone.
+fn let_go(data: &Path) -> u64 {
+    let chains = std::fs::read_dir(data.join("tenants")).unwrap();
+    let chains = chains.flat_map(|tenant| {
+        let chains = tenant.unwrap().path().join("chains");
+        std::fs::read_dir(chains).unwrap()
+    });
+    let first = |chain: std::io::Result<std::fs::DirEntry>| {
+        let segments = std::fs::read_dir(chain.unwrap().path().join("segments")).ok()?;
+        let first = |name: &std::ffi::OsStr| name.to_str()?.split('.').next()?.parse::<u64>().ok();
+        segments.filter_map(|it| first(&it.unwrap().file_name())).min()
+    };
+    chains.filter_map(first).map(|it| (it - 1) / SEGMENT).sum()
 }
 
 #[test]
@@ -109,6 +128,8 @@ fn a_collector_that_is_killed_again_and_again_loses_nothing_and_has_nothing_twic
     assert_eq!(report["check"]["failures"].as_array().unwrap().len(), 0);
     assert_eq!(report["check"]["valid"], 20, "{report}");
     assert!(report["records"]["acknowledged"].as_u64().unwrap() > 0);
-    eprintln!("{kills} kills: {report}");
+    let let_go = let_go(&dir.path().join("data"));
+    assert!(let_go > 0, "retention let nothing go: {report}");
+    eprintln!("{kills} kills, {let_go} segments let go: {report}");
     drop(collector);
 }
