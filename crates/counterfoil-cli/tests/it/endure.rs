@@ -87,7 +87,9 @@ fn let_go(data: &Path) -> u64 {
     let first = |chain: std::io::Result<std::fs::DirEntry>| {
         let segments = std::fs::read_dir(chain.unwrap().path().join("segments")).ok()?;
         let first = |name: &std::ffi::OsStr| name.to_str()?.split('.').next()?.parse::<u64>().ok();
-        segments.filter_map(|it| first(&it.unwrap().file_name())).min()
+        segments
+            .filter_map(|it| first(&it.unwrap().file_name()))
+            .min()
     };
     chains.filter_map(first).map(|it| (it - 1) / SEGMENT).sum()
 }
