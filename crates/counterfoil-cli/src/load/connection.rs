@@ -149,8 +149,7 @@ impl Connection<'_> {
     fn resume(&mut self, index: usize, batch: &mut Batch, due: Instant, give_up: Instant) -> bool {
         let mut backoff = BACKOFF.0;
         loop {
-            let last;
-            match self.remote.head(self.producers[index].id()) {
+            let last = match self.remote.head(self.producers[index].id()) {
                 Answer::Acknowledged(seq, hash) => {
                     let before = batch.records();
                     let done = self.acknowledge(index, batch, seq, Some(hash), due);
@@ -162,9 +161,9 @@ impl Connection<'_> {
                     self.producers[index].ended = Some(Ended::Refused(text_of(&refused)));
                     return true;
                 }
-                Answer::Refused(refused) => last = text_of(&refused),
-                Answer::None(why) => last = why,
-            }
+                Answer::Refused(refused) => text_of(&refused),
+                Answer::None(why) => why,
+            };
             if Instant::now() >= give_up {
                 self.producers[index].ended = Some(Ended::Unanswered(last));
                 return true;
