@@ -147,7 +147,7 @@ pub(crate) struct RecordParams {
     #[param(format = DateTime)]
     until: Option<String>,
     /// Only this lease.
-    #[param(pattern = "^(0|[1-9][0-9]{0,18})$")]
+    #[param(pattern = "^(0|[1-9][0-9]{0,19})$")]
     lease: Option<String>,
     /// Only this node.
     #[param(max_length = 255)]
@@ -156,7 +156,7 @@ pub(crate) struct RecordParams {
     #[param(max_length = 255)]
     tenant: Option<String>,
     /// Only this trace.
-    #[param(pattern = "^[0-9a-f]{31}[1-9a-f]$")]
+    #[param(pattern = "^[0-9a-f]{32}$")]
     trace: Option<String>,
     /// Only this request.
     #[param(pattern = "^[A-Za-z0-9._-]{1,64}$")]

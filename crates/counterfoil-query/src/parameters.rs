@@ -3,14 +3,14 @@
 use std::str::FromStr;
 
 use counterfoil_audit::Outcome;
-use counterfoil_core::Timestamp;
+use counterfoil_core::{LeaseId, Timestamp};
 
 use crate::{Error, ErrorKind, Filter};
 
 /// The largest number that a record has.
 const LAST: u64 = (1 << 53) - 1;
-/// The longest text that a record holds.
-const LONGEST: usize = 1024;
+/// Characters of a text that is looked for; the OpenAPI document of the collector says the same.
+const LONGEST: usize = 255;
 /// More kinds than there are is a mistake.
 const MOST_KINDS: usize = 64;
 
@@ -63,11 +63,7 @@ impl Filter {
             "outcome" => put(name, &mut self.outcome, outcome(value)?)?,
             "since" => put(name, &mut self.since, time(name, value)?)?,
             "until" => put(name, &mut self.until, time(name, value)?)?,
-            "lease" => put(
-                name,
-                &mut self.lease,
-                parsed(name, value, "use a decimal number below 2^64")?,
-            )?,
+            "lease" => put(name, &mut self.lease, lease(value)?)?,
             "node" => put(name, &mut self.node, text(name, value)?)?,
             "tenant" => put(name, &mut self.tenant, text(name, value)?)?,
             "trace" => put(
@@ -111,6 +107,16 @@ fn parsed<T: FromStr>(name: &str, value: &str, advice: &str) -> Result<T, Error>
     value.parse().map_err(|_| invalid(name, advice))
 }
 
+fn lease(value: &str) -> Result<LeaseId, Error> {
+    let advice = "use a decimal number below 2^64, without sign and leading zeros";
+    let lease: LeaseId = parsed("lease", value, advice)?;
+    if lease.to_string() == value {
+        Ok(lease)
+    } else {
+        Err(invalid("lease", advice))
+    }
+}
+
 fn outcome(value: &str) -> Result<Outcome, Error> {
     [Outcome::Success, Outcome::Failure, Outcome::Unknown]
         .into_iter()
@@ -119,11 +125,8 @@ fn outcome(value: &str) -> Result<Outcome, Error> {
 }
 
 fn text(name: &str, value: &str) -> Result<String, Error> {
-    if value.len() > LONGEST {
-        return Err(invalid(
-            name,
-            "no record holds a text of more than 1024 bytes",
-        ));
+    if value.chars().count() > LONGEST {
+        return Err(invalid(name, &format!("use at most {LONGEST} characters")));
     }
     Ok(value.to_owned())
 }
@@ -168,7 +171,7 @@ mod tests {
             ("tenant", "acme"),
             ("trace", "0af7651916cd43dd8448eb211c80319c"),
             ("request", "r-1"),
-            ("principal", "p"),
+            ("principal", &"\u{10ffff}".repeat(255)),
         ] {
             assert!(filter.set(name, value).unwrap(), "{name}");
         }
@@ -195,6 +198,9 @@ mod tests {
             ("outcome", "maybe"),
             ("since", "yesterday"),
             ("lease", "0x1"),
+            ("lease", "+1"),
+            ("lease", "01"),
+            ("node", &"n".repeat(256)),
             ("trace", "00000000000000000000000000000000"),
             ("request", "a b"),
         ] {
