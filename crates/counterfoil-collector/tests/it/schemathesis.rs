@@ -65,7 +65,7 @@ async fn every_answer_is_one_that_the_document_allows() {
                 "positive_data_acceptance,ensure_resource_availability",
             ])
             // So many that it ends by itself: what is asked must not depend on how fast the machine is.
-            .args(["--max-examples", "8", "--seed", "1"])
+            .args(["--max-examples", "25", "--seed", "1"])
             .args(["--warnings", "off", "--no-color", "--continue-on-failure"])
             .env(
                 "SCHEMATHESIS_HOOKS",
