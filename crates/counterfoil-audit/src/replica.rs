@@ -276,12 +276,6 @@ impl Replica {
         self.store.durable()
     }
 
-    /// Bytes that were taken and are not durable.
-    #[must_use]
-    pub fn unsynced_bytes(&self) -> usize {
-        self.store.waiting()
-    }
-
     /// Bytes in the segments, with those that wait.
     #[must_use]
     pub fn bytes(&self) -> u64 {

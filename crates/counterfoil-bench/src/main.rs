@@ -47,7 +47,7 @@ enum What {
     },
     /// The audit log against its peers and the bare hash: append, sync, verify, prove, sign.
     Audit {
-        /// Only what is called so: append-memory, append-written, durable, verify, proof, sign, flat.
+        /// Only what is called so: append-memory, append-written, durable, verify, intake, proof, sign, flat.
         #[arg(long, default_value = "")]
         only: String,
         /// Logs of ten million records where one million is the rule.

@@ -263,7 +263,7 @@ fn bottom(
 }
 
 /// Why a node is not to be had.
-pub(crate) struct Unread(pub(crate) io::Error);
+struct Unread(io::Error);
 
 impl From<MerkleError> for Unread {
     fn from(error: MerkleError) -> Self {

@@ -5,12 +5,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use counterfoil_merkle::checkpoint::Checkpoint;
-use counterfoil_merkle::note::SignedNote;
-
 use crate::body::view::BodyReader;
 use crate::line::{LineView, MAX_LINE};
 use crate::source::{FileId, LogFile, files_of, read_text, unreadable};
+use crate::verify::heads::ReadCheckpoint;
 use crate::{Error, ErrorKind};
 
 /// Longest checkpoint that is read.
@@ -84,7 +82,7 @@ impl LogTail {
         }
     }
 
-    /// The next lines, at most `most` bytes of them but at least one line where there is one; all of them durable.
+    /// The next lines, at most `most` bytes of them, or [`MAX_LINE`](crate::MAX_LINE) where that is more; all of them durable.
     ///
     /// # Errors
     /// [`Io`](ErrorKind::Io) when a segment cannot be read or synced, [`Corrupt`](ErrorKind::Corrupt) when it does not hold the
@@ -123,9 +121,8 @@ impl LogTail {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unreadable(&path, error)),
         };
-        let note = SignedNote::parse(&text).ok();
-        let said = note.and_then(|note| Checkpoint::parse(note.text()).ok());
-        Ok(said.map(|said| (said.size(), text)))
+        let read = ReadCheckpoint::parse(&text).ok();
+        Ok(read.map(|read| (read.checkpoint.size(), text)))
     }
 
     fn read_on(&mut self, most: usize) -> Result<Tailed, Error> {
@@ -154,7 +151,8 @@ impl LogTail {
                 self.place = Some(place);
                 return Ok(tailed);
             }
-            if !self.is_followed()? {
+            // Nothing can follow a segment that the next record begins.
+            if place.file.first_seq == Some(self.next) || !self.is_followed()? {
                 self.place = Some(place);
                 return Ok(Tailed::default());
             }
@@ -180,11 +178,7 @@ impl LogTail {
     /// The segment that the next record is in, and where it begins there.
     fn find(&mut self) -> Result<Option<Place>, Error> {
         if let Some(place) = self.place.take_if(|place| place.is_in_place()) {
-            let (held, first) = (place.held.metadata(), place.file.first_seq);
-            let more = held.is_ok_and(|held| held.len() > place.offset);
-            if more || first == Some(self.next) || !self.is_followed()? {
-                return Ok(Some(place));
-            }
+            return Ok(Some(place));
         }
         let files = self.files()?;
         let numbered = |file: &LogFile| file.first_seq.unwrap_or(0);

@@ -19,7 +19,7 @@ use counterfoil_merkle::{CompactRange, Error as MerkleError};
 
 use crate::log::files::{FileSystem, write_all};
 use crate::log::leaves::{Leaves, read_leaves};
-use crate::log::pruning::{Source, Unread, read_tile, resume_from};
+use crate::log::pruning::{Source, read_tile, restore, resume_from};
 
 const PARTIAL: &str = ".p";
 /// Tiles in a directory.
@@ -101,9 +101,7 @@ impl TileWriter {
 
     /// The root over records 1 to `size`, as the tiles have it; `size` is at most that of the tree.
     pub(crate) fn root_at(&self, size: u64) -> io::Result<Digest> {
-        let mut tiles = TileReader::new(size, |id| self.read(id).map_err(Unread));
-        let tree = CompactRange::restore(size, |node| tiles.node(node));
-        tree.map(|tree| tree.root()).map_err(|Unread(error)| error)
+        restore(size, Source::Edge, &|id| self.read(id)).map(|tree| tree.root())
     }
 
     /// The hashes of the bottom tile of this index, as far as there are any.

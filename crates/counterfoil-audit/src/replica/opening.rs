@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use counterfoil_core::{ChainId, Digest, Timestamp};
-use counterfoil_merkle::checkpoint::Checkpoint;
-use counterfoil_merkle::note::SignedNote;
 use counterfoil_merkle::tile::TileBuilder;
 
 use super::state::{STATE, Saved};
@@ -21,6 +19,7 @@ use crate::log::recovery::{BadLine, cut_tail};
 use crate::log::segment::{SegmentDir, SyncedNote};
 use crate::log::tiles::TileWriter;
 use crate::verify::Reason;
+use crate::verify::heads::ReadCheckpoint;
 use crate::{Error, ErrorKind, RecoveryReason};
 
 const OPEN: &str = "open a replica";
@@ -425,8 +424,7 @@ impl Replica {
 
 fn read_checkpoint(bytes: Vec<u8>) -> Option<(u64, String)> {
     let text = String::from_utf8(bytes).ok()?;
-    let note = SignedNote::parse(&text).ok()?;
-    let size = Checkpoint::parse(note.text()).ok()?.size();
+    let size = ReadCheckpoint::parse(&text).ok()?.checkpoint.size();
     Some((size, text))
 }
 

@@ -67,6 +67,9 @@ enum InForce {
     Mode(SigningMode),
 }
 
+/// The settings of a `log_opened` that may not change unannounced; no other one is remembered.
+const SETTINGS: [&str; 4] = ["mode", "keys", "epoch_ms", "retention"];
+
 impl Policy {
     /// Nothing is known of the log yet.
     pub(crate) fn new(keys: &Keyring) -> Self {
@@ -103,7 +106,9 @@ impl Policy {
             Some(AuditEventData::KeyRotated(rotated)) => {
                 self.rotated(rotated, position, judgement, signature);
             }
-            Some(AuditEventData::ConfigChanged(changed)) => {
+            Some(AuditEventData::ConfigChanged(changed))
+                if SETTINGS.contains(&changed.key.as_str()) =>
+            {
                 self.announced.insert(changed.key.clone());
             }
             _ => {}

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::group::Outcome;
 
-/// Bytes that the daemon may hold of what is not yet stored, as it is configured here and by default.
+/// Bytes that the daemon may hold of what is not yet stored, of all and of one tenant, as it is configured here; the defaults are lower.
 pub(super) const BOUND: u64 = 256 << 20;
 
 /// The command of the same build: the step of `xtask` builds it beside this program.
