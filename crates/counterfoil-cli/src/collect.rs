@@ -192,7 +192,7 @@ fn reload_in_background(
 /// How an error of the collector ends the command.
 pub(crate) fn failure(error: &Error) -> Failure {
     let exit = match error.kind() {
-        ErrorKind::Io | ErrorKind::Corrupt => Exit::Unreadable,
+        ErrorKind::Io | ErrorKind::Full | ErrorKind::Corrupt => Exit::Unreadable,
         ErrorKind::Credential => Exit::Policy,
         _ => Exit::Usage,
     };

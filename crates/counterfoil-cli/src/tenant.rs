@@ -3,7 +3,7 @@
 mod key;
 mod list;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -33,11 +33,9 @@ pub(crate) fn run(command: &TenantCommand) -> Result<ExitCode, Failure> {
 fn files(config: &Path) -> Result<AuthFiles, Failure> {
     let read = Config::read(config).map_err(|error| collect::failure(&error))?;
     let auth = read.auth.as_ref().ok_or_else(|| {
-        let example: PathBuf = config.with_file_name("tenants.toml");
         Failure::usage(format!(
-            "{} has no [auth], so there are no keys; add: [auth] with tenants = \"{}\" and server_key = \"tenants.key\"",
+            "{} has no [auth], so there are no keys; add: [auth] with tenants = \"tenants.toml\" and server_key = \"tenants.key\"",
             config.display(),
-            example.file_name().unwrap_or_default().display(),
         ))
     })?;
     Ok(auth.files())

@@ -153,9 +153,12 @@ impl Guarded {
             Ok(caller) => return Ok(caller),
             Err(denied) => denied,
         };
-        tracing::info!(peer = %peer.address, reason = denied.code(), "a credential was refused");
         match self.attempts.failed(peer.address.ip()) {
-            Ok(()) => Err(denied.refusal()),
+            Ok(()) => {
+                // Within the limit only: nobody fills the log with guesses.
+                tracing::info!(peer = %peer.address, reason = denied.code(), "a credential was refused");
+                Err(denied.refusal())
+            }
             Err(wait) => {
                 let mut refusal = Refusal::new(
                     Reason::RateLimited,
@@ -186,6 +189,8 @@ fn known(
         Some(Ok(of_certificate)) if of_certificate.tenant != caller.tenant => {
             Err(Denied::TwoTenants)
         }
+        Some(Err(Denied::TwoTenants)) => Err(Denied::TwoTenants),
+        // One that is of no tenant, or whose entry has ended, says nothing beside a key.
         _ => Ok(caller),
     }
 }

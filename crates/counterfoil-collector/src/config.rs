@@ -9,14 +9,12 @@ mod sections;
 mod units;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::tail::TailSource;
-use crate::{Error, ErrorKind, TenantName, toml_error};
+use crate::{Error, ErrorKind, TenantName, toml_file};
 
 pub use sections::{
     AuthSection, IntakeSection, LimitsSection, ListenSection, LogFormat, TelemetrySection,
@@ -69,7 +67,7 @@ impl Config {
     /// [`ErrorKind::InvalidConfig`] when it cannot be read, is not of its form, or contradicts itself. The error names the line or the
     /// setting.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = text_of(path).map_err(|source| {
+        let text = toml_file::text_of(path, MAX_BYTES).map_err(|source| {
             let context = format!("{} cannot be read", path.display());
             Error::new(ErrorKind::InvalidConfig, "read the configuration", context)
                 .with_source(source)
@@ -105,7 +103,7 @@ impl Config {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        toml::from_str(text).map_err(|error| toml_error::in_one_line(text, &error))
+        toml::from_str(text).map_err(|error| toml_file::in_one_line(text, &error))
     }
 
     fn relative_to(&mut self, directory: &Path) {
@@ -128,20 +126,6 @@ impl Config {
             join(&mut tail.directory);
         }
     }
-}
-
-fn text_of(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?
-        .take(MAX_BYTES)
-        .read_to_string(&mut text)?;
-    // The rest would be left out without a word.
-    if text.len() as u64 == MAX_BYTES {
-        return Err(io::Error::other(format!(
-            "it is larger than {MAX_BYTES} bytes"
-        )));
-    }
-    Ok(text)
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ mod storage;
 pub mod tail;
 mod tenant;
 mod tenant_settings;
-mod toml_error;
+mod toml_file;
 
 pub use caller::{Caller, Scope, Scopes};
 pub use catalogue::{Catalogue, ChainEntry, FileCatalogue};

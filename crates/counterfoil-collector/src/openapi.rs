@@ -134,8 +134,8 @@ pub(crate) struct RecordParams {
     /// Wait so many seconds for a record that matches, if there is none.
     #[param(minimum = 0, maximum = 30, default = 0)]
     wait: Option<u64>,
-    /// Only these kinds.
-    #[param(style = Form, explode, max_items = 64, pattern = "^(lease_allocated|lease_renewed|lease_released|lease_expired)$")]
+    /// Only these kinds, such as lease_expired or vault.object_put.
+    #[param(style = Form, explode, max_items = 64, pattern = r"^([a-z][a-z0-9_]{0,31}\.)?[a-z][a-z0-9_]{0,62}$")]
     kind: Option<Vec<String>>,
     /// Only what ended so.
     #[param(inline)]

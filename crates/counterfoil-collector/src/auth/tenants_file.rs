@@ -22,7 +22,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -31,7 +31,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::key::{ApiKey, KeyHash, ServerKey, unhex};
-use crate::{Error, ErrorKind, Scope, Scopes, TenantName, toml_error};
+use crate::{Error, ErrorKind, Scope, Scopes, TenantName, toml_file};
 
 /// The largest file that is read.
 const MAX_BYTES: u64 = 16 << 20;
@@ -139,7 +139,8 @@ impl TenantsFile {
     /// # Errors
     /// [`ErrorKind::Credential`] when it cannot be read or is not of its form, and where.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = text_of(path).map_err(|source| unreadable(path, source))?;
+        let text =
+            toml_file::text_of(path, MAX_BYTES).map_err(|source| unreadable(path, source))?;
         Self::parse(&text, path)
     }
 
@@ -156,7 +157,7 @@ impl TenantsFile {
         // The tenants file itself is replaced, so a lock on it would be on a file that is gone.
         let lock = File::open(server_key).map_err(unwritable)?;
         lock.lock().map_err(unwritable)?;
-        let mut text = match text_of(path) {
+        let mut text = match toml_file::text_of(path, MAX_BYTES) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(unreadable(path, error)),
@@ -180,7 +181,7 @@ impl TenantsFile {
             Error::new(ErrorKind::Credential, "read the tenants", context)
         };
         let file: Self =
-            toml::from_str(text).map_err(|error| refuse(toml_error::in_one_line(text, &error)))?;
+            toml::from_str(text).map_err(|error| refuse(toml_file::in_one_line(text, &error)))?;
         let mut ids = HashSet::new();
         if let Some(twice) = file.keys.iter().find(|key| !ids.insert(&key.id)) {
             return Err(refuse(format!("the key {} is there twice", twice.id)));
@@ -209,38 +210,14 @@ impl CertificateEntry {
     }
 }
 
-fn text_of(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?
-        .take(MAX_BYTES)
-        .read_to_string(&mut text)?;
-    if text.len() as u64 == MAX_BYTES {
-        return Err(io::Error::other(format!(
-            "it is larger than {MAX_BYTES} bytes"
-        )));
-    }
-    Ok(text)
-}
-
 fn unreadable(path: &Path, source: io::Error) -> Error {
     let context = format!("{} cannot be read", path.display());
     Error::new(ErrorKind::Credential, "read the tenants", context).with_source(source)
 }
 
-/// A basic string of TOML.
+/// A string as TOML writes it.
 fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => out.extend(['\\', character]),
-            control if control.is_control() => {
-                let _written = write!(out, "\\u{:04X}", u32::from(control));
-            }
-            other => out.push(other),
-        }
-    }
-    out.push('"');
-    out
+    toml::Value::from(text).to_string()
 }
 
 fn parsed<'de, T, D>(deserializer: D) -> Result<T, D::Error>

@@ -303,7 +303,10 @@ impl TenantSection {
     #[must_use]
     pub fn or(&self, defaults: &Self) -> Self {
         Self {
-            chain_names: self.chain_names.clone().or(defaults.chain_names.clone()),
+            chain_names: self
+                .chain_names
+                .clone()
+                .or_else(|| defaults.chain_names.clone()),
             records_per_second: self.records_per_second.or(defaults.records_per_second),
             bytes_per_second: self.bytes_per_second.or(defaults.bytes_per_second),
             requests: self.requests.or(defaults.requests),

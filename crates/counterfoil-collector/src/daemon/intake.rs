@@ -68,9 +68,8 @@ fn settings(section: TenantSection) -> TenantSettings {
 
 /// The settings as `limits.head`, `10s`, for the meta-chain. There are no secrets among them.
 fn flat(config: &Config) -> Result<Vec<(String, String)>, Error> {
-    let text = config.to_toml()?;
-    let tables: toml::Table = toml::from_str(&text).map_err(|source| {
-        let context = "it does not read as it was written; this is a defect, please report it";
+    let tables = toml::Table::try_from(config).map_err(|source| {
+        let context = "it cannot be written as TOML; this is a defect, please report it";
         Error::new(ErrorKind::InvalidConfig, "note the configuration", context).with_source(source)
     })?;
     let mut all = Vec::new();

@@ -1,7 +1,7 @@
 //! Taking records in over HTTP: register a chain, ask for its head, extend it.
 
 use axum::body::Body;
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get};
 use axum::{Json, Router};
@@ -14,6 +14,7 @@ use http_body_util::{BodyExt as _, Limited};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::read::Reader;
 use super::segments::Segments;
 use crate::body::{BodyLimits, Decoded, broken};
 use crate::{Ack, Caller, ChainEntry, Collector, Reason, Refusal};
@@ -77,8 +78,6 @@ pub(crate) struct AckAnswer {
     cosignature: Option<String>,
 }
 
-pub(crate) type Asked = Option<Extension<Caller>>;
-
 /// Binds a chain to the tenant of the credential and to a key; once and for all.
 #[utoipa::path(
     put, path = "/v1/audit/{chain}", operation_id = "registerChain", tag = "ingest",
@@ -92,11 +91,11 @@ pub(crate) type Asked = Option<Extension<Caller>>;
 )]
 pub(crate) async fn register(
     State(ingest): State<Ingest>,
-    caller: Asked,
+    Reader(caller): Reader,
     Segments(chain): Segments<String>,
     body: Body,
 ) -> Result<Json<Registered>, Refusal> {
-    let (caller, chain) = (who(caller)?, chain_of(&chain)?);
+    let chain = chain_of(&chain)?;
     let body = Limited::new(body, MAX_REGISTRATION)
         .collect()
         .await
@@ -127,10 +126,10 @@ pub(crate) async fn register(
 )]
 pub(crate) async fn head(
     State(ingest): State<Ingest>,
-    caller: Asked,
+    Reader(caller): Reader,
     Segments(chain): Segments<String>,
 ) -> Result<Json<HeadAnswer>, Refusal> {
-    let (caller, chain) = (who(caller)?, chain_of(&chain)?);
+    let chain = chain_of(&chain)?;
     let head = ingest.collector.head(&caller, &chain).await?;
     Ok(Json(HeadAnswer::of(&chain, head)))
 }
@@ -148,12 +147,12 @@ pub(crate) async fn head(
 )]
 pub(crate) async fn extend(
     State(ingest): State<Ingest>,
-    caller: Asked,
+    Reader(caller): Reader,
     Segments(chain): Segments<String>,
     request: Request,
 ) -> Response {
     let taken = async {
-        let (caller, chain) = (who(caller)?, chain_of(&chain)?);
+        let chain = chain_of(&chain)?;
         let (parts, body) = request.into_parts();
         check_type(&parts.headers)?;
         let body = Decoded::new(&parts.headers, body, ingest.limits)?;
@@ -182,16 +181,6 @@ async fn take(
         }
     }
     upload.finish().await
-}
-
-fn who(caller: Asked) -> Result<Caller, Refusal> {
-    match caller {
-        Some(Extension(caller)) => Ok(caller),
-        None => Err(Refusal::new(
-            Reason::Unauthenticated,
-            "the request has no valid credential; send one as Authorization: Bearer, or a client certificate",
-        )),
-    }
 }
 
 fn chain_of(text: &str) -> Result<ChainId, Refusal> {

@@ -211,7 +211,7 @@ impl<S: Sync> FromRequestParts<S> for Reader {
         caller.map(Self).ok_or_else(|| {
             Refusal::new(
                 Reason::Unauthenticated,
-                "nobody is known to ask; send a key as `Authorization: Bearer …`",
+                "the request has no valid credential; send one as Authorization: Bearer, or a client certificate",
             )
         })
     }

@@ -235,13 +235,18 @@ fn a_certificate_with_names_of_two_tenants_is_nobodys() {
             &format!("tenant = \"{tenant}\"\nscopes = [\"ingest\"]\ndns = \"{dns}\""),
         );
     }
+    let key = tenants.key("acme", counterfoil_collector::Scope::Ingest, |_| {});
+    let key = format!("authorization: Bearer {key}\r\n");
     let server = Encrypted::start(&tenants, ClientCertificates::Required);
     for names in [
         &["*.example.com"][..],
         &["acme.example.com", "globex.example.com"],
     ] {
-        let answer = server.who(Some(&server.clients.issue(names)), "").unwrap();
-        assert!(answer.starts_with("403 "), "{answer}");
+        for headers in ["", &key] {
+            let certificate = server.clients.issue(names);
+            let answer = server.who(Some(&certificate), headers).unwrap();
+            assert!(answer.starts_with("403 "), "{answer}");
+        }
     }
 }
 
