@@ -1,0 +1,1 @@
+//! A gRPC server that computes what a content address names, observed in three layers: see the README.
