@@ -37,6 +37,7 @@ mod config;
 mod destination;
 mod draining;
 mod env;
+mod events_page;
 mod filter;
 mod guard;
 mod otlp;

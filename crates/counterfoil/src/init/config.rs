@@ -55,6 +55,7 @@ pub struct Config {
     pub(crate) log_writer: Option<LogWriter>,
     pub(crate) span_close: bool,
     pub(crate) metrics_address: Option<SocketAddr>,
+    pub(crate) events_page: bool,
     pub(crate) metrics_interval: Duration,
     pub(crate) head_sampler: HeadSampler,
     pub(crate) tail_sampler: Option<TailSampler>,
@@ -84,6 +85,7 @@ impl Config {
             log_writer: None,
             span_close: false,
             metrics_address: Some(DEFAULT_ADDRESS),
+            events_page: false,
             metrics_interval: Duration::from_secs(60),
             head_sampler: HeadSampler::ALL,
             tail_sampler: None,
@@ -232,6 +234,16 @@ impl Config {
         self
     }
 
+    /// Whether the listener answers `GET /events` with the ring's recent events, as JSON lines and oldest first, in the form of
+    /// [`json::push_event`](crate::json::push_event). Off unless set: the page names tenants and principals.
+    ///
+    /// `trace_id`, `tenant` and `kind` choose among them, and `limit` says how many of the newest are wanted: 1000 unless given,
+    /// 10 000 at most. A parameter that is wrong, unknown or there twice is answered with status 400.
+    pub const fn events_page(mut self, wanted: bool) -> Self {
+        self.events_page = wanted;
+        self
+    }
+
     /// How often exporters get metrics: every minute unless set.
     pub const fn metrics_interval(mut self, interval: Duration) -> Self {
         self.metrics_interval = interval;
@@ -250,8 +262,8 @@ impl Config {
         self
     }
 
-    /// What takes sensitive values out of log lines, out of what exporters get, and out of the health pages: the default
-    /// [`Redactor`] unless set. An observer has a policy of its own.
+    /// What takes sensitive values out of log lines, out of what exporters get, and out of the pages: the default [`Redactor`]
+    /// unless set. An observer has a policy of its own.
     pub fn redact(mut self, policy: impl Redact) -> Self {
         self.redact = Arc::new(policy);
         self

@@ -7,18 +7,20 @@ use counterfoil_exporter_prometheus::{
 };
 use counterfoil_health::Health;
 
+use super::events_page::EventsPage;
 use crate::{Error, ErrorKind, Observer};
 
-/// Serves `/metrics` and the pages of `health` at `address`.
+/// Serves `/metrics`, the pages of `health` and, where it is wanted, that of the events at `address`.
 pub(crate) fn start(
     observer: &Observer,
     health: &Health,
+    events: Option<EventsPage>,
     address: SocketAddr,
 ) -> Result<ScrapeServer, Error> {
     let observer = observer.clone();
     let health = health.clone();
     let server = ScrapeServer::builder(move || observer.snapshot())
-        .otherwise(move |request| page(&health, request));
+        .otherwise(move |request| page(&health, events.as_ref(), request));
     server.start(address).map_err(|error| {
         let kind = match error.kind() {
             Refusal::AddressTaken => ErrorKind::AddressTaken,
@@ -29,10 +31,17 @@ pub(crate) fn start(
     })
 }
 
-/// A page of the health checks; `None` for other paths, and for methods that ask for no page.
-fn page(health: &Health, request: &Request<Bytes>) -> Option<Response<Bytes>> {
+/// A page of the health checks or of the events; `None` for other paths, and for methods that ask for no page.
+fn page(
+    health: &Health,
+    events: Option<&EventsPage>,
+    request: &Request<Bytes>,
+) -> Option<Response<Bytes>> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return None;
+    }
+    if let Some(answer) = events.and_then(|events| events.answer(request)) {
+        return Some(answer);
     }
     let accept = request.headers().get("accept");
     let accept = accept.and_then(|accept| accept.to_str().ok());

@@ -15,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::destination::{self, Destination};
+use super::events_page::EventsPage;
 use super::filter::{Filter, with_requests};
 use super::guard::State;
 use super::pump::{Ears, Pump};
@@ -62,7 +63,13 @@ fn start(mut config: Config) -> Result<Guard, Error> {
     let dispatch = dispatch(filter, &pipeline);
     let draining = draining(&health, &dispatch);
     let server = match config.metrics_address {
-        Some(address) => Some(scrape::start(&observer, &health, address)?),
+        Some(address) => {
+            let events = config.events_page.then(|| EventsPage {
+                observer: observer.clone(),
+                redact: Arc::clone(&config.redact),
+            });
+            Some(scrape::start(&observer, &health, events, address)?)
+        }
         None => None,
     };
     let metrics_address = server.as_ref().map(|server| server.address());

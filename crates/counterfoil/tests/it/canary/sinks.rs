@@ -1,12 +1,14 @@
 //! Everything that shows what it was told.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Instant;
 
 use counterfoil::events::{Drain, JsonEventSink};
 use counterfoil::health::Health;
+use counterfoil::init::Config;
 use counterfoil::prometheus::{Renderer, ScrapeServer};
+use counterfoil::trace::LogWriter;
 use counterfoil::{MetricSnapshot, json};
 use counterfoil_exporter::{
     Batch, Exporter, FanOut, JsonLinesExporter, Limit, MemoryExporter, Redacting, Retry,
@@ -76,6 +78,17 @@ pub(crate) const SINKS: &[(&str, Shows)] = &[
         }
         lines
     }),
+    ("the page /events of init", |told| {
+        let config = Config::new("canary", "1.0.0").without_globals();
+        let config = config.log_writer(LogWriter::new(std::io::sink()));
+        let config = config.observer(told.observer.clone()).metrics_port(0);
+        let guard = counterfoil::init(config.events_page(true)).unwrap();
+        page(
+            guard.metrics_address().unwrap(),
+            "/events?limit=10000",
+            "*/*",
+        )
+    }),
     ("AuditLog", |told| files(&told.log_dir)),
     ("PipelineLayer, text", |told| told.text.text()),
     ("PipelineLayer, JSON", |told| told.json.text()),
@@ -122,15 +135,21 @@ fn scraped(told: &Told) -> String {
         .unwrap();
     let mut shown = String::new();
     for accept in ["text/plain", "application/openmetrics-text; version=1.0.0"] {
-        let mut stream = TcpStream::connect(server.address()).unwrap();
-        write!(
-            stream,
-            "GET /metrics HTTP/1.1\r\nHost: a\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
-        stream.read_to_string(&mut shown).unwrap();
+        shown += &page(server.address(), "/metrics", accept);
     }
     server.stop().unwrap();
+    shown
+}
+
+fn page(address: SocketAddr, path: &str, accept: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: a\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut shown = String::new();
+    stream.read_to_string(&mut shown).unwrap();
     shown
 }
 
