@@ -1,11 +1,11 @@
-//! Programs of the machine that tests run: a real Prometheus, strace, Python, for fuzzing a C++ compiler and for
+//! Programs of the machine that tests run: a real Prometheus, strace, Python, a browser, for fuzzing a C++ compiler and for
 //! benchmarks a load generator.
 
 use crate::command::{Cmd, find_program};
 use crate::failure::{Failure, Result};
 
 /// Program and the Debian package that brings it.
-const NEEDED: [(&str, &str); 7] = [
+const NEEDED: [(&str, &str); 9] = [
     ("prometheus", "prometheus"),
     ("promtool", "prometheus"),
     ("strace", "strace"),
@@ -13,6 +13,8 @@ const NEEDED: [(&str, &str); 7] = [
     ("c++", "g++"),
     ("ssh-agent", "openssh-client"),
     ("wrk", "wrk"),
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
 ];
 
 /// Packages of Python that tests need: the module, and the Debian package that brings it.
@@ -105,6 +107,8 @@ mod tests {
                 "g++",
                 "openssh-client",
                 "wrk",
+                "chromium",
+                "chromium-driver",
                 "python3-cryptography",
                 "python3-venv"
             ]

@@ -4,7 +4,7 @@
 //! [`Signer`](counterfoil_signer::Signer), `EventSink` or `Exporter` calls its `conformance` function from a test and is told
 //! which clause is broken. Beside them [`FakeClock`], [`CountingIds`], [`SeededRng`], the executor without a runtime [`block_on`], and
 //! [`vectors`], which finds the known answers of other projects; and [`files`], a file system that loses what was not synced. With the feature `otlp` there are
-//! receivers of OTLP that do what a test says.
+//! receivers of OTLP that do what a test says, with `browser` a headless Chromium that does.
 //!
 //! **Who should depend on it.** Tests, as a dev-dependency, called from `tests/`: a unit test of one of our own crates would
 //! see that crate twice.
@@ -18,6 +18,8 @@
 
 pub mod anchor;
 mod block_on;
+#[cfg(feature = "browser")]
+pub mod browser;
 mod clock;
 pub mod event_sink;
 pub mod exporter;
