@@ -4,7 +4,8 @@
 //! [`Signer`](counterfoil_signer::Signer), `EventSink` or `Exporter` calls its `conformance` function from a test and is told
 //! which clause is broken. Beside them [`FakeClock`], [`CountingIds`], [`SeededRng`], the executor without a runtime [`block_on`], and
 //! [`vectors`], which finds the known answers of other projects; and [`files`], a file system that loses what was not synced. With the feature `otlp` there are
-//! receivers of OTLP that do what a test says, with `browser` a headless Chromium that does.
+//! receivers of OTLP that do what a test says, with `browser` a headless Chromium that does, with `prometheus` a real Prometheus beside
+//! the test.
 //!
 //! **Who should depend on it.** Tests, as a dev-dependency, called from `tests/`: a unit test of one of our own crates would
 //! see that crate twice.
@@ -30,6 +31,8 @@ mod ids;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 pub mod programs;
+#[cfg(feature = "prometheus")]
+pub mod prometheus;
 mod rng;
 pub mod signer;
 pub mod vectors;
