@@ -1,1 +1,18 @@
 //! A platform API, its worker and its web front, observed in three layers: see the README.
+
+mod api;
+mod audit;
+mod domain;
+mod errors;
+mod keys;
+mod metrics;
+mod relay;
+mod store;
+mod telemetry;
+
+pub use api::{Api, Settings};
+pub use domain::{Allocation, AllocationState, EventType, Member, Role};
+pub use errors::CATALOGUE;
+pub use metrics::TABLE;
+pub use store::Store;
+pub use telemetry::Process;

@@ -1,0 +1,173 @@
+//! The API: what is routed where, and the layers around it.
+
+mod allocations;
+mod authorize;
+mod billing;
+mod emit;
+mod idempotency;
+mod limits;
+
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use counterfoil::metrics::Registry;
+use counterfoil::tower::axum::matched_path;
+use counterfoil::tower::{Producer, ServerLayer};
+use counterfoil::{IdSource, Observer, RandomIds};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use crate::audit::AuditTrail;
+use crate::errors::{METHOD_NOT_ALLOWED, NOT_FOUND};
+use crate::keys;
+use crate::metrics::ApiMetrics;
+use crate::relay::Relay;
+use crate::store::{Store, members};
+use billing::BillingSecret;
+
+/// The largest body that is taken, in bytes.
+const MOST_BYTES: usize = 64 * 1024;
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// What the API is started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where it listens; port 0 has the system choose one.
+    pub listen: SocketAddr,
+    /// The database that it shares with the worker.
+    pub database: PathBuf,
+    /// The file of API keys.
+    pub keys: PathBuf,
+    /// The file with the secret that the billing provider signs webhooks with.
+    pub billing_secret: PathBuf,
+    /// The credit that a new tenant begins with, in cents.
+    pub opening_credit: i64,
+}
+
+/// The API, listening.
+pub struct Api {
+    listener: TcpListener,
+    platform: Platform,
+    observer: Observer,
+}
+
+/// What the handlers share. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Platform {
+    pub(crate) store: Store,
+    pub(crate) audit: AuditTrail,
+    pub(crate) metrics: ApiMetrics,
+    /// Whoever writes into the outbox is the producer of its events.
+    outbox: Producer,
+    /// Tells the relay that there is something in the outbox.
+    pub(crate) emitted: Arc<Notify>,
+    ids: Arc<dyn IdSource>,
+    billing: Arc<BillingSecret>,
+}
+
+impl Api {
+    /// Opens the database, takes over the keys, and listens. Nothing is answered before [`serve`](Self::serve).
+    ///
+    /// # Errors
+    /// When a file cannot be read, the database cannot be opened, or the address is taken.
+    pub async fn bind(settings: &Settings, observer: Observer) -> Outcome<Self> {
+        let keys = keys::read(&settings.keys)?;
+        let billing = BillingSecret::read(&settings.billing_secret)?;
+        let store = Store::open(&settings.database, Arc::clone(observer.clock()))?;
+        let credit = settings.opening_credit;
+        store
+            .bookkeeping(move |connection| members::add(connection, &keys, credit))
+            .await
+            .map_err(|failure| failure.code())?;
+        let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
+            format!(
+                "cannot listen at {}: {error}; choose another --listen",
+                settings.listen
+            )
+        })?;
+        let registry = observer.registry();
+        let platform = Platform {
+            audit: AuditTrail::new(observer.clone())?,
+            metrics: ApiMetrics::new(registry),
+            outbox: Producer::new(registry, "sqlite", "outbox"),
+            emitted: Arc::default(),
+            ids: Arc::new(RandomIds),
+            billing: Arc::new(billing),
+            store,
+        };
+        Ok(Self {
+            listener,
+            platform,
+            observer,
+        })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Answers, and moves events from the outbox to the queue, until `stop`; then finishes what is under way.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve(
+        self,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let registry = self.observer.registry();
+        let relay = tokio::spawn(Relay::new(&self.platform, registry).run());
+        let served = axum::serve(self.listener, router(self.platform.clone(), registry))
+            .with_graceful_shutdown(stop)
+            .await;
+        // What is still in the outbox stays there for the next start.
+        relay.abort();
+        served
+    }
+}
+
+/// The routes. The layer is outermost, so that whatever is refused further in is still in its trace and counted.
+fn router(platform: Platform, registry: &Registry) -> Router {
+    let members = Router::new()
+        .route(
+            "/v1/allocations",
+            post(allocations::create).get(allocations::list),
+        )
+        .route(
+            "/v1/allocations/{id}",
+            get(allocations::show).delete(allocations::release),
+        )
+        .layer(from_fn_with_state(platform.clone(), authorize::authorize));
+    Router::new()
+        .merge(members)
+        .route("/v1/webhooks/billing", post(billing::receive))
+        .fallback(async || NOT_FOUND)
+        .method_not_allowed_fallback(async || METHOD_NOT_ALLOWED)
+        .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(from_fn(limits::in_time))
+        .layer(from_fn_with_state(
+            limits::Concurrency::default(),
+            limits::not_too_many,
+        ))
+        .layer(ServerLayer::builder(registry).routes(matched_path).http())
+        .with_state(platform)
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api")
+            .field("listener", &self.listener)
+            .finish_non_exhaustive()
+    }
+}

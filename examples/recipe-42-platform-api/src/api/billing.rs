@@ -1,0 +1,183 @@
+//! `POST /v1/webhooks/billing`: payments, told by the billing provider.
+
+mod signature;
+
+use std::path::Path;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use bytes::Bytes;
+use counterfoil::audit::Outcome;
+use counterfoil::tower::Mutation;
+use counterfoil::{InContext, Sensitive, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::Platform;
+use super::authorize::in_name_of;
+use crate::audit::{Field, Kind, Metadata};
+use crate::domain::is_name;
+use crate::errors::{Failure, MALFORMED, UNKNOWN_TENANT, WEBHOOK_REUSED};
+use crate::store::ledger::{Entry, Posted, Reason};
+use crate::store::{Change, ledger, members};
+
+/// The largest payment, in cents.
+const MOST_CENTS: i64 = 100_000_000;
+
+/// What the billing provider signs with.
+pub(super) struct BillingSecret(Sensitive<Zeroizing<String>>);
+
+/// What the billing provider tells. It tells more, some of it about persons; what is not needed is not even read.
+#[derive(Deserialize)]
+struct Payment {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    data: PaymentData,
+}
+
+#[derive(Deserialize)]
+struct PaymentData {
+    tenant: String,
+    amount_cents: i64,
+}
+
+/// What the provider is answered.
+#[derive(Debug, Serialize)]
+pub(super) struct Receipt {
+    credited: bool,
+}
+
+/// Receives a webhook. The provider sends it again until it is answered with a success, so the same event credits once.
+pub(super) async fn receive(
+    State(platform): State<Platform>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Receipt>, Failure> {
+    let result = platform.receive(&headers, &body).await;
+    let outcome = match &result {
+        Ok(Receipt { credited: true }) => "credited",
+        Ok(_) => "duplicate",
+        Err(failure) if failure.code().http_status() < 500 => "rejected",
+        Err(_) => "error",
+    };
+    platform.metrics.webhooks.with(&[outcome]).increment();
+    result.map(Json)
+}
+
+impl Platform {
+    async fn receive(&self, headers: &HeaderMap, body: &[u8]) -> Result<Receipt, Failure> {
+        signature::verify(
+            headers,
+            body,
+            self.billing.0.expose().as_bytes(),
+            self.store.now(),
+        )?;
+        let verified = self.store.now();
+        let payment = Payment::parse(body)?;
+        let content = Sha256::digest(body).into();
+        let context = in_name_of(&payment.data.tenant);
+        let credited = self.credit(payment, content).in_context(context).await?;
+        if credited {
+            let elapsed = self.store.now().since(verified);
+            self.metrics.webhook_to_credit.record_duration(elapsed);
+        }
+        Ok(Receipt { credited })
+    }
+
+    /// Credits a payment. Whether this was the first time.
+    async fn credit(&self, payment: Payment, content: [u8; 32]) -> Result<bool, Failure> {
+        let mutation = Mutation::new("ledger.credit");
+        mutation
+            .resolve(self.tenant(payment.data.tenant.clone()))
+            .await?;
+        let now = self.store.now();
+        let Some((event, change)) = mutation.apply(self.post(payment, content, now)).await? else {
+            return Ok(false);
+        };
+        let (amount, balance) = *change.state();
+        let metadata = Metadata::default()
+            .with(Field::Reason, "payment")
+            .with(Field::ProviderRef, event)
+            .with(Field::OldValue, (balance - amount).to_string())
+            .with(Field::NewValue, balance.to_string());
+        let record = async {
+            let sealed = self
+                .audit
+                .seal(Kind::LedgerCredited, metadata, None, Outcome::Success);
+            change.commit(sealed.await?).await
+        };
+        mutation.record(record).await?;
+        tracing::info!(amount_cents = amount, "payment credited");
+        Ok(true)
+    }
+
+    async fn tenant(&self, tenant: String) -> Result<(), Failure> {
+        let read = self
+            .store
+            .read(move |connection| members::has_tenant(connection, &tenant));
+        read.await?
+            .then_some(())
+            .ok_or_else(|| UNKNOWN_TENANT.into())
+    }
+
+    /// The provider's event, and a change from which the amount and the new balance come; `None` for an event that came before.
+    async fn post(
+        &self,
+        payment: Payment,
+        content: [u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<(String, Change<(i64, i64)>)>, Failure> {
+        let event = payment.id.clone();
+        let begun = self.store.change(move |connection| {
+            match ledger::note_event(connection, &payment.id, content, now)? {
+                Some(before) if before == content => return Ok(None),
+                Some(_) => return Err(WEBHOOK_REUSED.into()),
+                None => {}
+            }
+            let amount = payment.data.amount_cents;
+            let entry = Entry {
+                tenant: &payment.data.tenant,
+                reason: Reason::Payment,
+                reference: &payment.id,
+                amount,
+            };
+            match ledger::post(connection, entry, now)? {
+                Posted::Balance(balance) => Ok(Some((amount, balance))),
+                Posted::Before | Posted::NotCovered => Ok(None),
+            }
+        });
+        Ok(begun.await?.transpose().map(|change| (event, change)))
+    }
+}
+
+impl Payment {
+    fn parse(body: &[u8]) -> Result<Self, Failure> {
+        let payment: Self = serde_json::from_slice(body).map_err(|_| MALFORMED)?;
+        let id = payment.id.as_bytes();
+        let known = (1..=128).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
+        let amount = (1..=MOST_CENTS).contains(&payment.data.amount_cents);
+        if known && amount && payment.kind == "payment.succeeded" && is_name(&payment.data.tenant) {
+            Ok(payment)
+        } else {
+            Err(MALFORMED.into())
+        }
+    }
+}
+
+impl BillingSecret {
+    /// Reads the secret from a file.
+    pub(super) fn read(path: &Path) -> Result<Self, String> {
+        let text = crate::keys::read_secret(path)?;
+        let secret = text.trim();
+        if secret.len() < 32 {
+            let path = path.display();
+            return Err(format!(
+                "the secret in {path} is shorter than 32 characters"
+            ));
+        }
+        Ok(Self(Sensitive::new(Zeroizing::new(secret.to_owned()))))
+    }
+}

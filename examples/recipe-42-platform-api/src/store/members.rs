@@ -1,0 +1,68 @@
+//! Tenants, their projects, and who may act for them, by API key. Only the digest of a key is kept.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+
+use crate::errors::Failure;
+use crate::keys::Key;
+use crate::{Member, Role};
+
+/// Adds what a file of keys says; what is there already stays. A new tenant begins with this credit.
+pub(crate) fn add(connection: &Connection, keys: &[Key], credit: i64) -> Result<(), Failure> {
+    for key in keys {
+        let Member { tenant, role } = &key.member;
+        connection.execute(
+            "INSERT INTO tenants (name, balance) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            params![tenant, credit],
+        )?;
+        for project in &key.projects {
+            connection.execute(
+                "INSERT INTO projects (tenant, name) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                [tenant, project],
+            )?;
+        }
+        connection.execute(
+            "INSERT INTO members (key_hash, tenant, role) VALUES (?1, ?2, ?3)
+                ON CONFLICT (key_hash) DO UPDATE SET tenant = ?2, role = ?3",
+            params![
+                digest(key.secret.expose().as_bytes()),
+                tenant,
+                role.as_str()
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+/// Whose API key this is.
+pub(crate) fn find(connection: &Connection, key: &str) -> Result<Option<Member>, Failure> {
+    let sql = "SELECT tenant, role FROM members WHERE key_hash = ?";
+    let mut statement = connection.prepare_cached(sql)?;
+    let found = statement.query_row([digest(key.as_bytes())], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+    });
+    Ok(found
+        .optional()?
+        .and_then(|(tenant, role)| Role::from_text(&role).map(|role| Member { tenant, role })))
+}
+
+/// Whether a tenant has a project of this name.
+pub(crate) fn has_project(
+    connection: &Connection,
+    tenant: &str,
+    project: &str,
+) -> Result<bool, Failure> {
+    let sql = "SELECT 1 FROM projects WHERE tenant = ? AND name = ?";
+    Ok(connection.prepare_cached(sql)?.exists([tenant, project])?)
+}
+
+/// Whether there is a tenant of this name.
+pub(crate) fn has_tenant(connection: &Connection, tenant: &str) -> Result<bool, Failure> {
+    let sql = "SELECT 1 FROM tenants WHERE name = ?";
+    Ok(connection.prepare_cached(sql)?.exists([tenant])?)
+}
+
+/// The digest of a key. A key is long and random, so a plain digest is as good as a slow one.
+fn digest(key: &[u8]) -> [u8; 32] {
+    Sha256::digest(key).into()
+}
