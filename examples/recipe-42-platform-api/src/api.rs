@@ -64,7 +64,7 @@ pub struct Api {
 pub(crate) struct Platform {
     pub(crate) store: Store,
     pub(crate) audit: AuditTrail,
-    pub(crate) metrics: ApiMetrics,
+    pub(crate) metrics: Arc<ApiMetrics>,
     /// Whoever writes into the outbox is the producer of its events.
     outbox: Producer,
     /// Tells the relay that there is something in the outbox.
@@ -96,7 +96,7 @@ impl Api {
         let registry = observer.registry();
         let platform = Platform {
             audit: AuditTrail::new(observer.clone())?,
-            metrics: ApiMetrics::new(registry),
+            metrics: Arc::new(ApiMetrics::new(registry)),
             outbox: Producer::new(registry, "sqlite", "outbox"),
             emitted: Arc::default(),
             ids: Arc::new(RandomIds),

@@ -65,8 +65,7 @@ impl Metadata {
     /// Adds a field by its name.
     #[cfg_attr(not(test), expect(dead_code, reason = "the skeleton"))]
     pub(crate) fn with_named(self, name: &str, value: impl Into<Value>) -> Result<Self, Failure> {
-        let field = Field::from_text(name);
-        let field = field.ok_or_else(|| {
+        let field = name.parse::<Field>().map_err(|_| {
             Failure::because(METADATA_KEY, format!("{name:?} is not on the allow-list"))
         })?;
         Ok(self.with(field, value))

@@ -3,7 +3,7 @@
 use counterfoil::Timestamp;
 use serde::Serialize;
 
-/// Declares a closed set of words with the text of each.
+/// Declares a closed set of words with the text of each, which may be the values of a label.
 macro_rules! words {
     ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$meta])*
@@ -22,17 +22,37 @@ macro_rules! words {
             $vis const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
             }
+        }
 
-            /// The one with this text.
-            #[must_use]
-            $vis fn from_text(text: &str) -> Option<Self> {
-                Self::ALL.into_iter().find(|it| it.as_str() == text)
+        impl std::str::FromStr for $name {
+            type Err = crate::domain::UnknownWord;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let found = Self::ALL.into_iter().find(|it| it.as_str() == text);
+                found.ok_or(crate::domain::UnknownWord)
+            }
+        }
+
+        impl counterfoil::metrics::Labels for $name {
+            const COUNT: usize = Self::ALL.len();
+
+            fn index(self) -> usize {
+                self as usize
+            }
+
+            fn values(index: usize) -> Vec<&'static str> {
+                vec![Self::ALL[index].as_str()]
             }
         }
     };
 }
 
 pub(crate) use words;
+
+/// A text that is no word of its set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "it has nothing to say")]
+pub struct UnknownWord;
 
 words! {
     /// How far an allocation has come.

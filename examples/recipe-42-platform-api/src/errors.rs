@@ -67,6 +67,8 @@ counterfoil::tower::error_codes! {
     NODE_FULL: "node.full", http 507, grpc 8;
     /// The message is none that this worker knows.
     MESSAGE_MALFORMED: "message.malformed", http 422, grpc 3;
+    /// Every attempt at the message ended without an end.
+    ATTEMPTS_EXHAUSTED: "message.attempts_exhausted", http 500, grpc 13;
     /// The audit metadata has a key that is not on the allow-list.
     METADATA_KEY: "audit.metadata_key_unknown", http 500, grpc 13;
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use counterfoil::Sensitive;
 use zeroize::Zeroizing;
 
-use crate::domain::{Member, Role, is_name};
+use crate::domain::{Member, is_name};
 
 /// An API key, and whose it is.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ fn parse(line: &str) -> Result<Key, &'static str> {
     let mut words = line.split_whitespace();
     let tenant = words.next().filter(|it| is_name(it));
     let tenant = tenant.ok_or("a tenant is up to 63 of a-z, 0-9, - and _")?;
-    let role = words.next().and_then(Role::from_text);
+    let role = words.next().and_then(|it| it.parse().ok());
     let role = role.ok_or("behind the tenant stands admin or member")?;
     let secret = words.next().filter(|it| it.len() >= SHORTEST);
     let secret = secret.ok_or("behind the role stands a key of at least 20 characters")?;

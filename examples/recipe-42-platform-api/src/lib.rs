@@ -9,6 +9,7 @@ mod metrics;
 mod relay;
 mod store;
 mod telemetry;
+mod worker;
 
 pub use api::{Api, Settings};
 pub use domain::{Allocation, AllocationState, EventType, Member, Role};
@@ -16,3 +17,4 @@ pub use errors::CATALOGUE;
 pub use metrics::TABLE;
 pub use store::Store;
 pub use telemetry::Process;
+pub use worker::{Worker, WorkerSettings};

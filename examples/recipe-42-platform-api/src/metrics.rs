@@ -1,6 +1,8 @@
 //! What the processes of the platform measure beside what the layers do, by name.
 
-use counterfoil::metrics::{Counter, Family, Gauge, Histogram, Registry};
+use counterfoil::metrics::{By, Counter, Gauge, Histogram, Registry};
+
+use crate::{AllocationState, EventType};
 
 /// Upper bounds around the objectives of authorization: p95 at most 20 ms, p99 at most 50 ms.
 const AUTHORIZATION_SECONDS: &[f64] = &[
@@ -46,89 +48,117 @@ counterfoil::instruments! {
     PROVISION_DURATION: Histogram("platform.provision.duration", "s", ["outcome"], bounds: BEHIND_SECONDS, ceiling: 3600.0);
 }
 
-/// Outcomes of an authorization.
-pub(crate) const AUTHORIZATION_OUTCOMES: [&str; 3] = ["allowed", "denied", "error"];
-/// Outcomes of a webhook.
-pub(crate) const WEBHOOK_OUTCOMES: [&str; 4] = ["credited", "duplicate", "rejected", "error"];
-/// States of a message on the queue.
-pub(crate) const QUEUE_STATES: [&str; 3] = ["ready", "in_flight", "dead"];
-/// Outcomes of an attempt at a message.
-pub(crate) const TASK_OUTCOMES: [&str; 4] = ["done", "skipped", "retried", "dead"];
-/// Outcomes of a call to a node.
-pub(crate) const PROVISION_OUTCOMES: [&str; 2] = ["ok", "error"];
+crate::domain::words! {
+    /// What came of an authorization.
+    pub(crate) enum Authorized {
+        /// A key that is known.
+        Allowed = "allowed",
+        /// None, or one that nobody knows.
+        Denied = "denied",
+        /// It could not be found out.
+        Error = "error",
+    }
+}
+
+crate::domain::words! {
+    /// What became of a webhook.
+    pub(crate) enum WebhookOutcome {
+        /// The ledger has the credit.
+        Credited = "credited",
+        /// It came before.
+        Duplicate = "duplicate",
+        /// It is wrong.
+        Rejected = "rejected",
+        /// It could not be credited; the provider will send it again.
+        Error = "error",
+    }
+}
+
+crate::domain::words! {
+    /// Where a message on the queue is.
+    pub(crate) enum QueueState {
+        /// It waits.
+        Ready = "ready",
+        /// Somebody is at it.
+        InFlight = "in_flight",
+        /// It was given up.
+        Dead = "dead",
+    }
+}
+
+crate::domain::words! {
+    /// What became of an attempt at a message.
+    pub(crate) enum TaskOutcome {
+        /// What it asks for.
+        Done = "done",
+        /// Nothing was left to do.
+        Skipped = "skipped",
+        /// It failed, and is tried again.
+        Retried = "retried",
+        /// It failed for the last time.
+        Dead = "dead",
+    }
+}
+
+crate::domain::words! {
+    /// What came of a call to a node.
+    pub(crate) enum NodeOutcome {
+        /// It did it.
+        Ok = "ok",
+        /// It did not.
+        Error = "error",
+    }
+}
 
 /// The instruments of the API. Every series is there from the start, so that an increase from 0 is seen.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiMetrics {
-    pub(crate) authorization: Family<Histogram>,
+    pub(crate) authorization: By<Authorized, Histogram>,
     pub(crate) create_to_emitted: Histogram,
     pub(crate) webhook_to_credit: Histogram,
-    pub(crate) webhooks: Family<Counter>,
-    pub(crate) allocations: Family<Gauge>,
+    pub(crate) webhooks: By<WebhookOutcome, Counter>,
+    pub(crate) allocations: By<AllocationState, Gauge>,
     pub(crate) outbox_depth: Gauge,
     pub(crate) outbox_age: Gauge,
-    pub(crate) queue_depth: Family<Gauge>,
+    pub(crate) queue_depth: By<QueueState, Gauge>,
     pub(crate) queue_age: Gauge,
     pub(crate) incidents_open: Gauge,
 }
 
 impl ApiMetrics {
     pub(crate) fn new(registry: &Registry) -> Self {
-        let metrics = Self {
-            authorization: registry.family(&AUTHORIZATION_DURATION),
+        Self {
+            authorization: registry.by(&AUTHORIZATION_DURATION),
             create_to_emitted: registry.instrument(&CREATE_TO_EMITTED),
             webhook_to_credit: registry.instrument(&WEBHOOK_TO_CREDIT),
-            webhooks: registry.family(&WEBHOOKS),
-            allocations: registry.family(&ALLOCATIONS),
+            webhooks: registry.by(&WEBHOOKS),
+            allocations: registry.by(&ALLOCATIONS),
             outbox_depth: registry.instrument(&OUTBOX_DEPTH),
             outbox_age: registry.instrument(&OUTBOX_AGE),
-            queue_depth: registry.family(&QUEUE_DEPTH),
+            queue_depth: registry.by(&QUEUE_DEPTH),
             queue_age: registry.instrument(&QUEUE_AGE),
             incidents_open: registry.instrument(&INCIDENTS_OPEN),
-        };
-        for outcome in AUTHORIZATION_OUTCOMES {
-            metrics.authorization.with(&[outcome]);
         }
-        for outcome in WEBHOOK_OUTCOMES {
-            metrics.webhooks.with(&[outcome]);
-        }
-        for state in crate::AllocationState::ALL {
-            metrics.allocations.with(&[state.as_str()]);
-        }
-        for state in QUEUE_STATES {
-            metrics.queue_depth.with(&[state]);
-        }
-        metrics
     }
 }
 
 /// The instruments of the worker.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerMetrics {
-    pub(crate) tasks: Family<Counter>,
-    pub(crate) dead_letters: Family<Counter>,
+    pub(crate) tasks: By<(EventType, TaskOutcome), Counter>,
+    pub(crate) dead_letters: By<EventType, Counter>,
     pub(crate) queue_wait: Histogram,
-    pub(crate) provision: Family<Histogram>,
+    pub(crate) provision: By<NodeOutcome, Histogram>,
 }
 
 impl WorkerMetrics {
     pub(crate) fn new(registry: &Registry) -> Self {
-        let metrics = Self {
-            tasks: registry.family(&TASKS),
-            dead_letters: registry.family(&DEAD_LETTERS),
+        Self {
+            tasks: registry.by(&TASKS),
+            dead_letters: registry.by(&DEAD_LETTERS),
             queue_wait: registry.instrument(&QUEUE_WAIT),
-            provision: registry.family(&PROVISION_DURATION),
-        };
-        for event_type in crate::EventType::ALL.map(crate::EventType::as_str) {
-            for outcome in TASK_OUTCOMES {
-                metrics.tasks.with(&[event_type, outcome]);
-            }
-            metrics.dead_letters.with(&[event_type]);
+            provision: registry.by(&PROVISION_DURATION),
         }
-        for outcome in PROVISION_OUTCOMES {
-            metrics.provision.with(&[outcome]);
-        }
-        metrics
     }
 }
 

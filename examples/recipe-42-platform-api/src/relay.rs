@@ -11,7 +11,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::api::Platform;
 use crate::errors::Failure;
-use crate::metrics::{ApiMetrics, QUEUE_STATES};
+use crate::metrics::{ApiMetrics, QueueState};
 use crate::store::backlog::Backlog;
 use crate::store::outbox::{self, Event};
 use crate::store::{Store, idempotency, tasks};
@@ -25,7 +25,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Moves events from the outbox to the queue: each in the trace and the request of the change that it tells about.
 pub(crate) struct Relay {
     store: Store,
-    metrics: ApiMetrics,
+    metrics: Arc<ApiMetrics>,
     emitted: Arc<Notify>,
     outbox: Consumer,
     queue: Producer,
@@ -35,7 +35,7 @@ impl Relay {
     pub(crate) fn new(platform: &Platform, registry: &Registry) -> Self {
         Self {
             store: platform.store.clone(),
-            metrics: platform.metrics.clone(),
+            metrics: Arc::clone(&platform.metrics),
             emitted: Arc::clone(&platform.emitted),
             outbox: Consumer::new(registry, "sqlite", "outbox"),
             queue: Producer::new(registry, "sqlite", "node_tasks"),
@@ -129,17 +129,14 @@ impl Relay {
 
     fn show(&self, backlog: &Backlog) {
         let metrics = &self.metrics;
-        for (state, count) in AllocationState::ALL.iter().zip(backlog.allocations) {
-            metrics
-                .allocations
-                .with(&[state.as_str()])
-                .set(count as f64);
+        for (state, count) in AllocationState::ALL.into_iter().zip(backlog.allocations) {
+            metrics.allocations.at(state).set(count as f64);
         }
         metrics.outbox_depth.set(backlog.outbox.messages as f64);
         metrics.outbox_age.set(backlog.outbox.age.as_secs_f64());
         let queue = [backlog.queue.messages, backlog.in_flight, backlog.dead];
-        for (state, count) in QUEUE_STATES.iter().zip(queue) {
-            metrics.queue_depth.with(&[state]).set(count as f64);
+        for (state, count) in QueueState::ALL.into_iter().zip(queue) {
+            metrics.queue_depth.at(state).set(count as f64);
         }
         metrics.queue_age.set(backlog.queue.age.as_secs_f64());
         metrics.incidents_open.set(backlog.incidents as f64);

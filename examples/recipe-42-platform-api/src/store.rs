@@ -143,7 +143,7 @@ impl Store {
 }
 
 /// Runs `work` where it may block, in the span and the context of its caller.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     let span = Span::current();

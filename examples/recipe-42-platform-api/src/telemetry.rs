@@ -39,6 +39,8 @@ impl Process {
             .observer(observer.clone())
             .metrics_port(self.metrics_port)
             .drain_on_signals(true)
+            // The listener is on loopback: whoever is on this host may follow a request through the ring.
+            .events_page(true)
             .env()?
             .args(args))
     }

@@ -9,6 +9,7 @@ use counterfoil::{Context, Current, InContext, WorkloadIdentity};
 
 use super::Platform;
 use crate::errors::{FORBIDDEN, Failure, UNAUTHENTICATED};
+use crate::metrics::Authorized;
 use crate::store::members;
 use crate::{Member, Role};
 
@@ -70,16 +71,16 @@ impl Platform {
         let started = self.store.ticks();
         let result = authorization.await;
         let outcome = match &result {
-            Ok(_) => "allowed",
-            Err(failure) if failure.code() == UNAUTHENTICATED => "denied",
-            Err(_) => "error",
+            Ok(_) => Authorized::Allowed,
+            Err(failure) if failure.code() == UNAUTHENTICATED => Authorized::Denied,
+            Err(_) => Authorized::Error,
         };
         let current = Current::get();
         let trace = current.as_ref().and_then(|it| it.trace());
         let elapsed = self.store.ticks().saturating_sub(started);
         self.metrics
             .authorization
-            .with(&[outcome])
+            .at(outcome)
             .record_duration_with(elapsed, trace);
         result
     }

@@ -20,6 +20,7 @@ use super::authorize::in_name_of;
 use crate::audit::{Field, Kind, Metadata};
 use crate::domain::is_name;
 use crate::errors::{Failure, MALFORMED, UNKNOWN_TENANT, WEBHOOK_REUSED};
+use crate::metrics::WebhookOutcome;
 use crate::store::ledger::{Entry, Posted, Reason};
 use crate::store::{Change, ledger, members};
 
@@ -58,12 +59,12 @@ pub(super) async fn receive(
 ) -> Result<Json<Receipt>, Failure> {
     let result = platform.receive(&headers, &body).await;
     let outcome = match &result {
-        Ok(Receipt { credited: true }) => "credited",
-        Ok(_) => "duplicate",
-        Err(failure) if failure.code().http_status() < 500 => "rejected",
-        Err(_) => "error",
+        Ok(Receipt { credited: true }) => WebhookOutcome::Credited,
+        Ok(_) => WebhookOutcome::Duplicate,
+        Err(failure) if failure.code().http_status() < 500 => WebhookOutcome::Rejected,
+        Err(_) => WebhookOutcome::Error,
     };
-    platform.metrics.webhooks.with(&[outcome]).increment();
+    platform.metrics.webhooks.at(outcome).increment();
     result.map(Json)
 }
 

@@ -84,8 +84,9 @@ fn allocation(row: &Row<'_>) -> rusqlite::Result<Allocation> {
         project: row.get(1)?,
         bytes: row.get(2)?,
         node: row.get(3)?,
-        state: AllocationState::from_text(&state)
-            .ok_or_else(|| rusqlite::Error::InvalidColumnType(4, state.clone(), Type::Text))?,
+        state: state
+            .parse()
+            .map_err(|_| rusqlite::Error::InvalidColumnType(4, state.clone(), Type::Text))?,
         error_code: row.get(5)?,
         created_at: restored(row.get(6)?),
         updated_at: restored(row.get(7)?),

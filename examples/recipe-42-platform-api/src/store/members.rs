@@ -3,9 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
+use crate::Member;
 use crate::errors::Failure;
 use crate::keys::Key;
-use crate::{Member, Role};
 
 /// Adds what a file of keys says; what is there already stays. A new tenant begins with this credit.
 pub(crate) fn add(connection: &Connection, keys: &[Key], credit: i64) -> Result<(), Failure> {
@@ -43,7 +43,7 @@ pub(crate) fn find(connection: &Connection, key: &str) -> Result<Option<Member>,
     });
     Ok(found
         .optional()?
-        .and_then(|(tenant, role)| Role::from_text(&role).map(|role| Member { tenant, role })))
+        .and_then(|(tenant, role)| role.parse().ok().map(|role| Member { tenant, role })))
 }
 
 /// Whether a tenant has a project of this name.

@@ -41,6 +41,12 @@ pub(crate) fn enqueue(
     Ok(())
 }
 
+/// Whether a message waits.
+pub(crate) fn is_any_ready(connection: &Connection, now: Timestamp) -> Result<bool, Failure> {
+    let sql = "SELECT 1 FROM node_tasks WHERE dead = 0 AND visible_at <= ? LIMIT 1";
+    Ok(connection.prepare_cached(sql)?.exists([stored(now)])?)
+}
+
 /// Takes the messages that wait longest, at most `most`, and hides them for `hidden`: whoever took them has so long.
 pub(crate) fn claim(
     connection: &Connection,
