@@ -7,20 +7,8 @@ use counterfoil_core::{FabricError, OpType, ResourceType};
 
 use crate::{Counter, UpDownCounter};
 
-/// A closed set of label values: an enum, or a pair of two for a family with two label keys.
-///
-/// ```
-/// use counterfoil_metrics::Labels;
-///
-/// #[derive(Clone, Copy, Debug)]
-/// enum Answer { Hit, Miss }
-///
-/// impl Labels for Answer {
-///     const COUNT: usize = 2;
-///     fn index(self) -> usize { self as usize }
-///     fn values(index: usize) -> Vec<&'static str> { vec![["hit", "miss"][index]] }
-/// }
-/// ```
+/// A closed set of label values: an enum, or a pair of two for a family with two label keys. Declared by
+/// [`label_values!`](crate::label_values).
 ///
 /// # Contract
 /// `index` gives a number below `COUNT`, and `values` gives as many texts as the family has label keys, for every number
@@ -34,6 +22,67 @@ pub trait Labels: Copy + fmt::Debug + Send + Sync + 'static {
 
     /// The label values of the combination with this number, in the order of the family's label keys.
     fn values(index: usize) -> Vec<&'static str>;
+}
+
+/// Declares a closed set of label values: an enum whose variants name them, which is [`Labels`].
+///
+/// ```
+/// use counterfoil_metrics::Labels;
+///
+/// counterfoil_metrics::label_values! {
+///     /// What a look-up found.
+///     pub enum Answer {
+///         /// The value.
+///         Hit = "hit",
+///         /// Nothing.
+///         Miss = "miss",
+///     }
+/// }
+/// assert_eq!(Answer::Hit.as_str(), "hit");
+/// assert_eq!(Answer::ALL.len(), Answer::COUNT);
+/// assert_eq!(Answer::values(Answer::Miss.index()), ["miss"]);
+/// ```
+#[macro_export]
+macro_rules! label_values {
+    (
+        $(#[$meta:meta])*
+        $vis:vis enum $name:ident {
+            $($(#[$variant_meta:meta])* $variant:ident = $value:literal),+ $(,)?
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(clippy::exhaustive_enums, reason = "a closed set")]
+        $vis enum $name {
+            $($(#[$variant_meta])* $variant),+
+        }
+
+        impl $name {
+            /// All values, in the order of declaration.
+            $vis const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The value of the label.
+            #[must_use]
+            $vis const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $value),+
+                }
+            }
+        }
+
+        impl $crate::Labels for $name {
+            const COUNT: usize = Self::ALL.len();
+
+            #[inline]
+            fn index(self) -> usize {
+                self as usize
+            }
+
+            fn values(index: usize) -> ::std::vec::Vec<&'static str> {
+                ::std::vec![Self::ALL[index].as_str()]
+            }
+        }
+    };
 }
 
 macro_rules! closed_set {

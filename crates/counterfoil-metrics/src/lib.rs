@@ -18,7 +18,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use counterfoil_metrics::{By, Counter, Family, Histogram, Labels, Registry};
+//! use counterfoil_metrics::{By, Counter, Family, Histogram, Registry};
 //!
 //! counterfoil_core::instruments! {
 //!     /// What Deriva measures.
@@ -32,13 +32,8 @@
 //!     COMPUTE_IO: Counter("deriva.compute.io", "By", ["function"]);
 //! }
 //!
-//! #[derive(Clone, Copy, Debug)]
-//! enum Answer { Hit, Miss }
-//!
-//! impl Labels for Answer {
-//!     const COUNT: usize = 2;
-//!     fn index(self) -> usize { self as usize }
-//!     fn values(index: usize) -> Vec<&'static str> { vec![["hit", "miss"][index]] }
+//! counterfoil_metrics::label_values! {
+//!     enum Answer { Hit = "hit", Miss = "miss" }
 //! }
 //!
 //! struct DerivaMetrics {
