@@ -133,4 +133,85 @@ impl HistogramValue {
             .iter()
             .fold(0, |sum, it| sum.saturating_add(*it))
     }
+
+    /// Adds what another one over the same bounds has counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (sum, count) in self.counts.iter_mut().zip(&other.counts) {
+            *sum = sum.saturating_add(*count);
+        }
+        self.sum += other.sum;
+        self.over_ceiling = self.over_ceiling.saturating_add(other.over_ceiling);
+        self.refused = self.refused.saturating_add(other.refused);
+    }
+
+    /// What was counted after an `earlier` reading of the same distribution. Exemplars are not told apart by time.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let before = earlier.counts.iter().chain(std::iter::repeat(&0));
+        let counts = self.counts.iter().zip(before);
+        Self {
+            counts: counts
+                .map(|(now, then)| now.saturating_sub(*then))
+                .collect(),
+            sum: self.sum - earlier.sum,
+            over_ceiling: self.over_ceiling.saturating_sub(earlier.over_ceiling),
+            refused: self.refused.saturating_sub(earlier.refused),
+            ..self.clone()
+        }
+    }
+
+    /// The bound within which this part of the values lies, 0.99 for 99 of 100: that of the bucket that the quantile falls into.
+    /// Infinite where that lies above all bounds; `None` without values.
+    #[must_use]
+    pub fn quantile_bound(&self, quantile: f64) -> Option<f64> {
+        let count = self.count();
+        if count == 0 {
+            return None;
+        }
+        let rank = (quantile * count as f64).ceil() as u64;
+        let mut seen = 0_u64;
+        let bucket = self.counts.iter().position(|it| {
+            seen = seen.saturating_add(*it);
+            seen >= rank
+        });
+        let bound = bucket.and_then(|at| self.bounds.get(at));
+        Some(bound.copied().unwrap_or(f64::INFINITY))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(counts: [u64; 3], sum: f64) -> HistogramValue {
+        HistogramValue {
+            bounds: Arc::from([0.1, 1.0]),
+            counts: counts.to_vec(),
+            sum,
+            over_ceiling: 0,
+            refused: 0,
+            exemplars: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_quantile_is_told_by_the_bound_of_its_bucket() {
+        let value = counted([90, 9, 1], 20.0);
+        let of = |quantile| value.quantile_bound(quantile);
+        assert_eq!(
+            (of(0.5), of(0.9), of(0.91)),
+            (Some(0.1), Some(0.1), Some(1.0))
+        );
+        assert_eq!((of(0.99), of(1.0)), (Some(1.0), Some(f64::INFINITY)));
+        assert_eq!(counted([0, 0, 0], 0.0).quantile_bound(0.5), None);
+    }
+
+    #[test]
+    fn what_was_counted_meanwhile_and_what_was_there_add_up_to_what_is_there() {
+        let (then, now) = (counted([1, 2, 3], 4.0), counted([1, 5, 9], 16.0));
+        let mut sum = now.since(&then);
+        assert_eq!((&*sum.counts, sum.sum), (&[0, 3, 6][..], 12.0));
+        sum.merge(&then);
+        assert_eq!((sum.counts, sum.sum), (now.counts, now.sum));
+    }
 }

@@ -25,7 +25,11 @@ pub fn operations(observer: &Observer) -> impl Fn() -> Vec<Figure> + Send + Sync
             Figure::new("operations_failed", failed as f64, "{operation}"),
             Figure::new("operation_rate", rate, "{operation}/s"),
             Figure::new("latency_mean", all.sum / all.count() as f64, "s"),
-            Figure::new("latency_p99", quantile(&all, 0.99), "s"),
+            Figure::new(
+                "latency_p99",
+                all.quantile_bound(0.99).unwrap_or(f64::NAN),
+                "s",
+            ),
         ]
     }
 }
@@ -35,10 +39,7 @@ fn of_all(metrics: &FabricMetrics) -> HistogramValue {
     let of_kind = |op: &OpType| metrics.operation_duration.at(*op).get();
     let mut all = of_kind(&OpType::ALL[0]);
     for one in OpType::ALL[1..].iter().map(of_kind) {
-        for (sum, count) in all.counts.iter_mut().zip(one.counts) {
-            *sum = sum.saturating_add(count);
-        }
-        all.sum += one.sum;
+        all.merge(&one);
     }
     all
 }
@@ -50,22 +51,6 @@ fn rate(before: (Ticks, u64), now: (Ticks, u64)) -> f64 {
         return f64::NAN;
     }
     now.1.saturating_sub(before.1) as f64 * 1e9 / nanos as f64
-}
-
-/// The bound of the bucket that the quantile falls into: infinite when it lies above all bounds, no number without values.
-fn quantile(all: &HistogramValue, quantile: f64) -> f64 {
-    let count = all.count();
-    if count == 0 {
-        return f64::NAN;
-    }
-    let rank = (quantile * count as f64).ceil() as u64;
-    let mut seen = 0_u64;
-    let bucket = all.counts.iter().position(|it| {
-        seen = seen.saturating_add(*it);
-        seen >= rank
-    });
-    let bound = bucket.and_then(|at| all.bounds.get(at));
-    bound.copied().unwrap_or(f64::INFINITY)
 }
 
 #[cfg(test)]
