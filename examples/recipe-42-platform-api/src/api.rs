@@ -5,7 +5,7 @@ mod authorize;
 mod billing;
 mod emit;
 mod idempotency;
-mod limits;
+mod me;
 
 use std::fmt;
 use std::future::Future;
@@ -17,6 +17,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
+use counterfoil::health::Health;
 use counterfoil::metrics::Registry;
 use counterfoil::tower::axum::matched_path;
 use counterfoil::tower::{Producer, ServerLayer};
@@ -27,9 +28,12 @@ use tokio::sync::Notify;
 use crate::audit::AuditTrail;
 use crate::errors::{METHOD_NOT_ALLOWED, NOT_FOUND};
 use crate::keys;
+use crate::limits::{Concurrency, in_time, not_too_many};
 use crate::metrics::ApiMetrics;
+use crate::ops::{self, Ops};
 use crate::relay::Relay;
 use crate::store::{Store, members};
+pub(crate) use authorize::in_name_of;
 use billing::BillingSecret;
 
 /// The largest body that is taken, in bytes.
@@ -69,16 +73,18 @@ pub(crate) struct Platform {
     outbox: Producer,
     /// Tells the relay that there is something in the outbox.
     pub(crate) emitted: Arc<Notify>,
+    pub(crate) ops: Ops,
     ids: Arc<dyn IdSource>,
     billing: Arc<BillingSecret>,
 }
 
 impl Api {
-    /// Opens the database, takes over the keys, and listens. Nothing is answered before [`serve`](Self::serve).
+    /// Opens the database, takes over the keys, and listens. Nothing is answered before [`serve`](Self::serve). The overview of
+    /// operations shows how the checks of `health` stand.
     ///
     /// # Errors
     /// When a file cannot be read, the database cannot be opened, or the address is taken.
-    pub async fn bind(settings: &Settings, observer: Observer) -> Outcome<Self> {
+    pub async fn bind(settings: &Settings, observer: Observer, health: Health) -> Outcome<Self> {
         let keys = keys::read(&settings.keys)?;
         let billing = BillingSecret::read(&settings.billing_secret)?;
         let store = Store::open(&settings.database, Arc::clone(observer.clock()))?;
@@ -99,6 +105,7 @@ impl Api {
             metrics: Arc::new(ApiMetrics::new(registry)),
             outbox: Producer::new(registry, "sqlite", "outbox"),
             emitted: Arc::default(),
+            ops: Ops::new(&observer, health),
             ids: Arc::new(RandomIds),
             billing: Arc::new(billing),
             store,
@@ -128,11 +135,13 @@ impl Api {
     ) -> std::io::Result<()> {
         let registry = self.observer.registry();
         let relay = tokio::spawn(Relay::new(&self.platform, registry).run());
+        let watch = tokio::spawn(self.platform.ops.clone().watch());
         let served = axum::serve(self.listener, router(self.platform.clone(), registry))
             .with_graceful_shutdown(stop)
             .await;
         // What is still in the outbox stays there for the next start.
         relay.abort();
+        watch.abort();
         served
     }
 }
@@ -148,6 +157,8 @@ fn router(platform: Platform, registry: &Registry) -> Router {
             "/v1/allocations/{id}",
             get(allocations::show).delete(allocations::release),
         )
+        .route("/v1/me", get(me::show))
+        .route(ops::OVERVIEW, get(ops::overview))
         .layer(from_fn_with_state(platform.clone(), authorize::authorize));
     Router::new()
         .merge(members)
@@ -155,11 +166,8 @@ fn router(platform: Platform, registry: &Registry) -> Router {
         .fallback(async || NOT_FOUND)
         .method_not_allowed_fallback(async || METHOD_NOT_ALLOWED)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
-        .layer(from_fn(limits::in_time))
-        .layer(from_fn_with_state(
-            limits::Concurrency::default(),
-            limits::not_too_many,
-        ))
+        .layer(from_fn(in_time))
+        .layer(from_fn_with_state(Concurrency::default(), not_too_many))
         .layer(ServerLayer::builder(registry).routes(matched_path).http())
         .with_state(platform)
 }

@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     LedgerCredited,
     /// A message was given up.
     DeadLetter,
+    /// Somebody signed in or out at the web front, or has it ask something of the API.
+    WebRequest,
 }
 
 crate::domain::words! {
@@ -90,7 +92,7 @@ pub(crate) struct Sealed(());
 #[derive(Clone, Debug)]
 pub(crate) struct AuditTrail {
     observer: Observer,
-    kinds: Arc<[ExtensionKind; 3]>,
+    kinds: Arc<[ExtensionKind; 4]>,
 }
 
 impl AuditTrail {
@@ -99,6 +101,7 @@ impl AuditTrail {
             "platform.allocation_state".parse()?,
             "platform.ledger_credited".parse()?,
             "platform.dead_letter".parse()?,
+            "platform.web_request".parse()?,
         ];
         Ok(Self {
             observer,

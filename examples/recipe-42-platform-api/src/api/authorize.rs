@@ -29,7 +29,7 @@ pub(super) async fn authorize(
 }
 
 /// The running request's context, in the name of a tenant.
-pub(super) fn in_name_of(tenant: &str) -> Context {
+pub(crate) fn in_name_of(tenant: &str) -> Context {
     let identity = WorkloadIdentity::tenant_only(tenant);
     match Current::get() {
         Some(context) => Context::clone(&context).with_identity(identity),

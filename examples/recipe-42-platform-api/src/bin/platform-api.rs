@@ -61,7 +61,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         billing_secret: arguments.billing_secret,
         opening_credit: arguments.opening_credit,
     };
-    let api = Api::bind(&settings, observer).await?;
+    let api = Api::bind(&settings, observer, guard.health().clone()).await?;
     let (address, metrics) = (api.address()?, guard.metrics_address());
     tracing::info!(%address, ?metrics, "serving until SIGTERM");
     api.serve(guard.draining().begun()).await?;

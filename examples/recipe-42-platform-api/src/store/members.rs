@@ -56,6 +56,14 @@ pub(crate) fn has_project(
     Ok(connection.prepare_cached(sql)?.exists([tenant, project])?)
 }
 
+/// The projects of a tenant, by name.
+pub(crate) fn projects(connection: &Connection, tenant: &str) -> Result<Vec<String>, Failure> {
+    let sql = "SELECT name FROM projects WHERE tenant = ? ORDER BY name LIMIT 100";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([tenant], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Whether there is a tenant of this name.
 pub(crate) fn has_tenant(connection: &Connection, tenant: &str) -> Result<bool, Failure> {
     let sql = "SELECT 1 FROM tenants WHERE name = ?";

@@ -39,7 +39,8 @@ pub(super) const TABLES: &str = "
         FOREIGN KEY (tenant, project) REFERENCES projects (tenant, name)
     ) STRICT;
     CREATE INDEX IF NOT EXISTS allocations_of_tenant ON allocations (tenant, number);
-    CREATE INDEX IF NOT EXISTS allocations_by_state ON allocations (state);
+    CREATE INDEX IF NOT EXISTS allocations_by_state ON allocations (state, updated_at);
+    CREATE INDEX IF NOT EXISTS allocations_by_age ON allocations (created_at);
 
     CREATE TABLE IF NOT EXISTS ledger (
         tenant TEXT NOT NULL REFERENCES tenants (name),

@@ -1,4 +1,4 @@
-//! How much the API takes on, and for how long.
+//! How much a server takes on, and for how long.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 
 /// The places for requests.
 #[derive(Clone, Debug)]
-pub(super) struct Concurrency(Arc<Semaphore>);
+pub(crate) struct Concurrency(Arc<Semaphore>);
 
 impl Default for Concurrency {
     fn default() -> Self {
@@ -27,7 +27,7 @@ impl Default for Concurrency {
 }
 
 /// Refuses at once what there is no place for.
-pub(super) async fn not_too_many(
+pub(crate) async fn not_too_many(
     State(places): State<Concurrency>,
     request: Request,
     next: Next,
@@ -37,7 +37,7 @@ pub(super) async fn not_too_many(
 }
 
 /// Gives up on what takes too long. A change that was not committed by then is rolled back.
-pub(super) async fn in_time(request: Request, next: Next) -> Result<Response, ErrorCode> {
+pub(crate) async fn in_time(request: Request, next: Next) -> Result<Response, ErrorCode> {
     let answered = tokio::time::timeout(LONGEST, next.run(request)).await;
     answered.map_err(|_| TIMEOUT)
 }

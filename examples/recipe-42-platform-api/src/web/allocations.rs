@@ -1,0 +1,253 @@
+//! The allocations of a tenant: a list, a form for one more, and a button to give one back.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::response::{Redirect, Response};
+use counterfoil::tower::ErrorCode;
+use maud::{Markup, html};
+use serde::{Deserialize, Serialize};
+
+use super::Front;
+use super::api::{Shown, Wish};
+use super::assets::ALLOCATIONS_SCRIPT;
+use super::form::{Nothing, Own, SignedIn};
+use super::layout::{Foreign, Page, Place, token};
+use super::refusal::Refusal;
+use super::session::{Session, random};
+use crate::AllocationState;
+use crate::errors::SIZE_OUT_OF_RANGE;
+
+const MIB: i64 = 1 << 20;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct New {
+    project: String,
+    mebibytes: String,
+    node: String,
+    idempotency_key: String,
+}
+
+/// What was done before the page was asked for.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Done {
+    #[serde(default)]
+    done: String,
+}
+
+/// How far an allocation is, for the script of the page.
+#[derive(Debug, Serialize)]
+pub(super) struct Progress {
+    id: String,
+    state: String,
+    mark: &'static str,
+    settled: bool,
+}
+
+/// `GET /allocations`
+pub(super) async fn list(
+    State(front): State<Front>,
+    SignedIn(session): SignedIn,
+    done: Result<Query<Done>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let allocations = front.api.allocations(&session.key).await?;
+    let done = done.map(|Query(done)| done).unwrap_or_default();
+    let page = Page {
+        title: "Allocations",
+        place: Place::Allocations,
+        session: Some(&session),
+        script: Some(ALLOCATIONS_SCRIPT),
+    };
+    let key = random()?;
+    Ok(page.with(&html! {
+        (notice(&done.done))
+        h1 { "Allocations" }
+        (creation(&session, &key))
+        (table(&session, &allocations))
+    }))
+}
+
+/// `POST /allocations`
+pub(super) async fn create(State(front): State<Front>, own: Own<New>) -> Result<Redirect, Refusal> {
+    let New {
+        project,
+        mebibytes,
+        node,
+        idempotency_key,
+    } = own.form;
+    let mebibytes: i64 = mebibytes.trim().parse().map_err(|_| SIZE_OUT_OF_RANGE)?;
+    let node = node.trim();
+    let wish = Wish {
+        project: project.trim().to_owned(),
+        bytes: mebibytes.saturating_mul(MIB),
+        node: (!node.is_empty()).then(|| node.to_owned()),
+    };
+    front.seal("allocation.create", None).await?;
+    let created = front
+        .api
+        .create(&own.session.key, idempotency_key, &wish)
+        .await?;
+    tracing::info!(allocation_id = created.id, "allocation requested");
+    Ok(Redirect::to("/allocations?done=requested"))
+}
+
+/// `POST /allocations/{id}/release`
+pub(super) async fn release(
+    State(front): State<Front>,
+    Path(id): Path<String>,
+    own: Own<Nothing>,
+) -> Result<Redirect, Refusal> {
+    front.seal("allocation.release", Some(&id)).await?;
+    front.api.release(&own.session.key, &id).await?;
+    tracing::info!(allocation_id = id, "allocation released");
+    Ok(Redirect::to("/allocations?done=released"))
+}
+
+/// `GET /allocations/progress`
+pub(super) async fn progress(
+    State(front): State<Front>,
+    session: Result<SignedIn, Refusal>,
+) -> Result<Json<Vec<Progress>>, ErrorCode> {
+    let SignedIn(session) = session?;
+    let allocations = front.api.allocations(&session.key).await?;
+    let progress = allocations.into_iter().map(|it| Progress {
+        mark: mark(&it.state),
+        settled: is_settled(&it.state),
+        id: it.id,
+        state: it.state,
+    });
+    Ok(Json(progress.collect()))
+}
+
+fn notice(done: &str) -> Markup {
+    let text = match done {
+        "requested" => "The allocation is requested.",
+        "released" => "The allocation is given back.",
+        _ => return Markup::default(),
+    };
+    html! { p.notice.good role="status" { span aria-hidden="true" { "✓ " } (text) } }
+}
+
+fn creation(session: &Session, key: &str) -> Markup {
+    html! {
+        section.card aria-labelledby="new" {
+            h2 #new { "New allocation" }
+            form.fields method="post" action="/allocations" {
+                (token(session))
+                input type="hidden" name="idempotency_key" value=(key);
+                div {
+                    label for="project" { "Project" }
+                    input #project name="project" value="default" required maxlength="63" pattern="[a-z0-9][a-z0-9_\\-]*" autocomplete="off"
+                        list="projects";
+                    datalist #projects {
+                        @for project in &session.caller.projects { option value=(project) {} }
+                    }
+                }
+                div {
+                    label for="mebibytes" { "Size in MiB" }
+                    input #mebibytes name="mebibytes" type="number" inputmode="numeric" min="1" max="1024" value="64" required;
+                }
+                div {
+                    label for="node" { "Node " span.hint { "(optional)" } }
+                    input #node name="node" maxlength="63" pattern="[a-z0-9][a-z0-9_\\-]*" autocomplete="off";
+                }
+                button type="submit" { "Allocate" }
+            }
+        }
+    }
+}
+
+fn table(session: &Session, allocations: &[Shown]) -> Markup {
+    if allocations.is_empty() {
+        return html! {
+            section.card.empty { p { span aria-hidden="true" { "○ " } "No allocations yet." } }
+        };
+    }
+    html! {
+        section.card.flush {
+            table {
+                caption.unseen { "Allocations, the newest first" }
+                thead { tr {
+                    th scope="col" { "Allocation" }
+                    th scope="col" { "Project" }
+                    th.number scope="col" { "Size" }
+                    th scope="col" { "Node" }
+                    th scope="col" { "State" }
+                    th scope="col" { "Since" }
+                    th scope="col" { span.unseen { "Actions" } }
+                } }
+                tbody { @for allocation in allocations { (row(session, allocation)) } }
+            }
+        }
+        p #live.unseen role="status" {}
+    }
+}
+
+fn row(session: &Session, allocation: &Shown) -> Markup {
+    let Shown {
+        id,
+        project,
+        bytes,
+        node,
+        state,
+        error_code,
+        created_at,
+    } = allocation;
+    html! {
+        tr data-allocation=(id) {
+            th scope="row" data-label="Allocation" { code { (Foreign(id)) } }
+            td data-label="Project" { (Foreign(project)) }
+            td.number data-label="Size" { (size(*bytes)) }
+            td data-label="Node" { @match node { Some(node) => (Foreign(node)), None => "—" } }
+            td data-label="State" {
+                span.badge data-state=(state) {
+                    span.mark aria-hidden="true" { (mark(state)) } span.word { (Foreign(state)) }
+                }
+                @if let Some(code) = error_code { " " code { (Foreign(code)) } }
+            }
+            td data-label="Since" { (time(created_at)) }
+            td.actions {
+                @if !matches!(state.as_str(), "released" | "failed") {
+                    form method="post" action=(format!("/allocations/{id}/release")) {
+                        (token(session))
+                        button.quiet type="submit" aria-label=(format!("Give back {id}")) { "Give back" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A point in time, to the second.
+fn time(text: &str) -> Markup {
+    let short = text.get(..19).unwrap_or(text).replace('T', " ");
+    html! { time datetime=(text) { (Foreign(&short)) } }
+}
+
+fn size(bytes: i64) -> String {
+    if bytes % MIB == 0 {
+        format!("{} MiB", bytes / MIB)
+    } else {
+        format!("{bytes} B")
+    }
+}
+
+/// A mark for a state, which differs in shape and not only in colour.
+fn mark(state: &str) -> &'static str {
+    match state.parse().ok() {
+        Some(AllocationState::Requested) => "○",
+        Some(AllocationState::Provisioning) => "◐",
+        Some(AllocationState::Active) => "●",
+        Some(AllocationState::Released) => "–",
+        Some(AllocationState::Failed) => "✗",
+        None => "?",
+    }
+}
+
+/// Whether nothing more comes of it by itself.
+fn is_settled(state: &str) -> bool {
+    !matches!(
+        state.parse().ok(),
+        Some(AllocationState::Requested | AllocationState::Provisioning)
+    )
+}
