@@ -129,6 +129,16 @@ impl Browser {
             .post(&format!("element/{element}/value"), &body);
     }
 
+    /// Empties the first field that a selector finds, waiting for it to be there.
+    ///
+    /// # Panics
+    /// When it does not come, or takes no text.
+    pub fn clear(&self, css: &str) {
+        let element = self.element(css);
+        self.session
+            .post(&format!("element/{element}/clear"), &json!({}));
+    }
+
     /// Presses keys wherever the focus is. Those without a character have code points of their own in the protocol: `\u{E004}`
     /// is Tab, `\u{E007}` Enter, `\u{E00C}` Escape.
     ///
