@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use cookbook_recipe_42_platform_api::{Process, Web, WebSettings};
+use tracing::field::display;
 
 /// The pages of the platform, for people
 #[derive(Parser)]
@@ -54,8 +55,8 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         sampler: guard.head_sampler(),
     };
     let web = Web::bind(&settings, &observer).await?;
-    let (address, metrics) = (web.address()?, guard.metrics_address());
-    tracing::info!(%address, ?metrics, "serving until SIGTERM");
+    let (address, metrics) = (web.address()?, guard.metrics_address().map(display));
+    tracing::info!(%address, metrics, "serving until SIGTERM");
     web.serve(guard.draining().begun()).await?;
 
     let report = guard.shutdown(Duration::from_secs(10));

@@ -186,7 +186,12 @@ fn health(report: &Report, facts: Result<&Facts, ErrorCode>) -> Section<Roll> {
     match facts {
         Ok(facts) => {
             states.push(("outbox", punctuality(facts.backlog.outbox)));
-            states.push(("node_tasks", punctuality(facts.backlog.queue)));
+            let given_up = match facts.backlog.dead {
+                0 => Status::Healthy,
+                _ => Status::Degraded,
+            };
+            let node_tasks = punctuality(facts.backlog.queue).max(given_up);
+            states.push(("node_tasks", node_tasks));
         }
         Err(_) => states.push(("database", Status::Unhealthy)),
     }

@@ -121,13 +121,14 @@ impl Counts {
         let count = value.count();
         self.latency.merge(value);
         let status = label(meta, "http.response.status_code").unwrap_or_default();
+        let code = label(meta, "error.type");
         match status.as_bytes().first() {
             Some(b'4') => self.refused += count,
             Some(b'1' | b'2' | b'3') => {}
-            // A handler that panicked answered nothing, and a request that nobody waited for was not answered.
+            // A client that did not wait was not failed; a handler that panicked answered nothing.
+            None if code == Some("cancelled") => {}
             _ => self.failed += count,
         }
-        let code = label(meta, "error.type");
         let known = code.and_then(|code| CATALOGUE.iter().find(|it| it.as_str() == code));
         if let Some(code) = known {
             *self.by_code.entry(code.as_str()).or_default() += count;
@@ -156,4 +157,67 @@ fn label<'a>(meta: &'a SeriesMeta, key: &str) -> Option<&'a str> {
 
 const fn since(earlier: Ticks, now: Ticks) -> Duration {
     Duration::from_nanos(now.0.saturating_sub(earlier.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use counterfoil_testkit::FakeClock;
+
+    use super::*;
+
+    /// A request of this route, answered with this status and code.
+    fn request(traffic: &Traffic, route: &str, status: &str, code: &str, took: Duration) {
+        let durations = traffic
+            .registry
+            .family(&names::HTTP_SERVER_REQUEST_DURATION);
+        durations
+            .with(&["GET", "http", route, status, code])
+            .record_duration(took);
+    }
+
+    fn traffic(clock: &Arc<FakeClock>) -> Traffic {
+        let observer = Observer::builder().clock(Arc::clone(clock));
+        Traffic::new(&observer.build().unwrap())
+    }
+
+    #[test]
+    fn only_what_came_within_the_window_is_seen() {
+        let clock = Arc::new(FakeClock::new());
+        let traffic = traffic(&clock);
+        request(&traffic, "/v1/me", "200", "", Duration::from_millis(1));
+        for _ in 0..3 * MOST {
+            clock.step(INTERVAL);
+            traffic.note();
+        }
+        assert_eq!(traffic.readings.lock().len(), MOST - 1);
+        request(&traffic, "/v1/me", "200", "", Duration::from_millis(90));
+        let seen = traffic.seen();
+        assert_eq!(seen.covered, WINDOW);
+        assert_eq!(seen.counts.latency.count(), 1);
+        assert_eq!(seen.counts.latency.quantile_bound(0.95), Some(0.1));
+    }
+
+    #[test]
+    fn a_request_is_refused_or_failed_by_its_status_and_those_for_the_overview_do_not_count() {
+        let traffic = traffic(&Arc::new(FakeClock::new()));
+        let all = [
+            ("/v1/me", "200", ""),
+            ("/v1/me", "401", "auth.unauthenticated"),
+            ("/v1/me", "503", "store.unavailable"),
+            ("/v1/me", "", "panic"),
+            ("/v1/me", "", "cancelled"),
+            (OVERVIEW, "503", "store.unavailable"),
+        ];
+        for (route, status, code) in all {
+            request(&traffic, route, status, code, Duration::from_millis(1));
+        }
+        let counts = traffic.seen().counts;
+        assert_eq!(counts.latency.count(), 5);
+        assert_eq!((counts.refused, counts.failed), (1, 2));
+        let codes: Vec<_> = counts.by_code.into_iter().collect();
+        assert_eq!(
+            codes,
+            [("auth.unauthenticated", 1), ("store.unavailable", 1)]
+        );
+    }
 }

@@ -41,7 +41,8 @@ pub(super) struct Progress {
     id: String,
     state: String,
     mark: &'static str,
-    settled: bool,
+    node: Option<String>,
+    error_code: Option<String>,
 }
 
 /// `GET /allocations`
@@ -112,9 +113,10 @@ pub(super) async fn progress(
     let allocations = front.api.allocations(&session.key).await?;
     let progress = allocations.into_iter().map(|it| Progress {
         mark: mark(&it.state),
-        settled: is_settled(&it.state),
         id: it.id,
         state: it.state,
+        node: it.node,
+        error_code: it.error_code,
     });
     Ok(Json(progress.collect()))
 }
@@ -198,7 +200,7 @@ fn row(session: &Session, allocation: &Shown) -> Markup {
             th scope="row" data-label="Allocation" { code { (Foreign(id)) } }
             td data-label="Project" { (Foreign(project)) }
             td.number data-label="Size" { (size(*bytes)) }
-            td data-label="Node" { @match node { Some(node) => (Foreign(node)), None => "—" } }
+            td.node data-label="Node" { @match node { Some(node) => (Foreign(node)), None => "—" } }
             td data-label="State" {
                 span.badge data-state=(state) {
                     span.mark aria-hidden="true" { (mark(state)) } span.word { (Foreign(state)) }
@@ -242,12 +244,4 @@ fn mark(state: &str) -> &'static str {
         Some(AllocationState::Failed) => "✗",
         None => "?",
     }
-}
-
-/// Whether nothing more comes of it by itself.
-fn is_settled(state: &str) -> bool {
-    !matches!(
-        state.parse().ok(),
-        Some(AllocationState::Requested | AllocationState::Provisioning)
-    )
 }

@@ -9,14 +9,20 @@ async function look() {
   for (const progress of await answer.json()) show(progress);
 }
 
-function show({ id, state, mark, settled }) {
+function show({ id, state, mark, node, error_code }) {
   const row = document.querySelector(`[data-allocation="${CSS.escape(id)}"]`);
   const badge = row?.querySelector(".badge");
   if (!badge || badge.dataset.state === state) return;
   badge.dataset.state = state;
   badge.querySelector(".mark").textContent = mark;
   badge.querySelector(".word").textContent = state;
-  if (settled && state === "failed") row.querySelector(".actions").replaceChildren();
+  if (node) row.querySelector(".node").textContent = node;
+  if (error_code) {
+    const code = document.createElement("code");
+    code.textContent = error_code;
+    badge.after(" ", code);
+  }
+  if (state === "failed" || state === "released") row.querySelector(".actions").replaceChildren();
   live.textContent = `${id} is ${state}`;
 }
 

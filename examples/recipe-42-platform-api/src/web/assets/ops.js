@@ -72,6 +72,8 @@ function span(seconds) {
   return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }
 
+const age = ({ waiting, in_flight = 0, oldest_seconds }) => (waiting + in_flight > 0 ? span(oldest_seconds) : "–");
+
 // ---- the panels
 
 const VIEWS = {
@@ -87,9 +89,9 @@ const VIEWS = {
     lead(number(outbox.waiting + node_tasks.waiting), "messages wait"),
     figures([
       ["Outbox", number(outbox.waiting)],
-      ["Oldest in the outbox", span(outbox.oldest_seconds)],
+      ["Oldest in the outbox", age(outbox)],
       ["Node tasks", number(node_tasks.waiting)],
-      ["Oldest node task", span(node_tasks.oldest_seconds)],
+      ["Oldest node task", age(node_tasks)],
       ["Being worked on", number(node_tasks.in_flight)],
       ["Given up", number(node_tasks.dead)],
     ]),
