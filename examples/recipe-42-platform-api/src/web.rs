@@ -17,8 +17,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::extract::{DefaultBodyLimit, FromRef, Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Redirect};
 use axum::routing::{get, post};
 use counterfoil::audit::Outcome;
@@ -62,7 +62,7 @@ pub struct Web {
 }
 
 /// What the handlers share. Cheap to clone.
-#[derive(Clone, Debug, FromRef)]
+#[derive(Clone, Debug)]
 struct Front {
     api: Api,
     sessions: Sessions,
@@ -111,6 +111,12 @@ impl Web {
         axum::serve(self.listener, self.router)
             .with_graceful_shutdown(stop)
             .await
+    }
+}
+
+impl FromRef<Front> for Sessions {
+    fn from_ref(front: &Front) -> Self {
+        front.sessions.clone()
     }
 }
 
@@ -168,8 +174,15 @@ fn router(front: Front, registry: &Registry, settings: &WebSettings) -> Router {
         .method_not_allowed_fallback(async || Refusal(METHOD_NOT_ALLOWED))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(own_site)
-        .layer(from_fn(in_time))
-        .layer(from_fn_with_state(Concurrency::default(), not_too_many))
+        .layer(from_fn(async |request: Request, next: Next| {
+            in_time(request, next).await.map_err(Refusal)
+        }))
+        .layer(from_fn_with_state(
+            Concurrency::default(),
+            async |places: State<Concurrency>, request: Request, next: Next| {
+                not_too_many(places, request, next).await.map_err(Refusal)
+            },
+        ))
         .layer(map_response(headers::protect))
         .layer(observed.http())
         .with_state(front)

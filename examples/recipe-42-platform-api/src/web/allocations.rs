@@ -16,7 +16,8 @@ use super::layout::{Foreign, Page, Place, token};
 use super::refusal::Refusal;
 use super::session::{Session, random};
 use crate::AllocationState;
-use crate::errors::SIZE_OUT_OF_RANGE;
+use crate::domain::is_name;
+use crate::errors::{SIZE_OUT_OF_RANGE, UNKNOWN_ALLOCATION};
 
 const MIB: i64 = 1 << 20;
 
@@ -98,6 +99,9 @@ pub(super) async fn release(
     Path(id): Path<String>,
     own: Own<Nothing>,
 ) -> Result<Redirect, Refusal> {
+    if !is_name(&id) {
+        return Err(Refusal(UNKNOWN_ALLOCATION));
+    }
     front.seal("allocation.release", Some(&id)).await?;
     front.api.release(&own.session.key, &id).await?;
     tracing::info!(allocation_id = id, "allocation released");

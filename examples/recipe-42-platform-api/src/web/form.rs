@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::Form;
+use axum::extract::rejection::FormRejection;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -11,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::errors::{FORM_EXPIRED, SIGNED_OUT};
 use super::refusal::Refusal;
 use super::session::{Session, Sessions};
-use crate::errors::MALFORMED;
+use crate::errors::{MALFORMED, TOO_LARGE};
 
 /// The session of a request; without one it is refused.
 #[derive(Clone, Debug)]
@@ -62,10 +64,18 @@ where
         let SignedIn(session) = SignedIn::from_request_parts(&mut parts, state).await?;
         let request = Request::from_parts(parts, body);
         let form = Form::<WithToken<T>>::from_request(request, state).await;
-        let Form(WithToken { token, form }) = form.map_err(|_| MALFORMED)?;
+        let Form(WithToken { token, form }) = form.map_err(unreadable)?;
         if !session.made(&token) {
             return Err(Refusal(FORM_EXPIRED));
         }
         Ok(Self { session, form })
     }
+}
+
+/// Why a form cannot be read.
+pub(crate) fn unreadable(rejection: FormRejection) -> Refusal {
+    Refusal(match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => TOO_LARGE,
+        _ => MALFORMED,
+    })
 }

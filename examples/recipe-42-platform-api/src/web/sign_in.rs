@@ -13,11 +13,11 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::Front;
-use super::form::{Nothing, Own};
+use super::form::{Nothing, Own, unreadable};
 use super::layout::{Page, Place};
 use super::refusal::Refusal;
 use crate::api::in_name_of;
-use crate::errors::{MALFORMED, UNAUTHENTICATED};
+use crate::errors::UNAUTHENTICATED;
 
 #[derive(Deserialize)]
 pub(super) struct Credentials {
@@ -34,7 +34,7 @@ pub(super) async fn sign_in(
     State(front): State<Front>,
     credentials: Result<Form<Credentials>, FormRejection>,
 ) -> Result<Response, Refusal> {
-    let Form(Credentials { key }) = credentials.map_err(|_| MALFORMED)?;
+    let Form(Credentials { key }) = credentials.map_err(unreadable)?;
     let key = Zeroizing::new(key);
     let key = Sensitive::new(Zeroizing::new(key.trim().to_owned()));
     let caller = match front.api.caller(&key).await {
