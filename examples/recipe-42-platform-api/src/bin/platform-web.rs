@@ -10,18 +10,18 @@ use clap::Parser;
 use cookbook_recipe_42_platform_api::{Process, Web, WebSettings};
 use tracing::field::display;
 
-/// The pages of the platform, for people
+/// Serves the pages of the platform, for people
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
     /// Where pages are served
-    #[arg(long, default_value = "127.0.0.1:8044")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8044")]
     listen: SocketAddr,
     /// Where the API is
-    #[arg(long, default_value = "http://127.0.0.1:8042")]
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8042")]
     api: String,
-    /// Where the audit log is kept
-    #[arg(long, default_value = "platform-web-data")]
+    /// Where this process keeps its audit log
+    #[arg(long, value_name = "DIRECTORY", default_value = "platform-data/web")]
     data: PathBuf,
     /// Browsers come through TLS that a proxy ends
     #[arg(long)]

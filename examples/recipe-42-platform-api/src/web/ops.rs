@@ -41,7 +41,8 @@ pub(super) async fn page(
     Ok(page.with(&html! {
         div.bar {
             h1 { "Operations" }
-            p #summary role="status" aria-live="polite" { "Loading…" }
+            p #summary { "Loading…" }
+            p.unseen #announcement role="status" {}
             div.buttons {
                 button.quiet #refresh type="button" aria-keyshortcuts="r" { "Refresh" }
                 button.quiet #pause type="button" aria-keyshortcuts="p" aria-pressed="false" { "Pause" }

@@ -165,16 +165,20 @@ function fill(panel, section) {
   }
 }
 
-function summary(text) {
-  const line = byId("summary");
-  if (line.textContent !== text) line.textContent = text;
+// What is seen is written at each refresh; what is read out changes only with the state of the whole.
+function summary(state, text) {
+  byId("summary").textContent = text;
+  const line = byId("announcement");
+  if (line.dataset.state === state) return;
+  line.dataset.state = state;
+  line.textContent = text;
 }
 
 function show(overview) {
   shown = { overview, at: Date.now() };
   for (const panel of panels) fill(panel, overview[panel.id]);
   const { generated_at, window } = overview;
-  summary(`As of ${clock(generated_at)}, over ${span(window.covered_seconds)}${paused ? ", paused" : ""}`);
+  summary("data", `As of ${clock(generated_at)}, over ${span(window.covered_seconds)}${paused ? ", paused" : ""}`);
 }
 
 // What is there is kept, and said to be stale with the reason; what is not there yet is an error.
@@ -183,7 +187,8 @@ function fail(reason) {
     if (shown && panel.dataset.state !== "error") set(panel, "stale", `as of ${clock(shown.overview.generated_at)}: ${reason}`);
     else set(panel, "error", reason, []);
   }
-  summary(shown ? `Stale: ${reason}` : `Error: ${reason}`);
+  if (shown) summary("stale", `Stale: ${reason}`);
+  else summary("error", `Error: ${reason}`);
 }
 
 async function look() {
@@ -211,7 +216,7 @@ function pause() {
   byId("pause").setAttribute("aria-pressed", String(paused));
   byId("pause").textContent = paused ? "Go on" : "Pause";
   if (paused) clearTimeout(timer);
-  if (paused && shown) summary(`As of ${clock(shown.overview.generated_at)}, paused`);
+  if (paused && shown) summary("paused", `As of ${clock(shown.overview.generated_at)}, paused`);
   if (!paused) go();
 }
 
