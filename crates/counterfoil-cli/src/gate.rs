@@ -5,7 +5,10 @@
 
 mod exceptions;
 mod finding;
+mod imports;
+mod items;
 mod metadata;
+mod reach;
 mod report;
 pub(crate) mod rules;
 mod source;

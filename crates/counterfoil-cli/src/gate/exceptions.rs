@@ -76,12 +76,7 @@ fn checked(
     listed: Excepted,
     line: usize,
 ) -> Result<Exception, Failure> {
-    let from_root = |path: &Path| {
-        path.strip_prefix(&workspace.root)
-            .unwrap_or(path)
-            .to_owned()
-    };
-    let manifest = from_root(&package.manifest_path);
+    let manifest = workspace.from_root(&package.manifest_path);
     let refuse = |why: String| Failure::usage(format!("{}:{line}: {why}", manifest.display()));
     let rule = Rule::find(&listed.rule).filter(|rule| *rule != Rule::Exception);
     let rule = rule.ok_or_else(|| {
@@ -102,7 +97,9 @@ fn checked(
     Ok(Exception {
         package: number,
         rule,
-        file: listed.file.map(|file| from_root(&directory.join(file))),
+        file: listed
+            .file
+            .map(|file| workspace.from_root(&directory.join(file))),
         reason: listed.reason,
         findings: 0,
         at: At { line, column: 1 },

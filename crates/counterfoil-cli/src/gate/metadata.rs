@@ -1,11 +1,14 @@
 //! What cargo says of the workspace: its packages, binaries and libraries, and the exceptions in their manifests.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
+use super::tokens::At;
 use crate::failure::Failure;
 
 #[derive(Debug, Deserialize)]
@@ -22,7 +25,12 @@ pub(super) struct Package {
     pub(super) manifest_path: PathBuf,
     pub(super) targets: Vec<Target>,
     dependencies: Vec<Dependency>,
+    /// Features of its own, and what each turns on.
+    features: BTreeMap<String, Vec<String>>,
     metadata: Option<serde_json::Value>,
+    /// Functions and methods that take messages from a queue of its own, by name.
+    #[serde(skip)]
+    pub(super) receives: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -37,6 +45,14 @@ struct Dependency {
     name: String,
     kind: Option<String>,
     rename: Option<String>,
+    features: Vec<String>,
+}
+
+/// `[package.metadata.counterfoil.consumer]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Consumer {
+    receive: Vec<String>,
 }
 
 /// Something that a rule forbids and that is allowed all the same, as a manifest lists it.
@@ -88,6 +104,9 @@ impl Metadata {
             .packages
             .retain(|package| members.contains(&package.id));
         metadata.packages.sort_by(|a, b| a.name.cmp(&b.name));
+        for package in &mut metadata.packages {
+            package.receives = package.queue_of_its_own()?;
+        }
         Ok(metadata)
     }
 }
@@ -110,18 +129,53 @@ impl Package {
             .any(|it| it.kind.is_none() && it.name == krate)
     }
 
+    /// Whether it turns on one of these features of a crate, by its dependency or by a feature of its own.
+    pub(super) fn turns_on(&self, krate: &str, features: &[&str]) -> bool {
+        let is_it = |name: &str| features.contains(&name);
+        let of_code = self.dependencies.iter().filter(|it| it.kind.is_none());
+        let mut of_krate = of_code.filter(|it| it.name == krate);
+        of_krate.any(|dependency| {
+            let called = dependency.rename.as_deref().unwrap_or(krate);
+            let turned_on = self.features.values().flatten().filter_map(|it| {
+                let (of, feature) = it.split_once('/')?;
+                (of.trim_end_matches('?') == called).then_some(feature)
+            });
+            let asked_for = dependency.features.iter().map(String::as_str);
+            asked_for.chain(turned_on).any(is_it)
+        })
+    }
+
+    /// The first line of its manifest that gives this key a value; the first of all if none does.
+    pub(super) fn line_of(&self, key: &str) -> At {
+        let text = fs::read_to_string(&self.manifest_path).unwrap_or_default();
+        let is_it = |line: &str| {
+            let rest = line.trim_start().strip_prefix(key);
+            rest.is_some_and(|rest| rest.trim_start().starts_with(['=', '.']))
+        };
+        let line = text.lines().position(is_it).map_or(1, |at| at + 1);
+        At { line, column: 1 }
+    }
+
     /// `[[package.metadata.counterfoil.gate]]`.
     pub(super) fn exceptions(&self) -> Result<Vec<Excepted>, Failure> {
-        let listed = self
-            .metadata
-            .as_ref()
-            .and_then(|it| it.pointer("/counterfoil/gate"));
-        let Some(listed) = listed else {
-            return Ok(Vec::new());
-        };
-        serde_json::from_value(listed.clone()).map_err(|error| {
+        let is = "no list of exceptions, each with rule, reason and perhaps file";
+        Ok(self.told("gate", is)?.unwrap_or_default())
+    }
+
+    fn queue_of_its_own(&self) -> Result<Vec<String>, Failure> {
+        let is = "no table with receive, a list of functions and methods";
+        let told: Option<Consumer> = self.told("consumer", is)?;
+        Ok(told.map(|it| it.receive).unwrap_or_default())
+    }
+
+    /// What the manifest says under `package.metadata.counterfoil`.
+    fn told<T: DeserializeOwned>(&self, key: &str, otherwise: &str) -> Result<Option<T>, Failure> {
+        let metadata = self.metadata.as_ref();
+        let told = metadata.and_then(|it| it.pointer(&format!("/counterfoil/{key}")));
+        let read = told.map(|told| serde_json::from_value(told.clone()));
+        read.transpose().map_err(|error| {
             Failure::usage(format!(
-                "{}: package.metadata.counterfoil.gate is no list of exceptions, each with rule, reason and perhaps file: {error}",
+                "{}: package.metadata.counterfoil.{key} is {otherwise}: {error}",
                 self.manifest_path.display()
             ))
         })

@@ -1,15 +1,21 @@
 //! A file: the paths that it names, resolved by its `use` declarations, and the modules that it declares.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use proc_macro2::Delimiter;
 
-use super::tokens::{At, Kind, Token, read};
+use super::imports::Imports;
+use super::items::{Item, Type, items};
+use super::tokens::{At, Kind, Token, after_generics, after_group, next_is, read};
 
 /// What is known of a file.
 #[derive(Debug, Default)]
 pub(super) struct Source {
+    /// In the order in which they stand there.
     pub(super) mentions: Vec<Mention>,
+    pub(super) items: Vec<Item>,
+    pub(super) imports: Imports,
     pub(super) modules: Vec<Declared>,
     pub(super) statics: Vec<Static>,
     pub(super) impls: Vec<Impl>,
@@ -22,6 +28,16 @@ pub(super) struct Mention {
     pub(super) paths: Vec<String>,
     pub(super) form: Form,
     pub(super) at: At,
+    /// The token that it begins with.
+    pub(super) token: usize,
+    /// The tokens between the parentheses behind it.
+    pub(super) arguments: Range<usize>,
+    /// What a method is called on, where that is a name or a field: `b` of `a.b.name(…)`.
+    pub(super) receiver: Option<String>,
+    /// The name that it is given to: `a` of `let a = path(…)` and of `a: &path`.
+    pub(super) bound: Option<String>,
+    /// Whether it is compared with something, or a pattern.
+    pub(super) is_compared: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +48,12 @@ pub(super) enum Form {
     Macro { literal_first: bool },
     /// `.name(…)`; the path is the name.
     Method,
+    /// `.name` without parentheses; the path is the name.
+    Field,
     /// In a `use`.
     Import,
+    /// The name behind `fn`.
+    Definition,
     /// Anywhere else.
     Other,
 }
@@ -55,11 +75,16 @@ pub(super) struct Static {
     pub(super) at: At,
 }
 
-/// `impl Trait for Type`.
+/// `impl Trait for Type` or `impl Type`.
 #[derive(Debug)]
 pub(super) struct Impl {
+    /// The paths of the trait and its arguments.
     pub(super) of: Vec<String>,
+    /// The name of the type.
+    pub(super) subject: String,
     pub(super) at: At,
+    /// The tokens of all of it.
+    pub(super) tokens: Range<usize>,
 }
 
 impl Source {
@@ -75,6 +100,8 @@ impl Source {
         while at < tokens.len() {
             at = source.take(&tokens, at, &imports);
         }
+        source.items = items(&tokens, &source.impls, &imports);
+        source.imports = imports;
         Ok(source)
     }
 
@@ -83,7 +110,10 @@ impl Source {
         let of_mentions = self.mentions.iter_mut().flat_map(|it| &mut it.paths);
         let of_statics = self.statics.iter_mut().flat_map(|it| &mut it.types);
         let of_impls = self.impls.iter_mut().flat_map(|it| &mut it.of);
-        for path in of_mentions.chain(of_statics).chain(of_impls) {
+        let of_types = self.items.iter_mut().filter_map(|it| it.returned.as_mut());
+        let of_types = of_types.flat_map(Type::paths_mut);
+        let of_code = of_mentions.chain(of_statics).chain(of_impls);
+        for path in of_code.chain(of_types).chain(self.imports.paths_mut()) {
             let first = path.split("::").next().unwrap_or_default();
             if let Some(name) = names.get(first) {
                 *path = format!("{name}{}", &path[first.len()..]);
@@ -93,21 +123,35 @@ impl Source {
 
     /// Whether a path in the file can mean one that `wanted` accepts.
     pub(super) fn names(&self, wanted: impl Fn(&str) -> bool) -> bool {
-        let of = |mention: &Mention| {
-            mention.form != Form::Method && mention.paths.iter().any(|it| wanted(it))
-        };
-        self.mentions.iter().any(of)
+        self.mentions.iter().any(|it| it.names(&wanted))
+    }
+
+    /// The paths, methods and macros that stand in these tokens.
+    pub(super) fn mentions_in(&self, tokens: &Range<usize>) -> &[Mention] {
+        let before = |at: usize| self.mentions.partition_point(|it| it.token < at);
+        &self.mentions[before(tokens.start)..before(tokens.end)]
+    }
+
+    /// The innermost item in which the token stands.
+    pub(super) fn item_at(&self, token: usize) -> Option<&Item> {
+        let around = self.items.iter().filter(|it| it.tokens.contains(&token));
+        around.min_by_key(|it| it.tokens.len())
     }
 
     fn take(&mut self, tokens: &[Token], at: usize, imports: &Imports) -> usize {
         match tokens[at].ident() {
             Some("use") if !next_is(tokens, at, '<') => {
                 let end = end_of_statement(tokens, at);
-                for (path, at) in imports.of_statement(tokens, at) {
+                for (path, place) in Imports::of_statement(tokens, at) {
                     self.mentions.push(Mention {
                         paths: vec![path],
                         form: Form::Import,
-                        at,
+                        at: place,
+                        token: at,
+                        arguments: at..at,
+                        receiver: None,
+                        bound: None,
+                        is_compared: false,
                     });
                 }
                 return end;
@@ -145,32 +189,69 @@ impl Source {
     }
 
     fn take_impl(&mut self, tokens: &[Token], at: usize, imports: &Imports) {
+        let begins = at.checked_sub(1).is_none_or(|before| {
+            let before = &tokens[before];
+            let word = matches!(before.ident(), Some("unsafe" | "default"));
+            let brace = Kind::Open(Delimiter::Brace) == before.kind
+                || Kind::Close(Delimiter::Brace) == before.kind;
+            word || brace || before.is(';')
+        });
         let body = |token: &Token| token.kind == Kind::Open(Delimiter::Brace) || token.is(';');
-        let end = tokens[at..]
-            .iter()
-            .position(body)
-            .map_or(tokens.len(), |end| at + end);
-        let Some(of) = tokens[at..end]
-            .iter()
-            .position(|it| it.ident() == Some("for"))
-        else {
+        let Some(body) = tokens[at..].iter().position(body).filter(|_| begins) else {
             return;
         };
+        let body = at + body;
+        let head = match next_is(tokens, at, '<') {
+            true => after_generics(tokens, at + 1),
+            false => at + 1,
+        };
+        let mut within = tokens[at..body].iter();
+        let of = within.position(|it| it.ident() == Some("for"));
+        let subject = of.map_or(head, |of| at + of + 1);
+        let subject = (subject..body).find_map(|at| Path::read(tokens, at));
         self.impls.push(Impl {
-            of: paths_in(&tokens[..at + of], at + 1, imports),
+            of: of.map_or_else(Vec::new, |of| paths_in(&tokens[..at + of], at + 1, imports)),
+            subject: subject
+                .and_then(|path| path.segments.last().cloned())
+                .unwrap_or_default(),
             at: tokens[at].at,
+            tokens: at..after_group(tokens, body),
         });
     }
 }
 
+impl Mention {
+    /// Whether it can mean a path that `wanted` accepts.
+    pub(super) fn names(&self, wanted: impl Fn(&str) -> bool) -> bool {
+        !matches!(self.form, Form::Method | Form::Field | Form::Definition)
+            && self.paths.iter().any(|it| wanted(it))
+    }
+
+    /// Whether the code does something with it, other than importing or defining it.
+    pub(super) const fn is_used(&self) -> bool {
+        matches!(self.form, Form::Call | Form::Method | Form::Other)
+    }
+
+    /// Whether its last name is this one.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        let last = |path: &String| path.rsplit("::").next() == Some(name);
+        self.paths.iter().any(last)
+    }
+
+    /// Whether it calls one of these methods.
+    pub(super) fn calls_method(&self, names: &[&str]) -> bool {
+        self.form == Form::Method && self.paths.iter().any(|it| names.contains(&it.as_str()))
+    }
+}
+
 /// A path in the code, as it is written.
-struct Path {
-    segments: Vec<String>,
-    end: usize,
+pub(super) struct Path {
+    pub(super) segments: Vec<String>,
+    pub(super) end: usize,
 }
 
 impl Path {
-    fn read(tokens: &[Token], at: usize) -> Option<Self> {
+    pub(super) fn read(tokens: &[Token], at: usize) -> Option<Self> {
         let mut segments = vec![tokens[at].ident()?.to_owned()];
         let mut end = at + 1;
         while next_is(tokens, end - 1, ':') && next_is(tokens, end, ':') {
@@ -191,160 +272,104 @@ impl Path {
     }
 
     fn mention(&self, tokens: &[Token], at: usize, imports: &Imports) -> Mention {
-        let opens =
-            |at: usize| matches!(tokens.get(at), Some(it) if matches!(it.kind, Kind::Open(_)));
-        let is_method = at > 0 && tokens[at - 1].is('.');
-        let is_definition = at > 0 && tokens[at - 1].ident() == Some("fn");
-        let form = if is_method {
-            Form::Method
-        } else if is_definition {
-            Form::Other
-        } else if next_is(tokens, self.end - 1, '!') && opens(self.end + 1) {
-            let first = tokens.get(self.end + 2);
-            Form::Macro {
-                literal_first: first.is_some_and(|it| it.kind == Kind::Literal { is_string: true }),
-            }
-        } else if tokens
-            .get(self.end)
-            .is_some_and(|it| it.kind == Kind::Open(Delimiter::Parenthesis))
-        {
-            Form::Call
-        } else {
-            Form::Other
+        let (form, opens) = self.form(tokens, at);
+        let is_member = matches!(form, Form::Method | Form::Field);
+        let arguments = match opens {
+            Some(opens) => opens + 1..after_group(tokens, opens).saturating_sub(1),
+            None => self.end..self.end,
         };
-        let paths = if is_method {
-            vec![self.segments.join("::")]
-        } else {
-            imports.resolve(&self.segments)
-        };
+        let receiver = at.checked_sub(2).and_then(|it| tokens[it].ident());
         Mention {
-            paths,
+            paths: match is_member {
+                true => vec![self.segments.join("::")],
+                false => imports.resolve(&self.segments),
+            },
             form,
             at: tokens[at].at,
+            token: at,
+            receiver: receiver.filter(|_| is_member).map(str::to_owned),
+            bound: bound(tokens, at).map(str::to_owned),
+            is_compared: is_compared(tokens, at, arguments.end.max(self.end)),
+            arguments,
+        }
+    }
+
+    /// What it is, and where its parentheses open.
+    fn form(&self, tokens: &[Token], at: usize) -> (Form, Option<usize>) {
+        let opens =
+            |at: usize| matches!(tokens.get(at), Some(it) if matches!(it.kind, Kind::Open(_)));
+        let is_called = tokens
+            .get(self.end)
+            .is_some_and(|it| it.kind == Kind::Open(Delimiter::Parenthesis));
+        let before = at.checked_sub(1).map(|it| &tokens[it]);
+        if before.is_some_and(|it| it.is('.')) {
+            match is_called {
+                true => (Form::Method, Some(self.end)),
+                false => (Form::Field, None),
+            }
+        } else if before.is_some_and(|it| it.ident() == Some("fn")) {
+            (Form::Definition, None)
+        } else if next_is(tokens, self.end - 1, '!') && opens(self.end + 1) {
+            let first = tokens.get(self.end + 2);
+            let is_literal = first.is_some_and(|it| it.kind == Kind::Literal { is_string: true });
+            let form = Form::Macro {
+                literal_first: is_literal,
+            };
+            (form, Some(self.end + 1))
+        } else if is_called {
+            (Form::Call, Some(self.end))
+        } else {
+            (Form::Other, None)
         }
     }
 }
 
-/// The names that a file imports. Where they are imported is not looked at: a `use` within a function counts for the file.
-#[derive(Debug, Default)]
-struct Imports {
-    names: BTreeMap<String, String>,
-    globs: Vec<String>,
+/// The name that what begins at `at` is given to.
+fn bound(tokens: &[Token], at: usize) -> Option<&str> {
+    let mut before = at.checked_sub(1)?;
+    while tokens[before].is('&') || tokens[before].ident() == Some("mut") {
+        before = before.checked_sub(1)?;
+    }
+    let name = before.checked_sub(1)?;
+    let gives = tokens[before].is('=') || tokens[before].is(':');
+    gives.then(|| tokens[name].ident()).flatten()
 }
 
-impl Imports {
-    fn read(tokens: &[Token]) -> Self {
-        let mut imports = Self::default();
-        for at in 0..tokens.len() {
-            if tokens[at].ident() == Some("use") && !next_is(tokens, at, '<') {
-                for import in tree(tokens, at + 1, &[]).0 {
-                    match import.name {
-                        Some(name) => drop(imports.names.insert(name, import.path)),
-                        None => imports.globs.push(import.path),
-                    }
-                }
-            }
-        }
-        imports
-    }
-
-    /// The paths of one `use`, which begins at `at`.
-    fn of_statement(&self, tokens: &[Token], at: usize) -> Vec<(String, At)> {
-        let imports = tree(tokens, at + 1, &[]).0;
-        imports.into_iter().map(|it| (it.path, it.at)).collect()
-    }
-
-    fn resolve(&self, segments: &[String]) -> Vec<String> {
-        let [first, rest @ ..] = segments else {
-            return Vec::new();
-        };
-        if let Some(path) = self.names.get(first) {
-            let mut path = path.clone();
-            rest.iter().for_each(|it| path = format!("{path}::{it}"));
-            return vec![path];
-        }
-        let written = segments.join("::");
-        let by_globs = self.globs.iter().map(|glob| format!("{glob}::{written}"));
-        let by_globs: Vec<String> = by_globs.collect();
-        std::iter::once(written).chain(by_globs).collect()
-    }
-}
-
-struct Import {
-    /// `None` for `*`.
-    name: Option<String>,
-    path: String,
-    at: At,
-}
-
-/// What the tree of a `use` at `at` imports, and what comes after it.
-fn tree(tokens: &[Token], at: usize, prefix: &[String]) -> (Vec<Import>, usize) {
-    let mut path = prefix.to_vec();
-    let mut at = at;
-    let here = |at: usize| tokens.get(at).map_or(At { line: 1, column: 1 }, |it| it.at);
-    while let Some(token) = tokens.get(at) {
-        match &token.kind {
-            Kind::Ident(name) if name == "as" => {
-                let name = tokens.get(at + 1).and_then(Token::ident).map(str::to_owned);
-                let path = path.join("::");
-                let at = at + 2;
-                return (
-                    vec![Import {
-                        name: name.or(Some("_".into())),
-                        path,
-                        at: here(at - 1),
-                    }],
-                    at,
-                );
-            }
-            Kind::Ident(name) => {
-                // `use a::{self}` imports `a`.
-                if name != "self" || path.is_empty() {
-                    path.push(name.clone());
-                }
-                at += 1;
-            }
-            Kind::Punct(':') => at += 1,
-            Kind::Punct('*') => {
-                let path = path.join("::");
-                return (
-                    vec![Import {
-                        name: None,
-                        path,
-                        at: token.at,
-                    }],
-                    at + 1,
-                );
-            }
-            Kind::Open(Delimiter::Brace) => {
-                let mut imports = Vec::new();
-                at += 1;
-                while let Some(token) = tokens.get(at) {
-                    if matches!(token.kind, Kind::Close(_)) {
-                        at += 1;
-                        break;
-                    }
-                    if token.is(',') {
-                        at += 1;
-                        continue;
-                    }
-                    let before = at;
-                    let (more, next) = tree(tokens, at, &path);
-                    imports.extend(more);
-                    at = next.max(before + 1);
-                }
-                return (imports, at);
-            }
-            _ => break,
-        }
-    }
-    let name = path.last().cloned();
-    let import = Import {
-        name,
-        path: path.join("::"),
-        at: here(at.saturating_sub(1)),
+/// Whether what stands from `from` to `end` is an operand of `==` or `!=`, or a pattern.
+fn is_compared(tokens: &[Token], from: usize, end: usize) -> bool {
+    let is = |at: Option<usize>, punct: char| {
+        at.and_then(|at| tokens.get(at))
+            .is_some_and(|it| it.is(punct))
     };
-    (vec![import], at)
+    let (before, before_that) = (from.checked_sub(1), from.checked_sub(2));
+    let after_equal = is(before, '=') && (is(before_that, '=') || is(before_that, '!'));
+    if after_equal || is(before, '|') && !ends_parameters(&tokens[..from]) {
+        return true;
+    }
+    let closes = |at: usize| {
+        (tokens.get(at)).is_some_and(|it| it.kind == Kind::Close(Delimiter::Parenthesis))
+    };
+    let after = (end..).find(|at| !closes(*at)).unwrap_or(end);
+    let (first, second) = (Some(after), Some(after + 1));
+    let is_equal = is(second, '=') && (is(first, '=') || is(first, '!'));
+    let is_arm = is(first, '=') && is(second, '>');
+    let is_bound = is(first, '=') && after > end;
+    is(first, '|') || is_arm || is_equal || is_bound
+}
+
+/// Whether the `|` that `before` ends with closes the parameters of a closure.
+fn ends_parameters(before: &[Token]) -> bool {
+    let Some((_, before)) = before.split_last() else {
+        return false;
+    };
+    let Some(opens) = before.iter().rposition(|it| it.is('|')) else {
+        return false;
+    };
+    opens.checked_sub(1).is_none_or(|it| {
+        let it = &before[it];
+        let begins = matches!(it.kind, Kind::Open(_)) || it.is(',') || it.is('=');
+        begins || matches!(it.ident(), Some("move" | "return"))
+    })
 }
 
 /// The modules that a file declares to lie in files of their own.
@@ -410,29 +435,9 @@ fn paths_in(tokens: &[Token], from: usize, imports: &Imports) -> Vec<String> {
     paths
 }
 
-fn next_is(tokens: &[Token], at: usize, punct: char) -> bool {
-    tokens.get(at + 1).is_some_and(|it| it.is(punct))
-}
-
 fn end_of_statement(tokens: &[Token], at: usize) -> usize {
     let end = tokens[at..].iter().position(|it| it.is(';'));
     end.map_or(tokens.len(), |end| at + end + 1)
-}
-
-/// What comes after the generic arguments whose `<` is at `at`.
-fn after_generics(tokens: &[Token], at: usize) -> usize {
-    let mut depth = 0_usize;
-    for (end, token) in tokens.iter().enumerate().skip(at) {
-        if token.is('<') {
-            depth += 1;
-        } else if token.is('>') && !tokens[end - 1].is('-') {
-            depth = depth.saturating_sub(1);
-        }
-        if depth == 0 {
-            return end + 1;
-        }
-    }
-    tokens.len()
 }
 
 #[cfg(test)]
@@ -511,6 +516,56 @@ mod tests {
         );
         assert_eq!(source.impls.len(), 1);
         assert!(source.impls[0].of.contains(&"my::Exporter".to_owned()));
+    }
+
+    #[test]
+    fn arguments_receivers_and_what_a_value_is_given_to_are_known() {
+        let text =
+            "fn f(step: &my::Step) { let a = my::new(); self.b.call(x); c::<u8>(y).other(); }";
+        let source = Source::read(text).unwrap();
+        let of = |path: &str| {
+            let is_it = |it: &&Mention| it.paths == [path];
+            source.mentions.iter().find(is_it).unwrap()
+        };
+        assert_eq!(of("my::Step").bound.as_deref(), Some("step"));
+        assert_eq!(of("my::new").bound.as_deref(), Some("a"));
+        assert!(of("my::new").arguments.is_empty());
+        assert_eq!(of("call").receiver.as_deref(), Some("b"));
+        assert_eq!(of("call").arguments.len(), 1);
+        assert_eq!(of("other").receiver, None);
+        assert_eq!(source.item_at(of("call").token).unwrap().name, "f");
+    }
+
+    #[test]
+    fn what_is_compared_is_told_from_what_is_given() {
+        let compared = |code: &str| {
+            let source = Source::read(&format!("fn f() {{ {code} }}")).unwrap();
+            let is_it = |it: &&Mention| it.paths == ["S::A"];
+            source.mentions.iter().find(is_it).unwrap().is_compared
+        };
+        for code in [
+            "x == S::A",
+            "S::A != x",
+            "match x { S::A => 1 }",
+            "match x { S::B | S::A => 1 }",
+            "match x { Some(S::A | S::B) => 1 }",
+            "if let Ok(S::A) = x {}",
+        ] {
+            assert!(compared(code), "{code}");
+        }
+        for code in [
+            "S::A",
+            "Err(S::A)",
+            "x.map_err(|_| S::A)",
+            "x.map_err(|a, b| S::A)",
+            "x.map_err(move || S::A)",
+            "let x = S::A;",
+            "*x.status_mut() = S::A;",
+            "match x { 1 => S::A }",
+            "(S::A, \"text\")",
+        ] {
+            assert!(!compared(code), "{code}");
+        }
     }
 
     #[test]

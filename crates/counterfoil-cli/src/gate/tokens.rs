@@ -76,6 +76,43 @@ pub(super) fn read(text: &str) -> Result<Vec<Token>, At> {
     Ok(out.tokens)
 }
 
+/// Whether `punct` comes after the token at `at`.
+pub(super) fn next_is(tokens: &[Token], at: usize, punct: char) -> bool {
+    tokens.get(at + 1).is_some_and(|it| it.is(punct))
+}
+
+/// What comes after the generic arguments whose `<` is at `at`.
+pub(super) fn after_generics(tokens: &[Token], at: usize) -> usize {
+    let mut depth = 0_usize;
+    for (end, token) in tokens.iter().enumerate().skip(at) {
+        if token.is('<') {
+            depth += 1;
+        } else if token.is('>') && !tokens[end - 1].is('-') {
+            depth = depth.saturating_sub(1);
+        }
+        if depth == 0 {
+            return end + 1;
+        }
+    }
+    tokens.len()
+}
+
+/// What comes after the group that opens at `at`.
+pub(super) fn after_group(tokens: &[Token], at: usize) -> usize {
+    let mut depth = 0_usize;
+    for (end, token) in tokens.iter().enumerate().skip(at) {
+        match token.kind {
+            Kind::Open(_) => depth += 1,
+            Kind::Close(_) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            return end + 1;
+        }
+    }
+    tokens.len()
+}
+
 struct Flat {
     tokens: Vec<Token>,
     lines_before: usize,

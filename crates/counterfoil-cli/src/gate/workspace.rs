@@ -1,11 +1,11 @@
 //! Every file that the compiler would read for a binary or a library, and how files lead to each other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::metadata::{Metadata, Package, Target};
-use super::source::{Form, Source};
+use super::source::Source;
 use crate::failure::Failure;
 
 /// A longer file is refused: nobody wrote it by hand, and nobody reads what is found in it.
@@ -28,7 +28,7 @@ pub(super) struct Tree {
     pub(super) name: String,
     pub(super) is_binary: bool,
     /// Files by the path of their module, segments joined; the root's is empty.
-    modules: BTreeMap<String, usize>,
+    pub(super) modules: BTreeMap<String, usize>,
 }
 
 /// A file as a module of a tree. A file that two trees share is there twice.
@@ -36,7 +36,7 @@ pub(super) struct Tree {
 pub(super) struct File {
     pub(super) tree: usize,
     pub(super) package: usize,
-    module: Vec<String>,
+    pub(super) module: Vec<String>,
     /// From the workspace's root.
     pub(super) path: PathBuf,
     pub(super) source: Source,
@@ -69,80 +69,14 @@ impl Workspace {
         Ok(workspace)
     }
 
-    /// The root file of a tree.
-    pub(super) fn root_of(&self, tree: usize) -> Option<&File> {
-        self.trees[tree]
-            .modules
-            .get("")
-            .map(|file| &self.files[*file])
+    /// The number of the root file of a tree.
+    pub(super) fn root_of(&self, tree: usize) -> Option<usize> {
+        self.trees[tree].modules.get("").copied()
     }
 
-    /// Whether `file`, or a file that is reached from it by the paths that files name, has what `wanted` looks for.
-    pub(super) fn reaches(&self, file: &File, wanted: impl Fn(&File) -> bool) -> bool {
-        let mut seen = BTreeSet::new();
-        let mut next = vec![file];
-        while let Some(file) = next.pop() {
-            if wanted(file) {
-                return true;
-            }
-            for mention in &file.source.mentions {
-                if mention.form == Form::Method {
-                    continue;
-                }
-                let led_to = mention
-                    .paths
-                    .iter()
-                    .filter_map(|path| self.file_of(file, path));
-                next.extend(
-                    led_to
-                        .filter(|at| seen.insert(*at))
-                        .map(|at| &self.files[at]),
-                );
-            }
-        }
-        false
-    }
-
-    /// The file whose module `path`, as it stands in `file`, is or lies in.
-    fn file_of(&self, file: &File, path: &str) -> Option<usize> {
-        let mut segments: Vec<&str> = path.split("::").collect();
-        let mut within: Vec<&str> = file.module.iter().map(String::as_str).collect();
-        let own = &self.trees[file.tree];
-        let first = *segments.first()?;
-        let tree = match first {
-            "crate" => {
-                segments.remove(0);
-                within.clear();
-                own
-            }
-            "self" | "super" => {
-                while let Some(&("self" | "super")) = segments.first() {
-                    if segments.remove(0) == "super" {
-                        within.pop();
-                    }
-                }
-                own
-            }
-            _ => {
-                let mut child = within.clone();
-                child.push(first);
-                if own.modules.contains_key(&child.join("::")) {
-                    own
-                } else {
-                    segments.remove(0);
-                    within.clear();
-                    let is_it = |tree: &&Tree| !tree.is_binary && tree.name == first;
-                    self.trees.iter().find(is_it)?
-                }
-            }
-        };
-        within.extend(segments);
-        loop {
-            if let Some(file) = tree.modules.get(&within.join("::")) {
-                return Some(*file);
-            }
-            within.pop()?;
-        }
+    /// A path as findings show it.
+    pub(super) fn from_root(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.root).unwrap_or(path).to_owned()
     }
 
     fn read_tree(
@@ -187,7 +121,7 @@ impl Workspace {
                 tree,
                 package,
                 module,
-                path: path.strip_prefix(&self.root).unwrap_or(&path).to_owned(),
+                path: self.from_root(&path),
                 source,
             });
         }

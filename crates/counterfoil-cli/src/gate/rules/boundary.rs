@@ -1,9 +1,11 @@
 //! What comes in from outside passes one of our layers: requests and messages.
 
 use crate::gate::finding::Finding;
+use crate::gate::metadata::Package;
+use crate::gate::reach::{Reach, Reached};
 use crate::gate::rules::Rule;
 use crate::gate::source::{Form, Mention};
-use crate::gate::workspace::{File, Workspace};
+use crate::gate::workspace::Workspace;
 
 /// Calls that start a server or serve a connection.
 const SERVERS: &[&str] = &[
@@ -59,47 +61,100 @@ const CONSUMING_METHODS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Methods of the consumer adapter that process a message.
+const PROCESSING: &[&str] = &["process", "process_for"];
+/// What a message is said to be, each by the method that says it.
+const DESCRIBING: &[&str] = &["event_type", "event_id", "subject"];
+
 /// Servers whose file reaches no layer of ours.
-pub(super) fn servers(workspace: &Workspace, file: &File, found: &mut Vec<Finding>) {
+pub(super) fn servers(
+    workspace: &Workspace,
+    reach: &Reach<'_>,
+    number: usize,
+    found: &mut Vec<Finding>,
+) {
+    let file = &workspace.files[number];
     let starts = |it: &&Mention| it.form == Form::Call && means_one_of(it, SERVERS);
-    for mention in file.source.mentions.iter().filter(starts) {
-        if !workspace.reaches(file, |it| it.source.names(is_server_layer)) {
-            let message = format!(
-                "{} serves what no layer of ours wraps",
-                shown(mention, SERVERS)
-            );
-            found.push(Finding::of(Rule::Server, file, mention, message));
+    let mut starting = file.source.mentions.iter().filter(starts).peekable();
+    if starting.peek().is_none() || reach.from_file(number).iter().any(is_server_layer) {
+        return;
+    }
+    for mention in starting {
+        let server = shown(mention, SERVERS);
+        let message = format!("{server} serves what no layer of ours wraps");
+        found.push(Finding::of(Rule::Server, file, mention, message));
+    }
+}
+
+/// Consumers whose file reaches no adapter of ours, or one that is told half of what a message is.
+pub(super) fn consumers(
+    workspace: &Workspace,
+    reach: &Reach<'_>,
+    number: usize,
+    found: &mut Vec<Finding>,
+) {
+    let file = &workspace.files[number];
+    let package = &workspace.packages[file.package];
+    let taking = |it: &&Mention| takes_messages(it, package);
+    let mut taking = file.source.mentions.iter().filter(taking).peekable();
+    if taking.peek().is_none() {
+        return;
+    }
+    let reached = reach.from_file(number);
+    let calls = |names: &[&str]| reached.iter().any(|it| it.mention.calls_method(names));
+    let is_adapted = calls(PROCESSING) && reached.iter().any(is_consumer_adapter);
+    let left_out = DESCRIBING.iter().copied().filter(|it| !calls(&[it]));
+    let left_out: Vec<&str> = left_out.collect();
+    for mention in taking {
+        let what = match mention.form {
+            Form::Method => mention.paths.concat(),
+            _ => shown(mention, CONSUMERS),
+        };
+        let message = if !is_adapted {
+            format!("{what} takes messages past the consumer adapter")
+        } else if !left_out.is_empty() && calls(DESCRIBING) {
+            let left_out = left_out.join(" and no ");
+            format!("the messages that {what} takes are processed with no {left_out}")
+        } else {
+            continue;
+        };
+        found.push(Finding::of(Rule::Consumer, file, mention, message));
+    }
+}
+
+/// Functions and methods that a manifest says take messages, and that nobody calls.
+pub(super) fn declared(workspace: &Workspace, found: &mut Vec<Finding>) {
+    for (number, package) in workspace.packages.iter().enumerate() {
+        for name in &package.receives {
+            let of_package = workspace.files.iter().filter(|it| it.package == number);
+            let mut mentions = of_package.flat_map(|it| &it.source.mentions);
+            if mentions.any(|it| it.is_used() && it.is_called(name)) {
+                continue;
+            }
+            found.push(Finding {
+                file: workspace.from_root(&package.manifest_path),
+                at: package.line_of("receive"),
+                rule: Rule::Consumer,
+                package: number,
+                message: format!("{name} is said to take messages, and is never called"),
+            });
         }
     }
 }
 
-/// Consumers whose file reaches no adapter of ours.
-pub(super) fn consumers(workspace: &Workspace, file: &File, found: &mut Vec<Finding>) {
-    let package = &workspace.packages[file.package];
-    let methods: Vec<&str> = CONSUMING_METHODS
-        .iter()
-        .filter(|(krate, _)| package.uses(krate))
-        .flat_map(|(_, methods)| *methods)
-        .copied()
-        .collect();
-    for mention in &file.source.mentions {
-        let consumes = match mention.form {
-            Form::Method => mention
-                .paths
-                .iter()
-                .any(|it| methods.contains(&it.as_str())),
-            Form::Import | Form::Macro { .. } => false,
-            Form::Call | Form::Other => means_one_of(mention, CONSUMERS),
-        };
-        if consumes && !workspace.reaches(file, |it| it.source.names(is_consumer_adapter)) {
-            let what = match mention.form {
-                Form::Method => mention.paths.concat(),
-                _ => shown(mention, CONSUMERS),
-            };
-            let message = format!("{what} takes messages past the consumer adapter");
-            found.push(Finding::of(Rule::Consumer, file, mention, message));
+/// Whether it takes messages from a broker that is known, or from a queue of the package's own.
+fn takes_messages(mention: &Mention, package: &Package) -> bool {
+    let is_known = match mention.form {
+        Form::Method => {
+            let brokers = CONSUMING_METHODS.iter().filter(|(it, _)| package.uses(it));
+            brokers
+                .clone()
+                .any(|(_, methods)| mention.calls_method(methods))
         }
-    }
+        Form::Call | Form::Other => means_one_of(mention, CONSUMERS),
+        _ => false,
+    };
+    is_known || mention.is_used() && package.receives.iter().any(|it| mention.is_called(it))
 }
 
 /// Whether it can mean one of these paths, or what lies in one of them.
@@ -116,32 +171,34 @@ fn shown(mention: &Mention, known: &[&str]) -> String {
         .paths
         .iter()
         .find(is_known)
+        .or(mention.paths.first())
         .cloned()
         .unwrap_or_default()
 }
 
-fn lies_in(path: &str, known: &str) -> bool {
+pub(super) fn lies_in(path: &str, known: &str) -> bool {
     path.strip_prefix(known)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 /// What of our crate wraps a server: not the client's layer, and not the adapter for messages.
-fn is_server_layer(path: &str) -> bool {
-    of_tower(path).is_some_and(|rest| {
-        let first = rest.split("::").next().unwrap_or_default();
-        matches!(first, "axum" | "tonic") || first.starts_with("Server")
+fn is_server_layer(reached: &Reached<'_>) -> bool {
+    reached.mention.names(|path| {
+        of_tower(path).is_some_and(|rest| {
+            let (first, then) = rest.split_once("::").unwrap_or((rest, ""));
+            let wraps = !matches!(then, "client_layer" | "health_routes" | "matched_path");
+            matches!(first, "axum" | "tonic") && wraps || first.starts_with("Server")
+        })
     })
 }
 
-fn is_consumer_adapter(path: &str) -> bool {
-    of_tower(path).is_some_and(|rest| {
-        let rest = rest.to_ascii_lowercase();
-        rest.contains("consum") || rest.contains("message")
-    })
+fn is_consumer_adapter(reached: &Reached<'_>) -> bool {
+    let is_it = |path: &str| of_tower(path).is_some_and(|rest| lies_in(rest, "Consumer"));
+    reached.mention.names(is_it)
 }
 
 /// What of `counterfoil-tower` a path names, through the facade or not.
-fn of_tower(path: &str) -> Option<&str> {
+pub(super) fn of_tower(path: &str) -> Option<&str> {
     ["counterfoil_tower::", "counterfoil::tower::"]
         .into_iter()
         .find_map(|prefix| path.strip_prefix(prefix))
