@@ -11,7 +11,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use counterfoil::tower::axum::matched_path;
-use counterfoil::tower::{ErrorCode, ServerLayer};
+use counterfoil::tower::{ErrorCode, Mutation, ServerLayer};
 use counterfoil::{Current, LeaseId, Name, Observer, ResourceType};
 use serde::{Deserialize, Serialize};
 
@@ -67,19 +67,13 @@ async fn acquire(
     State(desk): State<Desk>,
     Json(wish): Json<Wish>,
 ) -> Result<(StatusCode, Json<Lease>), ErrorCode> {
-    if wish.bytes > MOST_BYTES {
-        return Err(TOO_LARGE);
-    }
-    let lease = desk.grant(wish.node, wish.bytes);
-    let (id, node) = (LeaseId(lease.id), Name::new(&lease.node));
-    // One call: counted, in the ring, and sealed in the audit log, under the trace, request and tenant of this request.
-    let receipt = desk
-        .observer
-        .lease_acquired(&Current, ResourceType::Mem, id, &node, lease.bytes);
-    if receipt.durable().await.is_err() {
-        desk.leases().remove(&lease.id);
-        return Err(NOT_SEALED);
-    }
+    // Each step of a change has a span of its own, and the one that fails says with which error.
+    let mutation = Mutation::new("lease.acquire");
+    let (node, bytes) = mutation.resolve(async { wish.fits() }).await?;
+    let lease = mutation
+        .apply(async { Ok::<_, ErrorCode>(desk.grant(node, bytes)) })
+        .await?;
+    mutation.record(desk.seal(&lease)).await?;
     tracing::info!(
         lease_id = lease.id,
         bytes = lease.bytes,
@@ -90,16 +84,23 @@ async fn acquire(
 }
 
 async fn show(State(desk): State<Desk>, Path(id): Path<u64>) -> Result<Json<Lease>, ErrorCode> {
-    let lease = desk.leases().get(&id).cloned();
-    lease.map(Json).ok_or(UNKNOWN_LEASE)
+    desk.find(id).map(Json)
 }
 
 async fn release(State(desk): State<Desk>, Path(id): Path<u64>) -> Result<StatusCode, ErrorCode> {
-    let lease = desk.leases().remove(&id).ok_or(UNKNOWN_LEASE)?;
+    let mutation = Mutation::new("lease.release");
+    mutation.resolve(async { desk.find(id) }).await?;
+    let lease = mutation
+        .apply(async { desk.leases().remove(&id).ok_or(UNKNOWN_LEASE) })
+        .await?;
     let node = Name::new(&lease.node);
-    // Not waited for: it is queued, and sealed within milliseconds.
-    desk.observer
-        .lease_released(&Current, ResourceType::Mem, LeaseId(id), &node);
+    let record = async {
+        // Not waited for: it is queued, and sealed within milliseconds.
+        desk.observer
+            .lease_released(&Current, ResourceType::Mem, LeaseId(id), &node);
+        Ok::<_, ErrorCode>(())
+    };
+    mutation.record(record).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -111,13 +112,39 @@ async fn only_tenants(request: Request, next: Next) -> Result<Response, ErrorCod
     }
 }
 
+impl Wish {
+    fn fits(&self) -> Result<(String, u64), ErrorCode> {
+        match self.bytes {
+            ..=MOST_BYTES => Ok((self.node.clone(), self.bytes)),
+            _ => Err(TOO_LARGE),
+        }
+    }
+}
+
 impl Desk {
+    fn find(&self, id: u64) -> Result<Lease, ErrorCode> {
+        self.leases().get(&id).cloned().ok_or(UNKNOWN_LEASE)
+    }
+
     fn grant(&self, node: String, bytes: u64) -> Lease {
         // An id is never given twice, whatever was released.
         let id = self.granted.fetch_add(1, Ordering::Relaxed) + 1;
         let lease = Lease { id, node, bytes };
         self.leases().insert(id, lease.clone());
         lease
+    }
+
+    /// One call: counted, in the ring, and sealed in the audit log, under the trace, request and tenant of this request. A lease
+    /// that cannot be sealed is not granted.
+    async fn seal(&self, lease: &Lease) -> Result<(), ErrorCode> {
+        let (id, node) = (LeaseId(lease.id), Name::new(&lease.node));
+        let receipt =
+            (self.observer).lease_acquired(&Current, ResourceType::Mem, id, &node, lease.bytes);
+        if receipt.durable().await.is_err() {
+            self.leases().remove(&lease.id);
+            return Err(NOT_SEALED);
+        }
+        Ok(())
     }
 
     fn leases(&self) -> MutexGuard<'_, HashMap<u64, Lease>> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use cookbook_instrumented_service::{Tenants, config, observer, router};
 use counterfoil::trace::{LogFormat, LogWriter};
-use counterfoil::{Observer, json};
+use counterfoil::{Observer, SpanKind, json};
 use counterfoil_exporter::{Batch, MemoryExporter, Signals};
 use tokio::net::TcpListener;
 
@@ -102,14 +102,13 @@ fn in_metrics(address: SocketAddr) -> Outcome<String> {
 
 fn in_export(spans: &MemoryExporter) -> Outcome<String> {
     let batches = spans.batches();
-    let mut spans = batches.iter().filter_map(|batch| match batch {
-        Batch::Spans(spans) => Some(spans),
-        _ => None,
+    let mut spans = batches.iter().flat_map(|batch| match batch {
+        Batch::Spans(spans) => &spans[..],
+        _ => &[],
     });
-    let span = spans
-        .next()
-        .and_then(|spans| spans.first())
-        .ok_or("no span was exported")?;
+    // The spans of its steps have ended before it.
+    let span = spans.find(|span| span.kind == SpanKind::Server);
+    let span = span.ok_or("the span of the request was not exported")?;
     let mut line = String::new();
     json::push_span(&mut line, span);
     Ok(line)
