@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use counterfoil::Digest;
+use counterfoil::tower::ErrorCode;
 
 /// Why something is refused. The name of each is a stable code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,6 +120,24 @@ impl Reason {
             Self::Overloaded | Self::Stopping => 503,
             Self::DiskFull => 507,
         }
+    }
+
+    /// The entry by which spans and metrics of requests know it, and its status in gRPC's terms.
+    pub(crate) const fn error_code(self) -> ErrorCode {
+        let grpc = match self.status() {
+            401 => 16,
+            403 => 7,
+            404 => 5,
+            405 => 12,
+            408 => 4,
+            409 => 10,
+            429 => 8,
+            500 => 13,
+            503 => 14,
+            507 => 8,
+            _ => 3,
+        };
+        ErrorCode::new(self.code(), self.status(), grpc, "")
     }
 
     /// Whether it says that a chain does not verify, which is counted and looked into, and not only answered.

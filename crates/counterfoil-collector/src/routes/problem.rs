@@ -76,8 +76,9 @@ impl IntoResponse for Refusal {
         // A problem holds nothing but texts and numbers.
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = (status, body).into_response();
-        // For whoever counts.
+        // For whoever counts, and for the layer around the routes.
         response.extensions_mut().insert(self.reason);
+        response.extensions_mut().insert(self.reason.error_code());
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if let Some(after) = self.retry_after {
@@ -105,6 +106,7 @@ mod tests {
     use std::time::Duration;
 
     use counterfoil::Digest;
+    use counterfoil::tower::ErrorCode;
     use http_body_util::BodyExt as _;
 
     use super::*;
@@ -118,6 +120,8 @@ mod tests {
         let response = refusal.into_response();
         assert_eq!(response.status(), StatusCode::CONFLICT);
         assert_eq!(response.headers()[CONTENT_TYPE], PROBLEM_JSON);
+        let code: &ErrorCode = response.extensions().get().unwrap();
+        assert_eq!((code.as_str(), code.http_status()), ("sequence", 409));
         let body = response.into_body().collect().await.unwrap().to_bytes();
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(
