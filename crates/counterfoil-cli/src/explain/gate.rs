@@ -34,12 +34,53 @@ pub(crate) const ENTRIES: &[Entry] = &[
         exit: 1,
         title: "messages are taken past the adapter",
         meaning: "A client of a message broker takes messages in a file from which the consumer adapter of counterfoil-tower is not reached. \
-            Their processing has no span, is not linked to the producer, and errors carry no message id.",
+            Their processing has no span, is not linked to the producer, and errors carry no message id. The same is found where a \
+            function that the manifest says takes messages is called, and where messages are told some of event type, event id and \
+            subject and not the rest.",
         causes: &[
             "the consumer is older than the adapter",
             "the broker is used for something else than messages",
+            "the manifest names a function of the queue that has another name now",
         ],
-        next: "Open one processing span per message with the adapter, or list an exception with its reason.",
+        next: "Process each message with Consumer::process or process_for and say what it is, or list an exception with its reason.",
+    },
+    Entry {
+        code: "CF-G-MUTATION",
+        exit: 1,
+        title: "steps of a change have no spans",
+        meaning: "A handler that a router of axum calls for POST, PUT, PATCH or DELETE does not take its steps through Mutation: who asks and \
+            what about (resolve), the change itself (apply), and the audit record or the outbox (record). A trace then shows that the \
+            request was slow or failed, and not in which of them.",
+        causes: &[
+            "the handler is new, or a step was added past the others",
+            "the steps are taken by code that the gate cannot follow: a macro, another workspace",
+            "what is posted changes nothing here: it is passed on to another service",
+        ],
+        next: "Put each step behind the Mutation of that name, or list an exception for the file with its reason.",
+    },
+    Entry {
+        code: "CF-G-ERROR-CODE",
+        exit: 1,
+        title: "an error is in no catalogue",
+        meaning: "A handler of axum fails with a type that is neither ErrorCode nor knows one, or a StatusCode from 400 on is answered by hand. \
+            The span and the metrics of the request then have a status and no error_code, so that nobody can tell which error it was.",
+        causes: &[
+            "the error was written where it was needed first",
+            "the code goes with the response in a way that the gate cannot follow",
+        ],
+        next: "Declare it with error_codes! and answer with the entry; an error type of one's own implements Coded, and its response carries the code.",
+    },
+    Entry {
+        code: "CF-G-OTLP",
+        exit: 1,
+        title: "nothing can be exported",
+        meaning: "A binary calls init in a package that does not turn on the feature otlp of counterfoil, or gives it a Config that takes nothing \
+            from the environment. OTEL_EXPORTER_OTLP_ENDPOINT then changes nothing, and nobody is told.",
+        causes: &[
+            "the manifest was written before there was a collector",
+            "the configuration is made from something else than the environment",
+        ],
+        next: "Turn on otlp, otlp-grpc or otlp-tls, and call Config::env before init, or list an exception with its reason.",
     },
     Entry {
         code: "CF-G-PRINT",
@@ -76,6 +117,18 @@ pub(crate) const ENTRIES: &[Entry] = &[
             "the sink was written before there was a redactor",
         ],
         next: "Wrap it with Redacting where it is made, in the same file, or list an exception that says where it is wrapped.",
+    },
+    Entry {
+        code: "CF-G-REDACTION",
+        exit: 1,
+        title: "a policy takes nothing out",
+        meaning: "Unredacted is used outside of tests, or Redact is implemented in a file that does not name the Redactor. What is logged, \
+            exported and sealed under such a policy keeps its passwords, tokens and keys.",
+        causes: &[
+            "redaction was turned off while looking for something",
+            "the policy knows the service's own fields and forgot the usual ones",
+        ],
+        next: "Take the default, or Redactor::builder() with the fields that are sensitive here as well; a policy of one's own asks a Redactor first.",
     },
     Entry {
         code: "CF-G-METRIC-NAME",

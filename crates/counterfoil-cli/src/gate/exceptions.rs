@@ -76,7 +76,7 @@ fn checked(
     listed: Excepted,
     line: usize,
 ) -> Result<Exception, Failure> {
-    let manifest = workspace.from_root(&package.manifest_path);
+    let manifest = workspace.relative(&package.manifest_path);
     let refuse = |why: String| Failure::usage(format!("{}:{line}: {why}", manifest.display()));
     let rule = Rule::find(&listed.rule).filter(|rule| *rule != Rule::Exception);
     let rule = rule.ok_or_else(|| {
@@ -99,7 +99,7 @@ fn checked(
         rule,
         file: listed
             .file
-            .map(|file| workspace.from_root(&directory.join(file))),
+            .map(|file| workspace.relative(&directory.join(file))),
         reason: listed.reason,
         findings: 0,
         at: At { line, column: 1 },

@@ -39,7 +39,7 @@ pub(super) enum ItemKind {
 pub(super) struct Type {
     /// What its path can mean; `()` for a tuple.
     pub(super) paths: Vec<String>,
-    pub(super) arguments: Vec<Type>,
+    pub(super) arguments: Vec<Self>,
 }
 
 /// The items of a file, those within others included.

@@ -28,7 +28,7 @@ pub(super) struct Package {
     /// Features of its own, and what each turns on.
     features: BTreeMap<String, Vec<String>>,
     metadata: Option<serde_json::Value>,
-    /// Functions and methods that take messages from a queue of its own, by name.
+    /// Functions and methods that take messages from a queue of its own, by name or the end of their path.
     #[serde(skip)]
     pub(super) receives: Vec<String>,
 }

@@ -72,17 +72,17 @@ impl<'a> Reach<'a> {
     }
 
     /// Everything that is named in a file, and in the items that this leads to.
-    pub(super) fn from_file(&self, file: usize) -> Vec<Reached<'a>> {
-        self.from_place(Place { file, item: None })
+    pub(super) fn of_file(&self, file: usize) -> Vec<Reached<'a>> {
+        self.of_place(Place { file, item: None })
     }
 
     /// Everything that is named in a place, and in the items that this leads to.
-    pub(super) fn from_place(&self, place: Place) -> Vec<Reached<'a>> {
+    pub(super) fn of_place(&self, place: Place) -> Vec<Reached<'a>> {
         self.from(place.file, self.mentions_of(place), &self.onward(place))
     }
 
     /// Everything that is named in a piece of a file, and in the items that this leads to.
-    pub(super) fn from_mentions(&self, file: usize, mentions: &'a [Mention]) -> Vec<Reached<'a>> {
+    pub(super) fn of_mentions(&self, file: usize, mentions: &'a [Mention]) -> Vec<Reached<'a>> {
         let onward = mentions.iter().flat_map(|it| self.places(file, it));
         self.from(file, mentions, &onward.collect())
     }
@@ -197,6 +197,15 @@ impl<'a> Reach<'a> {
                     false => found,
                 }
             }
+            // A module, or something beside it that has its name.
+            Some(_) if segments.len() > 1 => {
+                let (last, before) = (
+                    segments[segments.len() - 1],
+                    &segments[..segments.len() - 1],
+                );
+                let parent = self.target(of, before).filter(|(_, rest)| rest.is_empty());
+                parent.map_or_else(Vec::new, |(file, _)| self.in_file(file, &[last], chain))
+            }
             Some(_a_module) => Vec::new(),
             None => items_named(&of.source.items, &segments)
                 .map(|item| Place {
@@ -303,4 +312,28 @@ fn items_named(items: &[Item], path: &[&str]) -> impl Iterator<Item = usize> {
         found = named(of, None);
     }
     found.into_iter()
+}
+
+/// Whether one of these methods is called on a value of ours, by how many arguments each takes: on a name or a field that the type
+/// is given for, or on what is no name, such as what a call returns.
+pub(super) fn acts_on(
+    reached: &[Reached<'_>],
+    is_type: impl Fn(&str) -> bool,
+    methods: &[(&str, usize)],
+) -> bool {
+    let of_type = reached.iter().filter(|it| it.mention.names(&is_type));
+    let mut of_type = of_type.peekable();
+    if of_type.peek().is_none() {
+        return false;
+    }
+    let names: BTreeSet<&str> = of_type
+        .filter_map(|it| it.mention.bound.as_deref())
+        .collect();
+    reached.iter().any(|it| {
+        let on_it = (it.mention.receiver.as_deref()).is_none_or(|it| names.contains(it));
+        let is_called = |(name, arity): &(&str, usize)| {
+            it.mention.calls_method(&[name]) && it.mention.arity == *arity
+        };
+        on_it && methods.iter().any(is_called)
+    })
 }

@@ -32,6 +32,8 @@ pub(super) struct Mention {
     pub(super) token: usize,
     /// The tokens between the parentheses behind it.
     pub(super) arguments: Range<usize>,
+    /// How many arguments that are.
+    pub(super) arity: usize,
     /// What a method is called on, where that is a name or a field: `b` of `a.b.name(…)`.
     pub(super) receiver: Option<String>,
     /// The name that it is given to: `a` of `let a = path(…)` and of `a: &path`.
@@ -149,6 +151,7 @@ impl Source {
                         at: place,
                         token: at,
                         arguments: at..at,
+                        arity: 0,
                         receiver: None,
                         bound: None,
                         is_compared: false,
@@ -232,10 +235,19 @@ impl Mention {
         matches!(self.form, Form::Call | Form::Method | Form::Other)
     }
 
-    /// Whether its last name is this one.
+    /// Whether it calls a function or a method of this name, or hands it on. A plain name that is not called may be a variable.
+    pub(super) fn uses(&self, name: &str) -> bool {
+        let is_plain = self.form == Form::Other && !self.paths.iter().any(|it| it.contains("::"));
+        self.is_used() && !is_plain && self.is_called(name)
+    }
+
+    /// Whether its path ends with this name, or with these.
     pub(super) fn is_called(&self, name: &str) -> bool {
-        let last = |path: &String| path.rsplit("::").next() == Some(name);
-        self.paths.iter().any(last)
+        let ends = |path: &String| {
+            let before = path.strip_suffix(name);
+            before.is_some_and(|before| before.is_empty() || before.ends_with("::"))
+        };
+        self.paths.iter().any(ends)
     }
 
     /// Whether it calls one of these methods.
@@ -290,6 +302,7 @@ impl Path {
             receiver: receiver.filter(|_| is_member).map(str::to_owned),
             bound: bound(tokens, at).map(str::to_owned),
             is_compared: is_compared(tokens, at, arguments.end.max(self.end)),
+            arity: arity(tokens, &arguments),
             arguments,
         }
     }
@@ -322,6 +335,21 @@ impl Path {
             (Form::Other, None)
         }
     }
+}
+
+/// How many arguments stand in these tokens: a comma at the end begins none.
+fn arity(tokens: &[Token], within: &Range<usize>) -> usize {
+    let (mut count, mut at, mut is_begun) = (0, within.start, false);
+    while at < within.end {
+        let is_comma = tokens[at].is(',');
+        count += usize::from(!is_comma && !is_begun);
+        is_begun = !is_comma;
+        at = match tokens[at].kind {
+            Kind::Open(_) => after_group(tokens, at),
+            _ => at + 1,
+        };
+    }
+    count
 }
 
 /// The name that what begins at `at` is given to.
@@ -514,14 +542,16 @@ mod tests {
             source.statics[0].types,
             ["std::sync::LazyLock", "metrics::Counter"]
         );
-        assert_eq!(source.impls.len(), 1);
+        let subjects: Vec<_> = source.impls.iter().map(|it| &it.subject).collect();
+        assert_eq!(subjects, ["X", "X"]);
+        assert!(source.impls[1].of.is_empty());
         assert!(source.impls[0].of.contains(&"my::Exporter".to_owned()));
     }
 
     #[test]
     fn arguments_receivers_and_what_a_value_is_given_to_are_known() {
         let text =
-            "fn f(step: &my::Step) { let a = my::new(); self.b.call(x); c::<u8>(y).other(); }";
+            "fn f(step: &my::Step) { let a = my::new(); self.b.call(x, y,); c::<u8>(y).other(); }";
         let source = Source::read(text).unwrap();
         let of = |path: &str| {
             let is_it = |it: &&Mention| it.paths == [path];
@@ -531,7 +561,7 @@ mod tests {
         assert_eq!(of("my::new").bound.as_deref(), Some("a"));
         assert!(of("my::new").arguments.is_empty());
         assert_eq!(of("call").receiver.as_deref(), Some("b"));
-        assert_eq!(of("call").arguments.len(), 1);
+        assert_eq!((of("call").arguments.len(), of("call").arity), (4, 2));
         assert_eq!(of("other").receiver, None);
         assert_eq!(source.item_at(of("call").token).unwrap().name, "f");
     }

@@ -75,7 +75,7 @@ impl Workspace {
     }
 
     /// A path as findings show it.
-    pub(super) fn from_root(&self, path: &Path) -> PathBuf {
+    pub(super) fn relative(&self, path: &Path) -> PathBuf {
         path.strip_prefix(&self.root).unwrap_or(path).to_owned()
     }
 
@@ -121,7 +121,7 @@ impl Workspace {
                 tree,
                 package,
                 module,
-                path: self.from_root(&path),
+                path: self.relative(&path),
                 source,
             });
         }

@@ -2,7 +2,7 @@
 
 use crate::gate::finding::Finding;
 use crate::gate::metadata::Package;
-use crate::gate::reach::{Reach, Reached};
+use crate::gate::reach::{Reach, Reached, acts_on};
 use crate::gate::rules::Rule;
 use crate::gate::source::{Form, Mention};
 use crate::gate::workspace::Workspace;
@@ -61,8 +61,8 @@ const CONSUMING_METHODS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Methods of the consumer adapter that process a message.
-const PROCESSING: &[&str] = &["process", "process_for"];
+/// Methods of the consumer adapter that process a message, and how many arguments they take.
+const PROCESSING: &[(&str, usize)] = &[("process", 2), ("process_for", 3)];
 /// What a message is said to be, each by the method that says it.
 const DESCRIBING: &[&str] = &["event_type", "event_id", "subject"];
 
@@ -76,7 +76,7 @@ pub(super) fn servers(
     let file = &workspace.files[number];
     let starts = |it: &&Mention| it.form == Form::Call && means_one_of(it, SERVERS);
     let mut starting = file.source.mentions.iter().filter(starts).peekable();
-    if starting.peek().is_none() || reach.from_file(number).iter().any(is_server_layer) {
+    if starting.peek().is_none() || reach.of_file(number).iter().any(is_server_layer) {
         return;
     }
     for mention in starting {
@@ -100,9 +100,9 @@ pub(super) fn consumers(
     if taking.peek().is_none() {
         return;
     }
-    let reached = reach.from_file(number);
+    let reached = reach.of_file(number);
     let calls = |names: &[&str]| reached.iter().any(|it| it.mention.calls_method(names));
-    let is_adapted = calls(PROCESSING) && reached.iter().any(is_consumer_adapter);
+    let is_adapted = acts_on(&reached, is_consumer_adapter, PROCESSING);
     let left_out = DESCRIBING.iter().copied().filter(|it| !calls(&[it]));
     let left_out: Vec<&str> = left_out.collect();
     for mention in taking {
@@ -128,11 +128,11 @@ pub(super) fn declared(workspace: &Workspace, found: &mut Vec<Finding>) {
         for name in &package.receives {
             let of_package = workspace.files.iter().filter(|it| it.package == number);
             let mut mentions = of_package.flat_map(|it| &it.source.mentions);
-            if mentions.any(|it| it.is_used() && it.is_called(name)) {
+            if mentions.any(|it| it.uses(name)) {
                 continue;
             }
             found.push(Finding {
-                file: workspace.from_root(&package.manifest_path),
+                file: workspace.relative(&package.manifest_path),
                 at: package.line_of("receive"),
                 rule: Rule::Consumer,
                 package: number,
@@ -154,7 +154,7 @@ fn takes_messages(mention: &Mention, package: &Package) -> bool {
         Form::Call | Form::Other => means_one_of(mention, CONSUMERS),
         _ => false,
     };
-    is_known || mention.is_used() && package.receives.iter().any(|it| mention.is_called(it))
+    is_known || package.receives.iter().any(|it| mention.uses(it))
 }
 
 /// Whether it can mean one of these paths, or what lies in one of them.
@@ -181,20 +181,21 @@ pub(super) fn lies_in(path: &str, known: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-/// What of our crate wraps a server: not the client's layer, and not the adapter for messages.
+/// What of our crate wraps a server: not the client's layer, not the adapter for messages, and nothing that is only imported.
 fn is_server_layer(reached: &Reached<'_>) -> bool {
-    reached.mention.names(|path| {
-        of_tower(path).is_some_and(|rest| {
-            let (first, then) = rest.split_once("::").unwrap_or((rest, ""));
-            let wraps = !matches!(then, "client_layer" | "health_routes" | "matched_path");
-            matches!(first, "axum" | "tonic") && wraps || first.starts_with("Server")
+    let is_used = reached.mention.form != Form::Import;
+    is_used
+        && reached.mention.names(|path| {
+            of_tower(path).is_some_and(|rest| {
+                let (first, then) = rest.split_once("::").unwrap_or((rest, ""));
+                let wraps = !matches!(then, "client_layer" | "health_routes" | "matched_path");
+                matches!(first, "axum" | "tonic") && wraps || first.starts_with("Server")
+            })
         })
-    })
 }
 
-fn is_consumer_adapter(reached: &Reached<'_>) -> bool {
-    let is_it = |path: &str| of_tower(path).is_some_and(|rest| lies_in(rest, "Consumer"));
-    reached.mention.names(is_it)
+fn is_consumer_adapter(path: &str) -> bool {
+    of_tower(path).is_some_and(|rest| lies_in(rest, "Consumer"))
 }
 
 /// What of `counterfoil-tower` a path names, through the facade or not.

@@ -13,7 +13,7 @@ pub(super) fn init(workspace: &Workspace, reach: &Reach<'_>, found: &mut Vec<Fin
         let Some(root) = workspace.root_of(number).filter(|_| tree.is_binary) else {
             continue;
         };
-        if (reach.from_file(root).iter()).any(|it| calls_init(it.mention)) {
+        if (reach.of_file(root).iter()).any(|it| calls_init(it.mention)) {
             continue;
         }
         let file = &workspace.files[root];

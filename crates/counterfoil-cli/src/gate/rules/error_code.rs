@@ -176,7 +176,7 @@ fn is_coded(workspace: &Workspace, reach: &Reach<'_>, file: usize, error: &Type)
         of_type.into_iter().any(|it| {
             let of = |name: &str| it.of.iter().any(|it| it.rsplit("::").next() == Some(name));
             let answers = || {
-                let reached = reach.from_mentions(number, file.source.mentions_in(&it.tokens));
+                let reached = reach.of_mentions(number, file.source.mentions_in(&it.tokens));
                 reached.iter().any(answers_with_code)
             };
             of("Coded") || of("IntoResponse") && answers()

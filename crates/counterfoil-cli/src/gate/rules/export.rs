@@ -15,7 +15,7 @@ pub(super) fn otlp(workspace: &Workspace, reach: &Reach<'_>, found: &mut Vec<Fin
         let Some(root) = workspace.root_of(number).filter(|_| tree.is_binary) else {
             continue;
         };
-        let reached = reach.from_file(root);
+        let reached = reach.of_file(root);
         let Some(init) = reached.iter().find(|it| calls_init(it.mention)) else {
             continue;
         };
@@ -26,7 +26,7 @@ pub(super) fn otlp(workspace: &Workspace, reach: &Reach<'_>, found: &mut Vec<Fin
         if !turns_on(binary) && !turns_on(caller) {
             let package = &workspace.packages[caller];
             found.push(Finding {
-                file: workspace.from_root(&package.manifest_path),
+                file: workspace.relative(&package.manifest_path),
                 at: package.line_of("counterfoil"),
                 rule: Rule::Otlp,
                 package: caller,

@@ -1,11 +1,9 @@
 //! A handler that changes something gives each of its steps a span.
 
-use std::collections::BTreeSet;
-
 use super::boundary::{lies_in, of_tower};
 use super::handlers::{Handler, registered};
 use crate::gate::finding::Finding;
-use crate::gate::reach::{Reach, Reached};
+use crate::gate::reach::{Reach, Reached, acts_on};
 use crate::gate::rules::Rule;
 use crate::gate::workspace::Workspace;
 
@@ -21,7 +19,7 @@ pub(super) fn handlers(
 ) {
     let handlers = registered(workspace, reach, number).into_iter();
     for handler in handlers.filter(Handler::changes) {
-        let reached = reach.from_mentions(handler.file, handler.mentions);
+        let reached = reach.of_mentions(handler.file, handler.mentions);
         let (name, method) = (&handler.name, handler.method.to_ascii_uppercase());
         let missing = missing(&reached);
         let message = match missing.as_slice() {
@@ -42,24 +40,8 @@ pub(super) fn handlers(
 /// The steps that are not taken through a `Mutation`.
 fn missing(reached: &[Reached<'_>]) -> Vec<&'static str> {
     let is_mutation = |path: &str| of_tower(path).is_some_and(|rest| lies_in(rest, "Mutation"));
-    let made = reached.iter().filter(|it| it.mention.names(is_mutation));
-    let made: Vec<_> = made.collect();
-    let names: BTreeSet<&str> = made
-        .iter()
-        .filter_map(|it| it.mention.bound.as_deref())
-        .collect();
-    let takes = |step: &str| {
-        reached.iter().any(|it| {
-            let on_it = it
-                .mention
-                .receiver
-                .as_deref()
-                .is_none_or(|it| names.contains(it));
-            on_it && it.mention.calls_method(&[step])
-        })
-    };
     let steps = STEPS.into_iter();
     steps
-        .filter(|step| made.is_empty() || !takes(step))
+        .filter(|step| !acts_on(reached, is_mutation, &[(step, 1)]))
         .collect()
 }

@@ -12,7 +12,7 @@ static PAID: LazyLock<Counter> = LazyLock::new(|| counter!("billing_paid_total")
 #[tokio::main]
 async fn main() {
     tracing_subscriber::fmt().init();
-    let router = axum::Router::new();
+    let router = axum::Router::new().route("/pay", axum::routing::post(pay));
     let listener = tokio::net::TcpListener::bind("0.0.0.0:8080").await.unwrap();
     dbg!(&listener);
     axum::serve(listener, router).await.unwrap();
@@ -21,4 +21,9 @@ async fn main() {
 async fn take(channel: lapin::Channel) {
     let consumer = channel.basic_consume("paid", "billing", todo!(), todo!()).await;
     PAID.increment(1);
+}
+
+async fn pay(observer: counterfoil::Builder) -> Result<(), axum::http::StatusCode> {
+    observer.redact(counterfoil::Unredacted);
+    Err(axum::http::StatusCode::PAYMENT_REQUIRED)
 }

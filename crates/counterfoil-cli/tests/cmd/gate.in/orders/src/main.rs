@@ -4,7 +4,7 @@ mod http;
 mod messages;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let guard = counterfoil::init(counterfoil::init::Config::new("orders"))?;
+    let guard = counterfoil::init(counterfoil::init::Config::new("orders", "1").env()?)?;
     http::serve()?;
     messages::take()?;
     guard.close();
