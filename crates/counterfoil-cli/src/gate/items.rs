@@ -5,7 +5,7 @@ use std::ops::Range;
 use proc_macro2::Delimiter;
 
 use super::imports::Imports;
-use super::source::{Impl, Path};
+use super::source::{Impl, Path, arity};
 use super::tokens::{At, Kind, Token, after_generics, after_group, next_is};
 
 /// A function, a constant, a type or a macro.
@@ -18,6 +18,8 @@ pub(super) struct Item {
     pub(super) at: At,
     /// All of it, from its keyword on.
     pub(super) tokens: Range<usize>,
+    /// How many parameters a function has, without `self`.
+    pub(super) parameters: usize,
     /// What a function returns and what an alias stands for.
     pub(super) returned: Option<Type>,
 }
@@ -145,6 +147,7 @@ fn item(tokens: &[Token], at: usize, imports: &Imports) -> Option<Item> {
         of: None,
         at: tokens[name_at].at,
         tokens: at..end,
+        parameters: 0,
         returned: None,
     };
     match word {
@@ -176,7 +179,7 @@ fn end_of_item(tokens: &[Token], from: usize, to_semicolon: bool) -> usize {
     tokens.len()
 }
 
-/// Whether a function has `self`, and what it returns.
+/// Whether a function has `self`, how many other parameters, and what it returns.
 fn signature(tokens: &[Token], at: usize, imports: &Imports, item: &mut Item) -> Option<()> {
     let opens = match tokens.get(at)?.is('<') {
         true => after_generics(tokens, at),
@@ -188,10 +191,13 @@ fn signature(tokens: &[Token], at: usize, imports: &Imports, item: &mut Item) ->
     let closes = after_group(tokens, opens);
     let first = tokens[opens..closes].iter().take_while(|it| !it.is(','));
     let mut first = first.take_while(|it| !it.is(':'));
-    item.kind = match first.any(|it| it.ident() == Some("self")) {
+    let has_self = first.any(|it| it.ident() == Some("self"));
+    item.kind = match has_self {
         true => ItemKind::Method,
         false => ItemKind::Function,
     };
+    let within = opens + 1..closes.saturating_sub(1);
+    item.parameters = arity(tokens, &within).saturating_sub(usize::from(has_self));
     if tokens.get(closes)?.is('-') && next_is(tokens, closes, '>') {
         item.returned = Type::read(tokens, closes + 2, imports).map(|(it, _)| it);
     }
@@ -261,6 +267,8 @@ mod tests {
         );
         assert_eq!(returned.arguments[1].paths, ["my::E"]);
         assert!(named("fn a() {}", "a").returned.is_none());
+        let method = "impl A { fn a(&mut self, b: B<C, D>, c: impl Fn(A, B) -> C,) {} }";
+        assert_eq!(named(method, "a").parameters, 2);
         let alias = named("type A<T> = Result<T, my::E>;", "A")
             .returned
             .unwrap();

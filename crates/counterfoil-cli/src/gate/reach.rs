@@ -130,7 +130,8 @@ impl<'a> Reach<'a> {
         for path in &mention.paths {
             if matches!(mention.form, Form::Method | Form::Macro { .. }) {
                 let name = path.rsplit("::").next().unwrap_or(path);
-                places.extend(self.near(file, self.by_name.get(name)));
+                let near = self.near(file, self.by_name.get(name)).into_iter();
+                places.extend(near.filter(|it| self.takes(*it, mention)));
             }
             if !matches!(mention.form, Form::Method | Form::Field | Form::Definition) {
                 places.extend(self.of_path(file, path));
@@ -162,6 +163,12 @@ impl<'a> Reach<'a> {
             Some(item) => source.mentions_in(&source.items[item].tokens),
             None => &source.mentions,
         }
+    }
+
+    /// Whether a method has as many parameters as it is given arguments.
+    fn takes(&self, place: Place, mention: &Mention) -> bool {
+        let item = self.item(place);
+        item.is_none_or(|it| it.kind != ItemKind::Method || it.parameters == mention.arity)
     }
 
     /// Those that stand in the package of `file`, or in one of the workspace that it depends on.

@@ -337,19 +337,36 @@ impl Path {
     }
 }
 
-/// How many arguments stand in these tokens: a comma at the end begins none.
-fn arity(tokens: &[Token], within: &Range<usize>) -> usize {
+/// How many arguments or parameters stand in these tokens: a comma at the end begins none, and those within the parameters of a
+/// closure and within generic arguments do not count.
+pub(super) fn arity(tokens: &[Token], within: &Range<usize>) -> usize {
     let (mut count, mut at, mut is_begun) = (0, within.start, false);
     while at < within.end {
-        let is_comma = tokens[at].is(',');
-        count += usize::from(!is_comma && !is_begun);
-        is_begun = !is_comma;
-        at = match tokens[at].kind {
-            Kind::Open(_) => after_group(tokens, at),
-            _ => at + 1,
+        let token = &tokens[at];
+        count += usize::from(!token.is(',') && !is_begun);
+        let begins_closure = token.is('|')
+            && (!is_begun || matches!(tokens[at - 1].ident(), Some("async" | "move")));
+        is_begun = !token.is(',');
+        at = if begins_closure {
+            let rest = tokens[at + 1..within.end].iter();
+            rest.take_while(|it| !it.is('|')).count() + at + 2
+        } else if token.is('<') && is_generic(tokens, at) {
+            after_generics(tokens, at)
+        } else if matches!(token.kind, Kind::Open(_)) {
+            after_group(tokens, at)
+        } else {
+            at + 1
         };
     }
     count
+}
+
+/// Whether the `<` at `at` is no comparison: behind `::`, or behind the name of a type.
+fn is_generic(tokens: &[Token], at: usize) -> bool {
+    at.checked_sub(1).is_some_and(|before| {
+        let name = tokens[before].ident();
+        tokens[before].is(':') || name.is_some_and(|it| it.starts_with(char::is_uppercase))
+    })
 }
 
 /// The name that what begins at `at` is given to.
@@ -396,7 +413,7 @@ fn ends_parameters(before: &[Token]) -> bool {
     opens.checked_sub(1).is_none_or(|it| {
         let it = &before[it];
         let begins = matches!(it.kind, Kind::Open(_)) || it.is(',') || it.is('=');
-        begins || matches!(it.ident(), Some("move" | "return"))
+        begins || matches!(it.ident(), Some("async" | "move" | "return"))
     })
 }
 
@@ -563,6 +580,13 @@ mod tests {
         assert_eq!(of("call").receiver.as_deref(), Some("b"));
         assert_eq!((of("call").arguments.len(), of("call").arity), (4, 2));
         assert_eq!(of("other").receiver, None);
+        let arity_of = |code: &str| {
+            let source = Source::read(&format!("fn f() {{ x.call({code}); }}")).unwrap();
+            let is_it = |it: &&Mention| it.paths == ["call"];
+            source.mentions.iter().find(is_it).unwrap().arity
+        };
+        assert_eq!(arity_of("|a, b| a, async move |c, d| c"), 2);
+        assert_eq!(arity_of("g(a, b), h::<A, B>(), Vec::<(A, B)>::new()"), 3);
         assert_eq!(source.item_at(of("call").token).unwrap().name, "f");
     }
 
@@ -589,6 +613,7 @@ mod tests {
             "x.map_err(|_| S::A)",
             "x.map_err(|a, b| S::A)",
             "x.map_err(move || S::A)",
+            "x.fallback(async || S::A)",
             "let x = S::A;",
             "*x.status_mut() = S::A;",
             "match x { 1 => S::A }",

@@ -127,9 +127,9 @@ fn compares(mention: &Mention) -> bool {
     matches!(mention.form, Form::Macro { .. }) && names.iter().any(|it| mention.is_called(it))
 }
 
-/// Whether a response is given something that goes with it, such as its code.
+/// Whether a response is given something that goes with it, such as its code, or takes its status from an entry of a catalogue.
 fn hands_over(mention: &Mention) -> bool {
-    mention.calls_method(&["extension", "extensions_mut"])
+    mention.calls_method(&["extension", "extensions_mut", "http_status"])
         || mention.form == Form::Call && mention.is_called("Extension")
 }
 

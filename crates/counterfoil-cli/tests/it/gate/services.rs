@@ -143,6 +143,7 @@ fn statuses_of_errors_are_found_where_they_are_answered_by_hand() {
         "fn f() { match status { StatusCode::NOT_FOUND | StatusCode::GONE => None } }",
         "fn f() { matches!(status, StatusCode::CONFLICT) }",
         "fn f() { let mut r = (StatusCode::CONFLICT, body); r.extensions_mut().insert(code); }",
+        "fn f() { StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR) }",
     ] {
         let code = format!("use axum::http::StatusCode; {code}");
         assert_eq!(in_service(&code), NOTHING, "{code}");
