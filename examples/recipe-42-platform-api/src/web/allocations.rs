@@ -29,11 +29,11 @@ pub(super) struct New {
     idempotency_key: String,
 }
 
-/// What was done before the page was asked for.
+/// What was done before the page was asked for, and before which allocation it begins.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Done {
-    #[serde(default)]
-    done: String,
+pub(super) struct Wanted {
+    done: Option<String>,
+    before: Option<String>,
 }
 
 /// How far an allocation is, for the script of the page.
@@ -50,10 +50,14 @@ pub(super) struct Progress {
 pub(super) async fn list(
     State(front): State<Front>,
     SignedIn(session): SignedIn,
-    done: Result<Query<Done>, QueryRejection>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Response, Refusal> {
-    let allocations = front.api.allocations(&session.key).await?;
-    let done = done.map(|Query(done)| done).unwrap_or_default();
+    let Wanted { done, before } = wanted.map(|Query(wanted)| wanted).unwrap_or_default();
+    let before = before.filter(|id| is_name(id));
+    let listed = front
+        .api
+        .allocations(&session.key, before.as_deref())
+        .await?;
     let page = Page {
         title: "Allocations",
         place: Place::Allocations,
@@ -62,10 +66,13 @@ pub(super) async fn list(
     };
     let key = random()?;
     Ok(page.with(&html! {
-        (notice(&done.done))
+        (notice(done.as_deref()))
         h1 { "Allocations" }
         (creation(&session, &key))
-        (table(&session, &allocations))
+        (table(&session, &listed.allocations))
+        @if let Some(next) = listed.next.filter(|id| is_name(id)) {
+            p { a href=(format!("/allocations?before={next}")) { "Older allocations" } }
+        }
     }))
 }
 
@@ -114,8 +121,8 @@ pub(super) async fn progress(
     session: Result<SignedIn, Refusal>,
 ) -> Result<Json<Vec<Progress>>, ErrorCode> {
     let SignedIn(session) = session?;
-    let allocations = front.api.allocations(&session.key).await?;
-    let progress = allocations.into_iter().map(|it| Progress {
+    let listed = front.api.allocations(&session.key, None).await?;
+    let progress = listed.allocations.into_iter().map(|it| Progress {
         mark: mark(&it.state),
         id: it.id,
         state: it.state,
@@ -125,10 +132,10 @@ pub(super) async fn progress(
     Ok(Json(progress.collect()))
 }
 
-fn notice(done: &str) -> Markup {
+fn notice(done: Option<&str>) -> Markup {
     let text = match done {
-        "requested" => "The allocation is requested.",
-        "released" => "The allocation is given back.",
+        Some("requested") => "The allocation is requested.",
+        Some("released") => "The allocation is given back.",
         _ => return Markup::default(),
     };
     html! { p.notice.good role="status" { span aria-hidden="true" { "✓ " } (text) } }

@@ -57,6 +57,14 @@ pub(crate) struct Shown {
     pub(crate) created_at: String,
 }
 
+/// A page of them, the newest first.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Listed {
+    pub(crate) allocations: Vec<Shown>,
+    /// The one before which the next page begins, if there is one.
+    pub(crate) next: Option<String>,
+}
+
 /// What is asked for.
 #[derive(Debug, Serialize)]
 pub(crate) struct Wish {
@@ -131,15 +139,17 @@ impl Api {
         self.json(key, Call::new(Method::GET, "/v1/me")).await
     }
 
-    /// The newest allocations of the key's tenant.
-    pub(crate) async fn allocations(&self, key: &ApiKey) -> Result<Vec<Shown>, ErrorCode> {
-        #[derive(Deserialize)]
-        struct Page {
-            allocations: Vec<Shown>,
-        }
-        let call = Call::new(Method::GET, "/v1/allocations");
-        let page: Page = self.json(key, call).await?;
-        Ok(page.allocations)
+    /// The newest allocations of the key's tenant, or those before one of them, whose id is a name.
+    pub(crate) async fn allocations(
+        &self,
+        key: &ApiKey,
+        before: Option<&str>,
+    ) -> Result<Listed, ErrorCode> {
+        let path = match before {
+            Some(id) => format!("/v1/allocations?before={id}"),
+            None => "/v1/allocations".to_owned(),
+        };
+        self.json(key, Call::new(Method::GET, path)).await
     }
 
     /// Asks for an allocation, once however often it is called with the same idempotency key.

@@ -7,6 +7,7 @@ use maud::html;
 
 use super::errors::SIGNED_OUT;
 use super::layout::{Page, Place};
+use crate::errors::UNAUTHENTICATED;
 
 /// Why a page was not had.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +55,11 @@ fn page(code: ErrorCode) -> Response {
             h1 { (title) }
             p { (code.description()) }
             p { "Error code " code { (code.as_str()) } }
-            p { a href="/" { "Back to the start" } }
+            @if code == UNAUTHENTICATED {
+                p { a href="/sign-in" { "Sign in again" } }
+            } @else {
+                p { a href="/" { "Back to the start" } }
+            }
         }
     };
     page.with_status(status, &content)
