@@ -20,7 +20,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use indexer::{Indexed, Indexer};
-pub(crate) use run::Run;
+pub(crate) use run::{Block, Run};
 pub(crate) use term::{Term, spelled, terms_of};
 
 /// Where a log's index lies.

@@ -7,7 +7,7 @@ use std::vec;
 
 use counterfoil_audit::AuditRecord;
 
-use crate::index::{self, Run, Term};
+use crate::index::{self, Block, Run, Term};
 use crate::lines::{Got, Line, Lines};
 use crate::needles::Needles;
 use crate::source::record;
@@ -37,16 +37,9 @@ enum Step {
     Scan {
         from: u64,
         to: u64,
-        place: Option<Place>,
+        /// The block that `from` is in, where the index knows it.
+        block: Option<Block>,
     },
-}
-
-/// Where a record begins.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    segment: u64,
-    offset: u64,
-    seq: u64,
 }
 
 /// What is being looked through.
@@ -61,8 +54,8 @@ enum Current {
     Picking {
         run: Run,
         candidates: vec::IntoIter<u32>,
-        /// The block that was read last, and the record that comes next in it.
-        at: Option<(u64, u64)>,
+        /// The block that is being read, and the first record behind it.
+        block: Option<(Block, u64)>,
     },
 }
 
@@ -155,13 +148,12 @@ impl Search {
 
     fn begin(&mut self, step: Step) -> Result<(), Error> {
         match step {
-            Step::Scan { from, to, place } => {
-                let placed = match place {
-                    Some(Place {
-                        segment,
-                        offset,
-                        seq,
-                    }) => self.lines.seek_to(segment, offset, seq, from)?,
+            Step::Scan { from, to, block } => {
+                let placed = match block {
+                    Some(block) => {
+                        self.lines
+                            .seek_to(block.segment, block.offset, block.first, from)?
+                    }
                     None => false,
                 };
                 if !placed {
@@ -174,7 +166,7 @@ impl Search {
                     self.current = Current::Picking {
                         run,
                         candidates: candidates.into_iter(),
-                        at: None,
+                        block: None,
                     };
                 }
                 Ok(None) => {}
@@ -203,7 +195,7 @@ impl Search {
         self.steps.push_front(Step::Scan {
             from: from.max(self.filter.first.unwrap_or(1)),
             to,
-            place: None,
+            block: None,
         });
     }
 
@@ -243,7 +235,7 @@ impl Search {
             let Current::Picking {
                 run,
                 candidates,
-                at,
+                block,
             } = &mut self.current
             else {
                 return Ok(None);
@@ -262,7 +254,7 @@ impl Search {
                 continue;
             }
             let last = run.last();
-            match pick(&mut self.lines, &self.filter, run, at, seq)? {
+            match pick(&mut self.lines, &self.filter, run, block, seq)? {
                 Picked::Record(record) => return Ok(Some(Next::Record(record))),
                 Picked::Passed => {}
                 Picked::Contradiction => self.fall_back(seq, last),
@@ -288,7 +280,7 @@ fn plan(filter: &Filter, runs: Vec<Run>, by_term: bool) -> VecDeque<Step> {
             steps.push_back(Step::Scan {
                 from: next,
                 to: run.first() - 1,
-                place: None,
+                block: None,
             });
         }
         next = run.last() + 1;
@@ -298,7 +290,7 @@ fn plan(filter: &Filter, runs: Vec<Run>, by_term: bool) -> VecDeque<Step> {
     steps.push_back(Step::Scan {
         from: next,
         to: last,
-        place: None,
+        block: None,
     });
     steps
 }
@@ -311,15 +303,11 @@ fn in_time(filter: &Filter, run: &Run) -> io::Result<Vec<Step>> {
     );
     let mut scans: Vec<Step> = Vec::new();
     if filter.since.is_none() && filter.until.is_none() {
-        if let Some((_, block)) = run.block(first)? {
+        if let Some((block, _)) = run.block(first)? {
             scans.push(Step::Scan {
                 from: first,
                 to: last,
-                place: Some(Place {
-                    segment: block.segment,
-                    offset: block.offset,
-                    seq: block.first,
-                }),
+                block: Some(block),
             });
         }
         return Ok(scans);
@@ -340,11 +328,7 @@ fn in_time(filter: &Filter, run: &Run) -> io::Result<Vec<Step>> {
             _ => scans.push(Step::Scan {
                 from,
                 to,
-                place: Some(Place {
-                    segment: block.segment,
-                    offset: block.offset,
-                    seq: block.first,
-                }),
+                block: Some(block),
             }),
         }
     }
@@ -364,24 +348,32 @@ fn pick(
     lines: &mut Lines,
     filter: &Filter,
     run: &Run,
-    at: &mut Option<(u64, u64)>,
+    current: &mut Option<(Block, u64)>,
     seq: u64,
 ) -> Result<Picked, Error> {
-    let Ok(Some((index, block))) = run.block(seq) else {
-        return Ok(Picked::Contradiction);
+    let block = match *current {
+        Some((block, end)) if seq < end => block,
+        _ => {
+            let Ok(Some((block, end))) = run.block(seq) else {
+                return Ok(Picked::Contradiction);
+            };
+            if overlaps(filter, block.times)
+                && !lines.seek_to(block.segment, block.offset, block.first, block.first)?
+            {
+                // Retention takes whole segments, the oldest first.
+                let gone = lines.first()?.is_none_or(|first| first > seq);
+                return Ok(if gone {
+                    Picked::Passed
+                } else {
+                    Picked::Contradiction
+                });
+            }
+            *current = Some((block, end));
+            block
+        }
     };
     if !overlaps(filter, block.times) {
         return Ok(Picked::Passed);
-    }
-    let reads_on = at.is_some_and(|(before, next)| before == index && next <= seq);
-    if !reads_on && !lines.seek_to(block.segment, block.offset, block.first, block.first)? {
-        // Retention takes whole segments, the oldest first.
-        let gone = lines.first()?.is_none_or(|first| first > seq);
-        return Ok(if gone {
-            Picked::Passed
-        } else {
-            Picked::Contradiction
-        });
     }
     loop {
         let Got::Line(line) = lines.read()? else {
@@ -389,10 +381,7 @@ fn pick(
         };
         match line.seq {
             Some(number) if number < seq => {}
-            Some(number) if number == seq => {
-                *at = Some((index, seq + 1));
-                return Ok(compare(line, filter, seq));
-            }
+            Some(number) if number == seq => return Ok(compare(line, filter, seq)),
             _ => return Ok(Picked::Contradiction),
         }
     }

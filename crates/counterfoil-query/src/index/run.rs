@@ -167,10 +167,13 @@ impl Run {
         self.footer.last
     }
 
-    /// The block that record `seq` is in.
-    pub(crate) fn block(&self, seq: u64) -> io::Result<Option<(u64, Block)>> {
+    /// The block that record `seq` is in, and the first record that is behind it.
+    pub(crate) fn block(&self, seq: u64) -> io::Result<Option<(Block, u64)>> {
         let found = self.footer.blocks.last_at_most::<BLOCK>(&self.file, seq)?;
-        Ok(found.map(|(index, bytes)| (index, Block::decode(&bytes))))
+        Ok(found.map(|(bytes, next)| {
+            let end = next.unwrap_or(self.footer.last.saturating_add(1));
+            (Block::decode(&bytes), end)
+        }))
     }
 
     /// Every block.
@@ -204,7 +207,7 @@ impl Run {
 
     fn records(&self, Term(term): Term) -> io::Result<Vec<u32>> {
         let fence = self.footer.fences.last_at_most::<FENCE>(&self.file, term)?;
-        let Some((_, fence)) = fence else {
+        let Some((fence, _)) = fence else {
             return Ok(Vec::new());
         };
         let page = self.page(&fence)?;

@@ -40,36 +40,33 @@ impl Table {
         checked(bytes)
     }
 
-    /// The index of the last entry whose number is at most `wanted`, and the entry.
+    /// The last entry whose number is at most `wanted`, and the number of the one behind it.
     pub(super) fn last_at_most<const N: usize>(
         &self,
         file: &File,
         wanted: u64,
-    ) -> io::Result<Option<(u64, Entry<N>)>> {
+    ) -> io::Result<Option<(Entry<N>, Option<u64>)>> {
         let (mut low, mut high) = (0, self.entries.div_ceil(PER_PAGE));
-        let mut found = None;
+        let (mut found, mut behind) = (None, None);
         while low < high {
             let middle = low + (high - low) / 2;
             let page = self.page::<N>(file, middle)?;
-            if number(&page, 0) <= wanted {
+            let first = number(&page, 0);
+            if first <= wanted {
                 low = middle + 1;
-                found = Some((middle, page));
+                found = Some(page);
             } else {
                 high = middle;
+                behind = Some(first);
             }
         }
-        let Some((index, page)) = found else {
+        let Some(page) = found else {
             return Ok(None);
         };
-        let count = page.len() / N;
-        let within = (1..count)
-            .take_while(|at| number(&page, at * N) <= wanted)
-            .last()
-            .unwrap_or(0);
-        Ok(Some((
-            index * PER_PAGE + within as u64,
-            entry(&page, within),
-        )))
+        let later = (1..page.len() / N).find(|at| number(&page, at * N) > wanted);
+        let last = later.unwrap_or(page.len() / N) - 1;
+        let next = later.map(|at| number(&page, at * N)).or(behind);
+        Ok(Some((entry(&page, last), next)))
     }
 
     /// Every entry.
