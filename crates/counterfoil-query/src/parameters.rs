@@ -2,13 +2,11 @@
 
 use std::str::FromStr;
 
-use counterfoil_audit::Outcome;
+use counterfoil_audit::{MAX_INTEGER, Outcome};
 use counterfoil_core::{LeaseId, Timestamp};
 
 use crate::{Error, ErrorKind, Filter};
 
-/// The largest number that a record has.
-const LAST: u64 = (1 << 53) - 1;
 /// Characters of a text that is looked for; the OpenAPI document of the collector says the same.
 const LONGEST: usize = 255;
 /// More kinds than there are is a mistake.
@@ -99,8 +97,8 @@ fn number(name: &str, value: &str, least: u64) -> Result<u64, Error> {
     value
         .parse()
         .ok()
-        .filter(|number| plain && (least..=LAST).contains(number))
-        .ok_or_else(|| invalid(name, &format!("use a number from {least} to {LAST}")))
+        .filter(|number| plain && (least..=MAX_INTEGER).contains(number))
+        .ok_or_else(|| invalid(name, &format!("use a number from {least} to {MAX_INTEGER}")))
 }
 
 fn parsed<T: FromStr>(name: &str, value: &str, advice: &str) -> Result<T, Error> {
