@@ -2,7 +2,8 @@
 //!
 //! It lies in `LOG/index`, beside what is hashed and signed, and can be deleted at any time. It consists of immutable *runs*
 //! that lie side by side, `<first>-<last>.run`; each covers the records between two numbers. What no run covers yet is found by
-//! scanning. Eight runs of a size are merged into one, so that their number stays logarithmic.
+//! scanning. Eight runs of a size are merged into one, up to four million records: there are some twenty smaller ones, and one more
+//! for every two to four million records.
 //!
 //! A run is never trusted. It names candidates, and every candidate is read from the log and compared. A run that is damaged, or
 //! is of another history than the log (its last record has another hash there), is passed over. What an index *can* do, if

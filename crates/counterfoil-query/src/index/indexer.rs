@@ -132,7 +132,7 @@ impl Indexer {
     /// # Errors
     /// [`Io`](ErrorKind::Io) when the log cannot be listed or a run cannot be removed.
     pub fn prune(&mut self) -> Result<(), Error> {
-        let first = segments(&self.log)?.first().and_then(|file| file.first);
+        let first = self.lines.first()?;
         while let (Some(first), Some(run)) = (first, self.runs.first())
             && run.last < first
         {
@@ -145,7 +145,7 @@ impl Indexer {
 
     /// The first record that is not covered and is there.
     fn next(&self) -> Result<u64, Error> {
-        let first = segments(&self.log)?.first().and_then(|file| file.first);
+        let first = self.lines.first()?;
         let behind = self.runs.last().map_or(1, |run| run.last + 1);
         Ok(behind.max(first.unwrap_or(1)))
     }
@@ -261,7 +261,8 @@ impl Indexer {
     }
 }
 
-/// From which run on the last ones should be merged.
+/// From which run on the last ones should be merged. It leaves fewer than [`FAN_IN`] runs of each smaller size, and any other two
+/// neighbours are too many records for one run.
 fn mergeable(runs: &[Name]) -> Option<usize> {
     let size = |run: &Name| {
         (run.len() / SMALLEST)
@@ -269,17 +270,18 @@ fn mergeable(runs: &[Name]) -> Option<usize> {
             .unwrap_or(0)
     };
     let last = size(runs.last()?);
-    let from = runs.len()
-        - runs
-            .iter()
-            .rev()
-            .take_while(|run| size(run) <= last)
-            .count();
-    let group = &runs[from..];
-    let total: u64 = group.iter().map(Name::len).sum();
-    // Small ones before a large one would stay for ever.
-    let due = group.len() >= FAN_IN || group.iter().any(|run| size(run) < last);
-    (group.len() > 1 && due && total <= LARGEST).then_some(from)
+    let alike = runs.iter().rev().take_while(|run| size(run) <= last);
+    let mut total = 0;
+    let fitting = alike.clone().take_while(|run| {
+        total += run.len();
+        total <= LARGEST
+    });
+    let count = fitting.count();
+    let from = runs.len() - count;
+    let is_full = count < alike.count();
+    // Small ones before a large one would stay for ever, and so would those before what fills a run.
+    let due = is_full || count >= FAN_IN || runs[from..].iter().any(|run| size(run) < last);
+    (count > 1 && due).then_some(from)
 }
 
 /// Records on their way into a run.
@@ -373,4 +375,37 @@ fn failed(path: &Path, error: io::Error) -> Error {
         ),
     )
     .with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// A collector adds what has come since, and up to `AT_ONCE` at a time when it is behind.
+        #[test]
+        fn however_records_come_a_run_has_two_million_of_them_but_for_a_few(
+            most in prop::sample::select(vec![1 << 10, 1 << 14, AT_ONCE]),
+            lens in prop::collection::vec(0.001..1.0_f64, 2_000),
+        ) {
+            let (mut runs, mut next, mut merged) = (Vec::new(), 1, 0);
+            for len in lens {
+                let last = next + (most as f64 * len) as u64;
+                runs.push(Name { first: next, last });
+                next = last + 1;
+                while let Some(from) = mergeable(&runs) {
+                    let name = Name { first: runs[from].first, last };
+                    prop_assert!(name.len() <= LARGEST);
+                    merged += name.len();
+                    runs.truncate(from);
+                    runs.push(name);
+                }
+                prop_assert!((runs.len() as u64) < next / (LARGEST / 2) + 4 * FAN_IN as u64);
+            }
+            // A record is copied once for each size, and sometimes within one.
+            prop_assert!(merged < 8 * next, "{merged} of {next}");
+        }
+    }
 }
