@@ -1,13 +1,15 @@
 //! Who asks: from the certificate of the connection or the key of the request, and from nothing else.
 //!
 //! A key (`cfk_…`) names its tenant by its id alone; a certificate by its fingerprint or by a name that it is issued for. No header
-//! but `Authorization` is looked at, and that one is taken out of the request before anything else sees it.
+//! but `Authorization` is looked at, and that one is taken out of the request before anything else sees it. Where nobody has to say
+//! who it is, the `Host` has to be this one.
 
 mod attempts;
 mod certificate;
 mod credentials;
 mod key;
 mod tenants_file;
+mod this_host;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,7 +77,8 @@ struct Guarded {
 }
 
 impl Authority {
-    /// Everybody is the tenant `default` and may do everything. Only for a server that listens on the loopback interface.
+    /// Everybody is the tenant `default` and may do everything, if the `Host` of the request is this one. Only for a server that
+    /// listens on the loopback interface.
     ///
     /// # Errors
     /// None: the name of the tenant is a valid one.
@@ -135,12 +138,17 @@ impl Authority {
     /// the key says what may be done.
     ///
     /// # Errors
-    /// [`Reason::Unauthenticated`] when nobody is known by them; [`Reason::Forbidden`] when they are of two tenants;
-    /// [`Reason::RateLimited`] when the address has failed too often. A valid credential is taken even then, so that nobody is
+    /// [`Reason::Unauthenticated`] when nobody is known by them; [`Reason::Forbidden`] when they are of two tenants, or when nobody
+    /// has to be known and the `Host` is not this one; [`Reason::RateLimited`] when the address has failed too often. A valid credential is taken even then, so that nobody is
     /// shut out by what others behind the same address do.
     pub fn caller(&self, peer: &Peer, headers: &HeaderMap) -> Result<Caller, Refusal> {
         match &self.0 {
-            Kind::Open(caller) => Ok(caller.clone()),
+            Kind::Open(caller) if this_host::is_named(headers) => Ok(caller.clone()),
+            Kind::Open(_) => Err(Refusal::new(
+                Reason::Forbidden,
+                "without [auth] this collector answers what is sent to localhost or a loopback address, and the Host of this request \
+                 is another; ask for http://localhost, or set [auth]",
+            )),
             Kind::Guarded(guarded) => guarded.caller(peer, headers),
         }
     }

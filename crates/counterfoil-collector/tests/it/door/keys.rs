@@ -182,6 +182,18 @@ fn a_key_is_valid_from_its_beginning_to_its_end() {
 }
 
 #[test]
+fn without_keys_nobody_is_answered_who_asks_for_another_host() {
+    let serving = Serving::guarded(&Arc::new(Authority::open().unwrap()));
+    let mut client = serving.client();
+    let mut ask = |host: &str| client.ask(&format!("GET /who HTTP/1.1\r\nhost: {host}\r\n\r\n"));
+    let rebound = ask("attacker.example:9468");
+    assert_eq!(rebound.status, 403, "{rebound:?}");
+    assert!(rebound.body.contains("set [auth]"), "{rebound:?}");
+    assert_eq!(ask("localhost:9468").status, 200);
+    assert_eq!(ask("127.0.0.1:9468").status, 200);
+}
+
+#[test]
 fn a_key_is_replaced_with_overlap_and_revoked_by_removal_while_connections_stay_open() {
     let tenants = Tenants::new();
     let old = tenants.key("acme", Scope::Ingest, |_| {});
