@@ -34,6 +34,8 @@ pub struct History {
     pub standing: Standing,
     /// What in the history contradicts itself; at most [`MAX_LISTED`].
     pub contradictions: Vec<Contradiction>,
+    /// Contradictions that are not listed.
+    pub contradictions_left_out: u64,
     /// When within the life of the lease something may have happened that no record tells of.
     pub uncertainties: Vec<Uncertainty>,
 }
@@ -60,6 +62,7 @@ pub fn history(path: &Path, lease: LeaseId, options: &VerifyOptions<'_>) -> Resu
     let mut steps = Vec::new();
     let mut steps_left_out = 0;
     let mut contradictions = Vec::new();
+    let mut contradictions_left_out = 0;
     let mut first: Option<Place> = None;
     let (ground, uncertain) = read(path, options, |record| {
         // Most records are about something else, and this is all that is looked at in them.
@@ -70,6 +73,7 @@ pub fn history(path: &Path, lease: LeaseId, options: &VerifyOptions<'_>) -> Resu
             return;
         };
         line.take(&step, &mut contradictions);
+        contradictions_left_out += contradictions.len().saturating_sub(MAX_LISTED) as u64;
         contradictions.truncate(MAX_LISTED);
         if step.change.is_some() {
             first.get_or_insert(step.place);
@@ -110,6 +114,7 @@ pub fn history(path: &Path, lease: LeaseId, options: &VerifyOptions<'_>) -> Resu
         state: line.state,
         standing,
         contradictions,
+        contradictions_left_out,
     })
 }
 

@@ -151,6 +151,21 @@ fn a_lease_that_ends_twice_or_goes_on_after_its_end_is_a_contradiction() {
 }
 
 #[test]
+fn contradictions_beyond_the_most_that_are_listed_are_counted() {
+    let mut log = Lives::new();
+    log.change(1, Allocated, 7);
+    for _ in 0..replay::MAX_LISTED + 4 {
+        log.change(2, Released, 7);
+    }
+    let history = log.history(7);
+    assert_eq!(history.contradictions.len(), replay::MAX_LISTED);
+    assert_eq!(history.contradictions_left_out, 3);
+    let held = log.held(3);
+    assert_eq!(held.contradictions.len(), replay::MAX_LISTED);
+    assert_eq!(held.contradictions_left_out, 3);
+}
+
+#[test]
 fn a_lease_that_is_granted_twice_is_a_contradiction() {
     let mut log = Lives::new();
     log.change(1, Allocated, 7)

@@ -26,6 +26,7 @@ struct HistoryDocument {
     steps: Vec<StepDocument>,
     steps_left_out: u64,
     contradictions: Vec<ContradictionDocument>,
+    contradictions_left_out: u64,
     uncertainties: Vec<UncertaintyDocument>,
 }
 
@@ -145,6 +146,7 @@ pub(super) fn history(history: &History) -> Result<String, Failure> {
         steps: history.steps.iter().map(step).collect(),
         steps_left_out: history.steps_left_out,
         contradictions: history.contradictions.iter().map(contradiction).collect(),
+        contradictions_left_out: history.contradictions_left_out,
         uncertainties: history.uncertainties.iter().map(uncertainty).collect(),
     })
 }
