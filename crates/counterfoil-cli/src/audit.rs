@@ -9,6 +9,7 @@ pub(crate) mod index;
 pub(crate) mod prove;
 pub(crate) mod prune;
 pub(crate) mod query;
+mod reading;
 pub(crate) mod rehearse;
 pub(crate) mod replay;
 pub(crate) mod reveal;

@@ -9,8 +9,8 @@ use counterfoil::{Clock, SystemClock};
 use counterfoil_query::{Next, Search, ocsf};
 
 use super::filter::FilterArgs;
-use crate::escape::Escaped;
-use crate::failure::{Exit, Failure};
+use super::reading::{malformed, note_unfinished};
+use crate::failure::Failure;
 use crate::result::written;
 
 /// What records are written as.
@@ -58,20 +58,11 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
             Next::Malformed { place, why } => {
                 // What was found before it stands, and is written.
                 written(out.flush())?;
-                return Err(Failure::new(
-                    Exit::Unreadable,
-                    format!(
-                        "cannot read {place}: {why}; run `counterfoil verify` on the log to see all that is wrong with it"
-                    ),
-                ));
+                return Err(malformed(&place, &why));
             }
             Next::Unfinished { place } => {
                 written(out.flush())?;
-                let _nobody_reads = writeln!(
-                    anstream::stderr(),
-                    "note: {} has no end yet and was left out; a writer may be at work",
-                    Escaped(&place)
-                );
+                note_unfinished(&place);
                 return Ok(ExitCode::SUCCESS);
             }
             Next::End => {

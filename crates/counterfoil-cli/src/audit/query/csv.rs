@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use counterfoil::audit::{AuditRecord, Text};
 use serde_json::Value;
 
-use super::line::text;
+use crate::audit::reading;
 use crate::escape::Escaped;
 
 const COLUMNS: &str = "chain,seq,sealed,occurred,kind,outcome,lease,node,tenant,workload,tag,from,principal,request,trace,span,src,n,hash,data";
@@ -19,7 +19,7 @@ pub(super) fn head(out: &mut impl Write) -> io::Result<()> {
 
 pub(super) fn row(out: &mut impl Write, record: &AuditRecord) -> io::Result<()> {
     let (keys, who, src) = (record.keys(), record.who(), record.src());
-    let shown = |value: Option<&Text>| value.map(text).unwrap_or_default();
+    let shown = |value: Option<&Text>| value.map(reading::text).unwrap_or_default();
     let body: Value = serde_json::from_slice(record.body())?;
     let cells = [
         record.chain().to_string(),

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use counterfoil::audit::{AuditRecord, Text};
+use counterfoil::audit::AuditRecord;
 use serde_json::Value;
 
+use crate::audit::reading;
 use crate::escape::Escaped;
 
 /// Time, number, kind, outcome, keys, and what else the record says. Nothing in it can steer a terminal or look like
@@ -26,12 +27,12 @@ impl fmt::Display for Shown<'_> {
         let shown = |value: &dyn fmt::Display| value.to_string();
         let fields = [
             ("lease", keys.lease.as_ref().map(|lease| shown(lease))),
-            ("node", keys.node.as_ref().map(text)),
-            ("tenant", who.tenant.as_ref().map(text)),
-            ("workload", who.workload.as_ref().map(text)),
-            ("tag", who.tag.as_ref().map(text)),
-            ("from", who.from.as_ref().map(text)),
-            ("principal", who.principal.as_ref().map(text)),
+            ("node", keys.node.as_ref().map(reading::text)),
+            ("tenant", who.tenant.as_ref().map(reading::text)),
+            ("workload", who.workload.as_ref().map(reading::text)),
+            ("tag", who.tag.as_ref().map(reading::text)),
+            ("from", who.from.as_ref().map(reading::text)),
+            ("principal", who.principal.as_ref().map(reading::text)),
             (
                 "request",
                 keys.request.as_ref().map(|request| shown(request)),
@@ -52,19 +53,6 @@ impl fmt::Display for Shown<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// A text, or what stands in for it.
-pub(super) fn text(text: &Text) -> String {
-    match text {
-        Text::Plain(text) => text.clone(),
-        Text::Truncated(truncated) => {
-            format!("<{} bytes, sha256 {}>", truncated.bytes, truncated.sha256)
-        }
-        Text::Erasable(digest) => format!("<erasable {digest}>"),
-        // No record that was read holds one.
-        Text::Forgettable(_) => counterfoil::REDACTED.to_owned(),
     }
 }
 

@@ -1,14 +1,13 @@
 //! The records of a log directory or a file.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use counterfoil_query::{Filter, Next, Search};
 
 use super::sink::Sink;
 use super::{QueryArgs, follow};
-use crate::escape::Escaped;
-use crate::failure::{Exit, Failure};
+use crate::audit::reading::{malformed, note, note_unfinished};
+use crate::failure::Failure;
 
 pub(super) fn run(
     args: &QueryArgs,
@@ -40,12 +39,7 @@ pub(super) fn run(
             Next::Malformed { place, why } => {
                 // What was found before it stands, and is shown.
                 sink.flush()?;
-                return Err(Failure::new(
-                    Exit::Unreadable,
-                    format!(
-                        "cannot read {place}: {why}; run `counterfoil verify` on the log to see all that is wrong with it"
-                    ),
-                ));
+                return Err(malformed(&place, &why));
             }
             ended @ (Next::Unfinished { .. } | Next::End) => {
                 if !sink.flush()? {
@@ -53,9 +47,7 @@ pub(super) fn run(
                 }
                 let Some(stop) = &stop else {
                     if let Next::Unfinished { place } = ended {
-                        note(&format!(
-                            "{place} has no end yet and was left out; a writer may be at work"
-                        ));
+                        note_unfinished(&place);
                     }
                     return Ok(());
                 };
@@ -65,8 +57,4 @@ pub(super) fn run(
             }
         }
     }
-}
-
-pub(super) fn note(text: &str) {
-    let _nobody_reads = writeln!(anstream::stderr(), "note: {}", Escaped(text));
 }

@@ -10,9 +10,9 @@ use counterfoil::ChainId;
 use counterfoil::audit::AuditRecord;
 use counterfoil_query::Filter;
 
-use super::local::note;
 use super::sink::Sink;
 use super::{QueryArgs, follow};
+use crate::audit::reading::note;
 use crate::failure::Failure;
 use client::{Client, Trouble};
 

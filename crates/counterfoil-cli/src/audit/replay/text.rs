@@ -1,12 +1,12 @@
 //! The answer for people.
 
 use counterfoil::Timestamp;
-use counterfoil::audit::Text as Said;
 use counterfoil::audit::verify::Verdict;
 use counterfoil_query::replay::{
     Contradiction, Ground, Held, HeldLease, History, HistoryStep, State, Uncertainty,
 };
 
+use crate::audit::reading;
 use crate::wrap::Paragraph;
 
 /// Leases, steps, contradictions and uncertainties that are listed each; JSON has them all.
@@ -33,7 +33,11 @@ pub(super) fn history(history: &History) -> String {
         history.steps.len() as u64 + history.steps_left_out,
         "records",
     );
-    contradictions(&mut text, &history.contradictions, 0);
+    contradictions(
+        &mut text,
+        &history.contradictions,
+        history.contradictions_left_out,
+    );
     uncertainties(&mut text, &history.uncertainties);
     text.0
 }
@@ -117,13 +121,13 @@ fn one_step(text: &mut Lines, it: &HistoryStep) {
             said.push(format!("{name} {value}"));
         }
     };
-    add("node", step.node.as_ref().map(shown));
-    add("tenant", step.tenant.as_ref().map(shown));
+    add("node", step.node.as_ref().map(reading::text));
+    add("tenant", step.tenant.as_ref().map(reading::text));
     add("resource", step.resource.map(|it| it.as_str().to_owned()));
     add("bytes", step.bytes.map(|it| it.to_string()));
     add("ttl", step.ttl_ms.map(|it| format!("{it} ms")));
     add("for lease", step.by_lease.map(|it| it.to_string()));
-    add("because", step.reason.as_ref().map(shown));
+    add("because", step.reason.as_ref().map(reading::text));
     text.note(&said.join(", "));
 }
 
@@ -142,8 +146,8 @@ fn one_lease(text: &mut Lines, lease: &HeldLease, at: Timestamp) {
             said.push(format!("{name} {value}"));
         }
     };
-    add("node", lease.node.as_ref().map(shown));
-    add("tenant", lease.tenant.as_ref().map(shown));
+    add("node", lease.node.as_ref().map(reading::text));
+    add("tenant", lease.tenant.as_ref().map(reading::text));
     add("resource", lease.resource.map(|it| it.as_str().to_owned()));
     add("bytes", lease.bytes.map(|it| it.to_string()));
     if let Some((change, place)) = lease.next {
@@ -201,18 +205,5 @@ fn more(text: &mut Lines, count: u64, what: &str) {
             "",
             &format!("and {left} more {what}; --output json has them"),
         );
-    }
-}
-
-/// A text, or what stands in for it.
-fn shown(text: &Said) -> String {
-    match text {
-        Said::Plain(text) => text.clone(),
-        Said::Truncated(truncated) => {
-            format!("<{} bytes, sha256 {}>", truncated.bytes, truncated.sha256)
-        }
-        Said::Erasable(digest) => format!("<erasable {digest}>"),
-        // No record that was read holds one.
-        Said::Forgettable(_) => counterfoil::REDACTED.to_owned(),
     }
 }
