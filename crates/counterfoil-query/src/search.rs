@@ -52,7 +52,7 @@ enum Current {
     },
     /// What an index names.
     Picking {
-        run: Run,
+        run: Box<Run>,
         candidates: vec::IntoIter<u32>,
         /// The block that is being read, and the first record behind it.
         block: Option<(Block, u64)>,
@@ -164,7 +164,7 @@ impl Search {
             Step::Run(run) => match self.look_up(&run) {
                 Ok(Some(candidates)) => {
                     self.current = Current::Picking {
-                        run,
+                        run: Box::new(run),
                         candidates: candidates.into_iter(),
                         block: None,
                     };
