@@ -81,7 +81,7 @@ counterfoil::instruments! {
 
     /// Recipes in the graph.
     DAG_RECIPES: Gauge("deriva.dag.recipes", "{recipe}", []);
-    /// How long it took to insert a recipe, its inputs looked up and the insertion synced.
+    /// How long it took to insert a recipe, the sync included.
     DAG_INSERT_DURATION: Histogram("deriva.dag.insert.duration", "s", [], bounds: INSERT_SECONDS, ceiling: 3600.0);
 
     /// Blobs in the store, one for each leaf.

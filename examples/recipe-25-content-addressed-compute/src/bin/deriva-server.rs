@@ -1,0 +1,94 @@
+//! The server as a program: starts what observes it, serves until SIGTERM, and says what was lost.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use cookbook_recipe_25_content_addressed_compute::{
+    Engine, Functions, Limits, Service, config, observer, serve,
+};
+use tokio::net::TcpListener;
+
+/// How long calls that are under way may take when the server stops.
+const DRAIN: Duration = Duration::from_secs(20);
+/// How long telemetry may take to get out.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// Computes what content addresses name, and serves it over gRPC.
+#[derive(Parser)]
+struct Arguments {
+    /// Where the service is
+    #[arg(long, default_value = "127.0.0.1:50051")]
+    listen: SocketAddr,
+    /// Directory of the store and of the audit log
+    #[arg(long, default_value = "deriva-data")]
+    data: PathBuf,
+    /// The most bytes of values in the cache
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().cache_bytes)]
+    cache_bytes: usize,
+    /// How many functions run at once, instead of one for each core
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=256))]
+    parallel: Option<u16>,
+    /// Adds entropy/v1, which is not deterministic, to show the alert
+    #[arg(long)]
+    with_entropy: bool,
+    #[command(flatten)]
+    telemetry: counterfoil::init::Args,
+}
+
+#[tokio::main]
+#[expect(
+    clippy::print_stderr,
+    reason = "why it does not start, before there is a log"
+)]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("deriva-server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    let observer = observer(&arguments.data)?;
+    let mut functions = Functions::standard();
+    if arguments.with_entropy {
+        functions = functions.with_entropy();
+    }
+    let mut limits = Limits {
+        cache_bytes: arguments.cache_bytes,
+        ..Limits::default()
+    };
+    if let Some(parallel) = arguments.parallel {
+        limits.parallel_functions = parallel.into();
+    }
+    let engine = Engine::open(&arguments.data, &observer, functions, limits)?;
+    let guard = counterfoil::init(config(&observer, &engine)?.args(&arguments.telemetry))?;
+
+    let listener = TcpListener::bind(arguments.listen)
+        .await
+        .map_err(|error| format!("cannot listen at {}: {error}", arguments.listen))?;
+    let (address, metrics) = (listener.local_addr()?, guard.metrics_address());
+    tracing::info!(%address, ?metrics, "serving until SIGTERM");
+    let (stop, health) = (guard.draining().begun(), guard.health().reader());
+    let served = serve(listener, Service::new(engine), &observer, health, stop);
+    let overdue = async {
+        guard.draining().begun().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        served = served => served?,
+        () = overdue => tracing::warn!("calls that were under way are given up"),
+    }
+
+    // Calls that were under way are answered. Now what they recorded is sealed and sent. What telemetry lost is said, and is no
+    // failure of the server.
+    let report = guard.shutdown(FLUSH);
+    tracing::info!(%report, "stopped");
+    Ok(())
+}

@@ -1,0 +1,255 @@
+//! What the calls of the service come to: values put, materialized, looked at and verified.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use bytes::Bytes;
+use counterfoil::tower::{ErrorCode, Mutation};
+use counterfoil::{Clock, Digest, Observer, Ticks};
+use tokio::sync::Semaphore;
+
+use crate::blocking::blocking;
+use crate::cache::Cache;
+use crate::errors::{ADDRESS_UNKNOWN, FUNCTION_UNKNOWN, INPUT_MISSING, LEAF_TOO_LARGE, TOO_DEEP};
+use crate::flights::Flights;
+use crate::ledger::Ledger;
+use crate::limits::Limits;
+use crate::materialize::Session;
+use crate::metrics::{Metrics, Verdict};
+use crate::store::{Node, Store};
+use crate::{CAddr, Functions, Recipe};
+
+/// How long nothing more is said of evictions.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Everything that calls share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Engine(pub(crate) Arc<Shared>);
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) cache: Cache,
+    pub(crate) functions: Functions,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) flights: Flights,
+    /// One permit for each function that may run.
+    pub(crate) running: Arc<Semaphore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    ledger: Ledger,
+    started: Ticks,
+    /// When it was last said that the cache is under pressure, in nanoseconds of the clock.
+    warned: AtomicU64,
+}
+
+/// What putting something came to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Put {
+    pub(crate) address: CAddr,
+    pub(crate) created: bool,
+}
+
+/// What a verification found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verification {
+    pub(crate) expected: Digest,
+    pub(crate) actual: Digest,
+}
+
+impl Verification {
+    pub(crate) fn passed(&self) -> bool {
+        self.expected == self.actual
+    }
+}
+
+impl Engine {
+    /// An engine over the store in `data`, which records into `observer`.
+    ///
+    /// # Errors
+    /// When the store cannot be opened.
+    pub fn open(
+        data: &std::path::Path,
+        observer: &Observer,
+        functions: Functions,
+        limits: Limits,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        std::fs::create_dir_all(data)?;
+        let metrics = Arc::new(Metrics::new(observer.registry(), functions.names()));
+        let file = data.join("store.sqlite");
+        let store = Store::open(&file, Arc::clone(&metrics))
+            .map_err(|error| format!("cannot open the store in {}: {error}", file.display()))?;
+        let clock = Arc::clone(observer.clock());
+        Ok(Self(Arc::new(Shared {
+            cache: Cache::new(limits.cache_bytes, Arc::clone(&metrics)),
+            flights: Flights::default(),
+            running: Arc::new(Semaphore::new(limits.parallel_functions.max(1))),
+            ledger: Ledger::new(observer.clone())?,
+            started: clock.ticks(),
+            warned: AtomicU64::new(0),
+            store,
+            functions,
+            limits,
+            metrics,
+            clock,
+        })))
+    }
+
+    /// Keeps a leaf. What is new is sealed before it is stored, so that nothing is in the store of which the chain knows nothing.
+    pub(crate) async fn put_leaf(&self, data: Bytes) -> Result<Put, ErrorCode> {
+        let shared = &self.0;
+        if data.len() > shared.limits.leaf_bytes {
+            return Err(LEAF_TOO_LARGE);
+        }
+        let (address, size) = (CAddr::of_leaf(&data), data.len() as u64);
+        if self.find(address).await?.is_some() {
+            return Ok(Put {
+                address,
+                created: false,
+            });
+        }
+        let mutation = Mutation::new("leaf.put");
+        mutation
+            .record(shared.ledger.leaf_put(address, size))
+            .await?;
+        let store = shared.store.clone();
+        let created = mutation
+            .apply(blocking(move || store.put_leaf(address, &data)))
+            .await?;
+        Ok(Put { address, created })
+    }
+
+    /// Keeps a recipe, whose function and inputs have to be there.
+    pub(crate) async fn put_recipe(&self, recipe: Recipe) -> Result<Put, ErrorCode> {
+        let shared = &self.0;
+        shared.limits.check(&recipe)?;
+        if shared.functions.get(&recipe.function).is_none() {
+            return Err(FUNCTION_UNKNOWN);
+        }
+        let address = CAddr::of_recipe(&recipe);
+        if self.find(address).await?.is_some() {
+            return Ok(Put {
+                address,
+                created: false,
+            });
+        }
+        let mutation = Mutation::new("recipe.put");
+        let depth = mutation.resolve(self.depth_of(&recipe)).await?;
+        mutation
+            .record(shared.ledger.recipe_put(address, &recipe))
+            .await?;
+        let (store, started) = (shared.store.clone(), shared.clock.ticks());
+        let created = mutation
+            .apply(blocking(move || store.put_recipe(address, &recipe, depth)))
+            .await?;
+        shared
+            .metrics
+            .dag_insert_duration
+            .record_duration(shared.since(started));
+        Ok(Put { address, created })
+    }
+
+    /// How deep a recipe is, if its inputs are there.
+    async fn depth_of(&self, recipe: &Recipe) -> Result<u32, ErrorCode> {
+        let (shared, inputs) = (Arc::clone(&self.0), recipe.inputs.clone());
+        blocking(move || {
+            let mut depth = 0;
+            for input in inputs {
+                let node = shared.store.find(input)?.ok_or_else(|| {
+                    tracing::debug!(input = %input, "an input of a recipe is not there");
+                    INPUT_MISSING
+                })?;
+                depth = depth.max(node.depth());
+            }
+            let depth = depth + 1;
+            if depth > shared.limits.depth {
+                Err(TOO_DEEP)
+            } else {
+                Ok(depth)
+            }
+        })
+        .await
+    }
+
+    /// The value of an address.
+    pub(crate) async fn get(&self, address: CAddr) -> Result<Bytes, ErrorCode> {
+        Session::new(Arc::clone(&self.0), address).value().await
+    }
+
+    /// What goes by an address, and whether its value is in the cache.
+    pub(crate) async fn resolve(&self, address: CAddr) -> Result<(Node, bool), ErrorCode> {
+        let node = self.find(address).await?.ok_or(ADDRESS_UNKNOWN)?;
+        Ok((node, self.0.cache.has(address)))
+    }
+
+    /// Computes the value of an address again, or reads it again, and compares.
+    pub(crate) async fn verify(&self, address: CAddr) -> Result<Verification, ErrorCode> {
+        Session::new(Arc::clone(&self.0), address).verify().await
+    }
+
+    async fn find(&self, address: CAddr) -> Result<Option<Node>, ErrorCode> {
+        let store = self.0.store.clone();
+        blocking(move || store.find(address)).await
+    }
+
+    /// Since when it runs.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.0.since(self.0.started)
+    }
+}
+
+impl Shared {
+    pub(crate) fn since(&self, started: Ticks) -> Duration {
+        Duration::from_nanos(self.clock.ticks().0.saturating_sub(started.0))
+    }
+
+    /// Counts a comparison; seals it and says so when the two differ.
+    pub(crate) async fn judge(
+        &self,
+        address: CAddr,
+        function: &str,
+        found: Verification,
+    ) -> Result<(), ErrorCode> {
+        let Verification { expected, actual } = found;
+        if found.passed() {
+            self.metrics.verified(Verdict::Pass);
+            tracing::debug!("verified");
+            return Ok(());
+        }
+        self.metrics.verified(Verdict::Fail);
+        tracing::error!(addr = %address, function, %expected, %actual, "determinism violation");
+        self.ledger
+            .violation(address, function, expected, actual)
+            .await
+    }
+
+    /// Keeps a value, and says when others have to go for it.
+    pub(crate) fn keep(&self, address: CAddr, value: &Bytes) {
+        let span = tracing::info_span!(
+            "cache_put",
+            bytes = value.len(),
+            evicted = tracing::field::Empty
+        );
+        let _entered = span.enter();
+        let evicted = self.cache.put(address, value.clone());
+        if evicted == 0 {
+            return;
+        }
+        span.record("evicted", evicted);
+        let (now, quiet) = (self.clock.ticks().0, QUIET.as_nanos() as u64);
+        let warned = self.warned.load(Relaxed);
+        let due = warned == 0 || now.saturating_sub(warned) > quiet;
+        if due
+            && self
+                .warned
+                .compare_exchange(warned, now, Relaxed, Relaxed)
+                .is_ok()
+        {
+            tracing::warn!(
+                evicted,
+                "the cache is full and evicts; nothing more is said of it for a minute"
+            );
+        }
+    }
+}

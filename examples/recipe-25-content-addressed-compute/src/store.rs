@@ -1,0 +1,324 @@
+//! The embedded store: leaves and recipes in SQLite. Its calls block.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use bytes::Bytes;
+use counterfoil::Digest;
+use counterfoil::tower::ErrorCode;
+use parking_lot::Mutex;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::errors::{STORE_CORRUPT, STORE_UNAVAILABLE};
+use crate::metrics::{Metrics, bytes};
+use crate::{CAddr, Parameters, Recipe};
+
+/// How many connections read at the same time.
+const READERS: usize = 4;
+
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS blobs (
+        id INTEGER PRIMARY KEY,
+        data BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS leaves (
+        address BLOB PRIMARY KEY CHECK (length(address) = 32),
+        size INTEGER NOT NULL,
+        blob INTEGER NOT NULL REFERENCES blobs (id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS recipes (
+        address BLOB PRIMARY KEY CHECK (length(address) = 32),
+        function TEXT NOT NULL,
+        inputs BLOB NOT NULL,
+        parameters TEXT NOT NULL,
+        depth INTEGER NOT NULL,
+        output BLOB CHECK (length(output) = 32)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// Leaves and recipes. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    writer: Mutex<Connection>,
+    readers: [Mutex<Connection>; READERS],
+    leaves: AtomicU64,
+    blob_bytes: AtomicU64,
+    recipes: AtomicU64,
+    metrics: Arc<Metrics>,
+}
+
+/// What goes by an address.
+#[derive(Clone, Debug)]
+pub(crate) enum Node {
+    Leaf { size: u64 },
+    Recipe(StoredRecipe),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct StoredRecipe {
+    pub(crate) recipe: Recipe,
+    /// Levels of recipes below and with this one.
+    pub(crate) depth: u32,
+    /// SHA-256 of what it came to the first time.
+    pub(crate) output: Option<Digest>,
+}
+
+impl Node {
+    pub(crate) const fn depth(&self) -> u32 {
+        match self {
+            Self::Leaf { .. } => 0,
+            Self::Recipe(stored) => stored.depth,
+        }
+    }
+}
+
+/// How much there is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counts {
+    pub(crate) leaves: u64,
+    pub(crate) blob_bytes: u64,
+    pub(crate) recipes: u64,
+}
+
+impl Store {
+    /// Opens the store in `file`, or makes it.
+    pub(crate) fn open(file: &Path, metrics: Arc<Metrics>) -> rusqlite::Result<Self> {
+        let writer = connect(file)?;
+        writer.execute_batch(SCHEMA)?;
+        let count = |sql| writer.query_row(sql, [], |row| row.get::<_, u64>(0));
+        let inner = Inner {
+            leaves: count("SELECT count(*) FROM leaves")?.into(),
+            blob_bytes: count("SELECT coalesce(sum(size), 0) FROM leaves")?.into(),
+            recipes: count("SELECT count(*) FROM recipes")?.into(),
+            readers: [
+                connect(file)?,
+                connect(file)?,
+                connect(file)?,
+                connect(file)?,
+            ]
+            .map(Mutex::new),
+            writer: Mutex::new(writer),
+            metrics,
+        };
+        let store = Self(Arc::new(inner));
+        store.show();
+        Ok(store)
+    }
+
+    /// Keeps a leaf; whether it is new.
+    pub(crate) fn put_leaf(&self, address: CAddr, data: &[u8]) -> Result<bool, ErrorCode> {
+        let size = data.len() as u64;
+        let created = self
+            .write(|writer| {
+                let transaction = writer.transaction()?;
+                if exists(
+                    &transaction,
+                    "SELECT 1 FROM leaves WHERE address = ?1",
+                    address,
+                )? {
+                    return Ok(false);
+                }
+                transaction
+                    .prepare_cached("INSERT INTO blobs (data) VALUES (?1)")?
+                    .execute([data])?;
+                let blob = transaction.last_insert_rowid();
+                transaction
+                    .prepare_cached("INSERT INTO leaves (address, size, blob) VALUES (?1, ?2, ?3)")?
+                    .execute(params![address.as_bytes(), size, blob])?;
+                transaction.commit()?;
+                Ok(true)
+            })
+            .map_err(|error| unavailable("put a leaf", &error))?;
+        if created {
+            self.0.leaves.fetch_add(1, Relaxed);
+            self.0.blob_bytes.fetch_add(size, Relaxed);
+            self.show();
+        }
+        Ok(created)
+    }
+
+    /// Keeps a recipe; whether it is new.
+    pub(crate) fn put_recipe(
+        &self,
+        address: CAddr,
+        recipe: &Recipe,
+        depth: u32,
+    ) -> Result<bool, ErrorCode> {
+        let inputs: Vec<u8> = recipe.inputs.iter().flat_map(|it| *it.as_bytes()).collect();
+        let parameters = serde_json::to_string(&recipe.parameters).map_err(|_| STORE_CORRUPT)?;
+        let insert = "INSERT INTO recipes (address, function, inputs, parameters, depth) \
+                      VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+        let created = self
+            .write(|writer| {
+                let row = params![
+                    address.as_bytes(),
+                    recipe.function,
+                    inputs,
+                    parameters,
+                    depth
+                ];
+                Ok(writer.prepare_cached(insert)?.execute(row)? == 1)
+            })
+            .map_err(|error| unavailable("put a recipe", &error))?;
+        if created {
+            self.0.recipes.fetch_add(1, Relaxed);
+            self.show();
+        }
+        Ok(created)
+    }
+
+    /// What goes by an address.
+    pub(crate) fn find(&self, address: CAddr) -> Result<Option<Node>, ErrorCode> {
+        let node = self.read(address, |reader| {
+            let size = reader
+                .prepare_cached("SELECT size FROM leaves WHERE address = ?1")?
+                .query_row([address.as_bytes()], |row| row.get(0))
+                .optional()?;
+            if let Some(size) = size {
+                return Ok(Some(Node::Leaf { size }));
+            }
+            let recipe = "SELECT function, inputs, parameters, depth, output FROM recipes WHERE address = ?1";
+            reader
+                .prepare_cached(recipe)?
+                .query_row([address.as_bytes()], |row| Ok(stored_recipe(row)))
+                .optional()?
+                .transpose()
+        });
+        let node = node.map_err(|error| unavailable("look an address up", &error))?;
+        // The encoding is hashed again: what was changed behind our back is not computed.
+        match &node {
+            Some(Node::Recipe(stored)) if CAddr::of_recipe(&stored.recipe) != address => {
+                tracing::error!(addr = %address, "a recipe in the store is not the one that was put there");
+                Err(STORE_CORRUPT)
+            }
+            _ => Ok(node),
+        }
+    }
+
+    /// The bytes of a leaf, as they are in the store.
+    pub(crate) fn leaf(&self, address: CAddr) -> Result<Option<Bytes>, ErrorCode> {
+        let select =
+            "SELECT blobs.data FROM leaves JOIN blobs ON blobs.id = leaves.blob WHERE address = ?1";
+        let data = self.read(address, |reader| {
+            reader
+                .prepare_cached(select)?
+                .query_row([address.as_bytes()], |row| row.get::<_, Vec<u8>>(0))
+                .optional()
+        });
+        let data = data.map_err(|error| unavailable("read a leaf", &error))?;
+        tracing::trace!(addr = %address, bytes = data.as_ref().map(Vec::len), "leaf was read");
+        Ok(data.map(Bytes::from))
+    }
+
+    /// Remembers what a recipe came to, if that is not known yet; what it came to the first time.
+    pub(crate) fn first_output(&self, address: CAddr, output: Digest) -> Result<Digest, ErrorCode> {
+        let update =
+            "UPDATE recipes SET output = coalesce(output, ?2) WHERE address = ?1 RETURNING output";
+        let first: [u8; 32] = self
+            .write(|writer| {
+                writer
+                    .prepare_cached(update)?
+                    .query_row(params![address.as_bytes(), output.as_bytes()], |row| {
+                        row.get(0)
+                    })
+            })
+            .map_err(|error| unavailable("remember an output", &error))?;
+        Ok(first.into())
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            leaves: self.0.leaves.load(Relaxed),
+            blob_bytes: self.0.blob_bytes.load(Relaxed),
+            recipes: self.0.recipes.load(Relaxed),
+        }
+    }
+
+    /// Whether it can be read.
+    pub(crate) fn probe(&self) -> rusqlite::Result<()> {
+        let reader = self.0.readers[0].lock();
+        reader
+            .query_row("SELECT 1 FROM leaves LIMIT 1", [], |_| Ok(()))
+            .optional()
+            .map(|_| ())
+    }
+
+    fn read<T>(
+        &self,
+        address: CAddr,
+        look: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        // Addresses are evenly spread, so the readers are as well.
+        let reader = usize::from(address.as_bytes()[0]) % READERS;
+        look(&self.0.readers[reader].lock())
+    }
+
+    fn write<T>(
+        &self,
+        change: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        change(&mut self.0.writer.lock())
+    }
+
+    fn show(&self) {
+        let (counts, metrics) = (self.counts(), &self.0.metrics);
+        metrics.dag_recipes.set(bytes(counts.recipes));
+        metrics.storage_blobs.set(bytes(counts.leaves));
+        metrics.storage_blob_bytes.set(bytes(counts.blob_bytes));
+    }
+}
+
+fn connect(file: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(file)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+fn exists(connection: &Connection, select: &str, address: CAddr) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(select)?
+        .exists([address.as_bytes()])
+}
+
+fn stored_recipe(row: &Row<'_>) -> rusqlite::Result<Node> {
+    let (inputs, parameters): (Vec<u8>, String) = (row.get(1)?, row.get(2)?);
+    let of_column = |column, kind, why: &str| {
+        rusqlite::Error::FromSqlConversionFailure(column, kind, why.into())
+    };
+    let parameters: Parameters = serde_json::from_str(&parameters)
+        .map_err(|_| of_column(2, rusqlite::types::Type::Text, "parameters are no object"))?;
+    let (whole, rest) = inputs.as_chunks::<{ CAddr::LEN }>();
+    if !rest.is_empty() {
+        return Err(of_column(
+            1,
+            rusqlite::types::Type::Blob,
+            "inputs are no addresses",
+        ));
+    }
+    Ok(Node::Recipe(StoredRecipe {
+        recipe: Recipe {
+            function: row.get(0)?,
+            inputs: whole
+                .iter()
+                .filter_map(|it| CAddr::from_slice(it))
+                .collect(),
+            parameters,
+        },
+        depth: row.get(3)?,
+        output: row.get::<_, Option<[u8; 32]>>(4)?.map(Digest::from),
+    }))
+}
+
+/// What the store says is for the log; clients get the code.
+fn unavailable(what: &'static str, error: &rusqlite::Error) -> ErrorCode {
+    tracing::error!(%error, "the store could not {what}");
+    STORE_UNAVAILABLE
+}

@@ -1,0 +1,152 @@
+//! What the server does not take on.
+
+use cookbook_recipe_25_content_addressed_compute::{CAddr, Functions, Limits, Recipe};
+use tonic::{Code, Status};
+
+use crate::bench::{Bench, description};
+
+async fn limited(limits: Limits) -> Bench {
+    Bench::with(Functions::standard(), limits).await
+}
+
+fn refused<T: std::fmt::Debug>(result: Result<T, Status>, code: Code, name: &str) {
+    let status = result.unwrap_err();
+    assert_eq!((status.code(), status.message()), (code, description(name)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaf_that_is_too_large_is_refused() {
+    let bench = limited(Limits {
+        leaf_bytes: 3,
+        ..Limits::default()
+    })
+    .await;
+    assert!(bench.put_leaf("abc").await.is_ok());
+    refused(
+        bench.put_leaf("abcd").await,
+        Code::InvalidArgument,
+        "leaf.too_large",
+    );
+    assert_eq!(bench.sealed("deriva.leaf_put").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recipe_needs_a_function_and_inputs_that_are_there() {
+    let bench = Bench::new().await;
+    let leaf = bench.leaf("a").await;
+    let unknown = bench.put_recipe(Recipe::new("entropy/v1", [leaf])).await;
+    refused(unknown, Code::FailedPrecondition, "recipe.function_unknown");
+    let missing = Recipe::new("identity/v1", [CAddr::of_leaf(b"not there")]);
+    refused(
+        bench.put_recipe(missing).await,
+        Code::FailedPrecondition,
+        "recipe.input_missing",
+    );
+    assert_eq!(bench.sealed("deriva.recipe_put"), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recipe_with_too_many_inputs_or_parameters_is_refused() {
+    let bench = limited(Limits {
+        inputs: 2,
+        ..Limits::default()
+    })
+    .await;
+    let leaf = bench.leaf("a").await;
+    let wide = bench.put_recipe(Recipe::new("concat/v1", [leaf; 3])).await;
+    refused(wide, Code::InvalidArgument, "recipe.too_large");
+    let long = Recipe::new("concat/v1", [leaf]).with("separator", &"x".repeat(1025));
+    refused(
+        bench.put_recipe(long).await,
+        Code::InvalidArgument,
+        "recipe.too_large",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_graph_that_is_too_deep_is_refused() {
+    let bench = limited(Limits {
+        depth: 2,
+        ..Limits::default()
+    })
+    .await;
+    let leaf = bench.leaf("a").await;
+    let one = bench.recipe(Recipe::new("identity/v1", [leaf])).await;
+    let two = bench.recipe(Recipe::new("identity/v1", [one])).await;
+    let three = bench.put_recipe(Recipe::new("identity/v1", [two])).await;
+    refused(three, Code::FailedPrecondition, "graph.too_deep");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_graph_with_too_many_nodes_or_bytes_is_refused_and_counted_as_an_error() {
+    let limits = Limits {
+        nodes: 2,
+        call_bytes: 10,
+        ..Limits::default()
+    };
+    let bench = limited(limits).await;
+    let (a, b) = (bench.leaf("aaaaaa").await, bench.leaf("b").await);
+    let both = bench.recipe(Recipe::new("concat/v1", [a, b])).await;
+    refused(
+        bench.get(both).await,
+        Code::ResourceExhausted,
+        "graph.too_large",
+    );
+    let twice = bench.recipe(Recipe::new("concat/v1", [a, a])).await;
+    refused(
+        bench.get(twice).await,
+        Code::ResourceExhausted,
+        "graph.too_large",
+    );
+    bench.until("deriva.materialize", "result=error", 2.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_is_too_large_is_not_kept() {
+    let bench = limited(Limits {
+        output_bytes: 3,
+        ..Limits::default()
+    })
+    .await;
+    let leaf = bench.leaf("ab").await;
+    let twice = bench.recipe(Recipe::new("concat/v1", [leaf, leaf])).await;
+    refused(
+        bench.get(twice).await,
+        Code::ResourceExhausted,
+        "compute.output_too_large",
+    );
+    bench.until("deriva.cache.entries", "", 1.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_refuses_or_panics_fails_its_call_alone() {
+    let broken = Functions::standard().with("broken/v1", |_, _| panic!("broken"));
+    let bench = Bench::with(broken, Limits::default()).await;
+    let leaf = bench.leaf("a").await;
+    let refuses = bench.recipe(Recipe::new("transform/v1", [leaf])).await;
+    refused(
+        bench.get(refuses).await,
+        Code::FailedPrecondition,
+        "compute.refused",
+    );
+    let panics = bench.recipe(Recipe::new("broken/v1", [leaf])).await;
+    refused(bench.get(panics).await, Code::Internal, "compute.failed");
+    assert_eq!(bench.get(leaf).await.unwrap(), b"a");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_calls_at_once_than_there_may_be_are_refused() {
+    let bench = limited(Limits {
+        calls: 0,
+        ..Limits::default()
+    })
+    .await;
+    refused(
+        bench.put_leaf("a").await,
+        Code::ResourceExhausted,
+        "server.busy",
+    );
+    bench
+        .until("deriva.rpc", "method=put_leaf,status=error", 1.0)
+        .await;
+}

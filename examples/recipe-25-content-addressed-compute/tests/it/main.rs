@@ -1,0 +1,14 @@
+//! The tests of the server, as one binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
+
+mod bench;
+mod bounds;
+mod calls;
+mod determinism;
+mod end_to_end;
+mod materialize;
+mod process;
