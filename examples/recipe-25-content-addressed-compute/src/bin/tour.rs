@@ -161,7 +161,7 @@ fn show_spans(spans: &MemoryExporter) {
     let all: Vec<_> = batches
         .iter()
         .filter_map(|batch| match batch {
-            Batch::Spans(spans) => Some(spans),
+            Batch::Spans(spans) => Some(spans.iter()),
             _ => None,
         })
         .flatten()

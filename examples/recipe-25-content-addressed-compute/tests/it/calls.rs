@@ -6,6 +6,7 @@ use cookbook_recipe_25_content_addressed_compute::proto::{
 };
 use cookbook_recipe_25_content_addressed_compute::{CAddr, Recipe, TABLE};
 use tonic::Code;
+use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -126,7 +127,8 @@ async fn status_counts_what_there_is() {
 async fn grpc_health_says_that_the_service_serves() {
     let bench = Bench::new().await;
     let url = format!("http://{}", bench.address);
-    let mut health = HealthClient::connect(url).await.unwrap();
+    let channel = Channel::from_shared(url).unwrap().connect().await;
+    let mut health = HealthClient::new(channel.unwrap());
     let request = HealthCheckRequest {
         service: "deriva.v1.Deriva".to_owned(),
     };

@@ -1,7 +1,8 @@
 //! The server as a process of its own.
 
-use std::io::{BufRead, BufReader, Lines, Read};
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
 
 use counterfoil_testkit::otlp::{HttpReceiver, Received};
 use serde_json::Value;
@@ -9,7 +10,8 @@ use tempfile::TempDir;
 
 pub(crate) struct Server {
     process: Child,
-    log: Lines<BufReader<ChildStderr>>,
+    /// Empties the server's standard error, or the server would lose lines.
+    log: Option<JoinHandle<Vec<String>>>,
     pub(crate) data: TempDir,
     collector: HttpReceiver,
     pub(crate) url: String,
@@ -59,7 +61,7 @@ impl Server {
                 .trim_matches(|c: char| !c.is_ascii_digit())
                 .to_owned(),
             process,
-            log,
+            log: Some(thread::spawn(move || log.map_while(Result::ok).collect())),
             data,
             collector,
         }
@@ -100,7 +102,7 @@ impl Server {
             .status()
             .unwrap();
         assert!(sent.success());
-        let log: Vec<String> = self.log.by_ref().map_while(Result::ok).collect();
+        let log = self.log.take().unwrap().join().unwrap();
         let status = self.process.wait().unwrap();
         let mut audit = String::new();
         for segment in std::fs::read_dir(self.data.path().join("audit/segments")).unwrap() {
