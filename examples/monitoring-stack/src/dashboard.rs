@@ -36,8 +36,30 @@ pub struct Dashboard {
     pub schema_version: u32,
     /// Its variables.
     pub templating: Templating,
+    /// What is marked in all its panels.
+    pub annotations: Annotations,
     /// Its panels and rows.
     pub panels: Vec<Panel>,
+}
+
+/// What is marked in all panels.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Annotations {
+    /// In the order they are shown.
+    pub list: Vec<Annotation>,
+}
+
+/// What is marked wherever a query has a result.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Annotation {
+    /// What the reader sees.
+    pub name: String,
+    /// The query.
+    pub expr: String,
 }
 
 /// The variables of a dashboard.
@@ -162,21 +184,10 @@ pub fn folder() -> PathBuf {
     read::root().join("grafana/dashboards")
 }
 
-/// Every dashboard of the stack.
-///
-/// # Errors
-/// A file that cannot be read or is no dashboard.
-pub fn all() -> Result<Vec<File>, Error> {
-    read::files(&folder(), "json")?
-        .iter()
-        .map(|it| read(it))
-        .collect()
-}
-
 /// The dashboard in a file.
 ///
 /// # Errors
-/// As [`all`].
+/// When it cannot be read or is none.
 pub fn read(path: &Path) -> Result<File, Error> {
     let dashboard = serde_json::from_str(&read::text(path)?)
         .map_err(|error| Error(format!("{}: {error}", path.display())))?;
@@ -194,6 +205,12 @@ impl Dashboard {
             .iter()
             .chain(inner)
             .filter(|it| it.kind != "row")
+    }
+
+    /// Its annotations that are queries.
+    pub fn annotations(&self) -> impl Iterator<Item = &Annotation> {
+        let list = self.annotations.list.iter();
+        list.filter(|it| !it.expr.is_empty())
     }
 
     /// The names of its variables.

@@ -68,7 +68,8 @@ fn of_dashboard(dashboard: &Dashboard) -> Result<BTreeSet<String>, String> {
     let definitions = definitions
         .filter(|it| it.kind == "query")
         .filter_map(|it| promql::label_values(it.query_text())?.0);
-    for query in queries.chain(definitions) {
+    let annotations = dashboard.annotations().map(|it| &*it.expr);
+    for query in queries.chain(definitions).chain(annotations) {
         names.extend(names_in(&promql::expand(query, &variables)?)?);
     }
     Ok(names)

@@ -68,21 +68,17 @@ pub fn folder() -> PathBuf {
     read::root().join("prometheus/rules")
 }
 
-/// Every rule file of the stack.
-///
-/// # Errors
-/// A file that cannot be read or has no rules.
-pub fn all() -> Result<Vec<File>, Error> {
-    read::files(&folder(), "yml")?
-        .iter()
-        .map(|it| read(it))
-        .collect()
+/// The tests of a rule file: `tests/NAME.yml` of `rules/NAME.yml`.
+#[must_use]
+pub fn tests(rules: &Path) -> PathBuf {
+    let name = rules.file_name().unwrap_or_default();
+    read::root().join("prometheus/tests").join(name)
 }
 
 /// The rules in a file.
 ///
 /// # Errors
-/// As [`all`].
+/// When it cannot be read or has none.
 pub fn read(path: &Path) -> Result<File, Error> {
     let groups: Groups = read::yaml(path)?;
     let rules = groups.groups.into_iter().flat_map(|it| it.rules);
