@@ -15,7 +15,7 @@ umask 077
     done
     key=$(secret)
     echo "PLATFORM_KEY=$key"
-    echo "PLATFORM_KEYS=demo member $key"
+    echo "PLATFORM_KEYS=\"demo member $key\""
     echo "PLATFORM_BILLING_SECRET=$(secret)"
 } > .env
 echo "wrote .env; Grafana's password for admin is in it"

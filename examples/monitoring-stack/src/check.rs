@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::compose::{self, Compose};
-use crate::{Error, collector, dashboard, lint, promtool, read, rules};
+use crate::{Error, collector, dashboard, lint, promtool, read, rules, scrape};
 
 /// A check of a file, and what it found wrong.
 #[derive(Debug)]
@@ -56,6 +56,9 @@ fn prometheus(checks: &mut Vec<Check>) {
     let config = read::root().join("prometheus/prometheus.yml");
     let said = said(promtool::check_config(&config));
     note(checks, &config, "promtool check config", Ok(said));
+    let compose = Compose::read(&compose::path());
+    let found = compose.and_then(|it| scrape::check(&config, &it));
+    note(checks, &config, "scrapes what the compose file runs", found);
     for rules in listed(checks, &rules::folder(), "yml") {
         let tests = rules::tests(&rules);
         let found = said_all([promtool::check_rules(&rules), promtool::test_rules(&tests)]);

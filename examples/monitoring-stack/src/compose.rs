@@ -36,6 +36,8 @@ pub struct Service {
     pub build: Option<Build>,
     /// The program and its arguments.
     pub command: Vec<String>,
+    /// What its environment says.
+    pub environment: BTreeMap<String, String>,
     /// `host:container`, with an address before.
     pub ports: Vec<String>,
     /// `source:target:mode`.

@@ -14,6 +14,7 @@ pub mod promql;
 pub mod promtool;
 mod read;
 pub mod rules;
+pub mod scrape;
 
 pub use names::{metric_names, names_in};
 pub use read::{Error, root};

@@ -3,7 +3,7 @@
 use std::fs;
 
 use cookbook_monitoring_stack::compose::{Compose, check_dockerfile, path};
-use cookbook_monitoring_stack::{collector, root};
+use cookbook_monitoring_stack::{collector, root, scrape};
 
 /// What is found in a copy of a file of the stack in which `from` is replaced by `to`.
 fn broken(file: &str, from: &str, to: &str) -> Vec<String> {
@@ -13,6 +13,9 @@ fn broken(file: &str, from: &str, to: &str) -> Vec<String> {
     let copy = folder.path().join("copy.yaml");
     fs::write(&copy, text.replacen(from, to, 1)).unwrap();
     match file {
+        "prometheus/prometheus.yml" => {
+            scrape::check(&copy, &Compose::read(&path()).unwrap()).unwrap()
+        }
         "compose.yaml" => Compose::read(&copy).unwrap().check(&root()),
         _ => collector::check(&copy).unwrap(),
     }
@@ -141,4 +144,20 @@ fn each_broken_copy_of_the_collectors_configuration_is_found() {
         let seen = found.iter().any(|it| it.contains(expected));
         assert!(seen, "{from} -> {to}: {found:?}");
     }
+}
+
+#[test]
+fn a_target_that_is_no_service_and_a_process_that_is_not_scraped_are_found() {
+    let found = broken(
+        "prometheus/prometheus.yml",
+        "'platform-api:9442'",
+        "'platform-app:9442'",
+    );
+    assert_eq!(
+        found,
+        [
+            "it scrapes platform-app:9442, which is no service",
+            "it does not scrape platform-api:9442"
+        ]
+    );
 }

@@ -46,17 +46,16 @@ async fn every_metric_of_the_dashboard_and_the_rules_of_the_library_is_in_a_real
     let config = Config::new("stack", "1.0.0")
         .observer(observer.clone())
         .metrics_port(0)
-        .exporter("memory", MemoryExporter::new(1_000))
-        .without_globals();
+        .exporter("memory", MemoryExporter::new(1_000));
     let guard = counterfoil::init(config).unwrap();
     let (lease, node) = (LeaseId(1), Name::new("node-a"));
     let receipt = observer.lease_acquired(&Current, ResourceType::Mem, lease, &node, 4_096);
-    receipt.sealed().unwrap();
+    receipt.wait_durable(Duration::from_secs(60)).unwrap();
     observer.operation(OpType::Read, Duration::from_micros(120), 4_096);
     let failed = FailedOperation::new(OpType::Write, FabricError::Disconnected);
     observer
         .operation_failed(&Current, failed)
-        .sealed()
+        .wait_durable(Duration::from_secs(60))
         .unwrap();
 
     let started = Prometheus::builder()
