@@ -46,11 +46,11 @@ counterfoil::instruments! {
     /// Size of the index.
     SOUP_INDEX_SIZE: Gauge("vault.soup.index.size", "By", []);
 
-    /// Connections that are open, to clients and to the peer.
+    /// Connections to this vault that are open.
     NETWORK_CONNECTIONS: UpDownCounter("vault.network.connections.active", "{connection}", []);
-    /// What went out over them.
+    /// What went out over connections to this vault.
     NETWORK_SENT: Counter("vault.network.sent", "By", []);
-    /// What came in over them.
+    /// What came in over connections to this vault.
     NETWORK_RECEIVED: Counter("vault.network.received", "By", []);
     /// Peers that answered when they were last asked; only where there is a peer.
     NETWORK_PEERS: Gauge("vault.network.peers.connected", "{peer}", []);
@@ -111,7 +111,7 @@ impl Metrics {
     pub(crate) fn new(registry: &Registry) -> Self {
         let errors: Family<Counter> = registry.family(&ERRORS);
         for code in CATALOGUE {
-            errors.with(&[code.as_str()]);
+            errors.with(&[code.as_str()]).add(0);
         }
         Self {
             put: registry.instrument(&CAS_PUT),

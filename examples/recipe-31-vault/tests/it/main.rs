@@ -1,0 +1,10 @@
+//! The tests of the vault, as one binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
+
+mod alone;
+mod pair;
+mod process;
