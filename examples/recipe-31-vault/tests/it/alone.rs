@@ -85,7 +85,7 @@ fn neither_an_address_nor_a_principal_comes_out_of_the_vault() {
     let data = tempfile::tempdir().unwrap();
     let mut vault = Vault::start(data.path(), &[]);
     // A trace that the sampler keeps.
-    let trace = "0af7651916cd43dd8400000000000001";
+    let trace = "0af7651916cd43dd84ffce929d0e0e47";
     let address = vault.store("type=note", trace, "hello");
     assert_eq!(vault.get("/v1/objects/none").0, 400);
     let pages = ["/metrics", "/health", "/status", "/events"].map(|path| vault.page(path).1);

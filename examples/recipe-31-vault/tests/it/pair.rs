@@ -7,7 +7,7 @@ use counterfoil_testkit::prometheus::Prometheus;
 use crate::process::{Vault, sealed, wait_until};
 
 /// One that the sampler keeps.
-const TRACE: &str = "4bf92f3577b34da6a300000000000001";
+const TRACE: &str = "4bf92f3577b34da6a3ffce929d0e0e47";
 
 fn first_of(vault: &Vault, data: &std::path::Path) -> Vault {
     Vault::start(data, &["--peer", &vault.url(), "--peer-key", "PEER_KEY"])
