@@ -33,7 +33,9 @@ fn main() -> Outcome<()> {
     let replica = wait_for("the replica", || get(b.address, &path).ok())?;
     println!("replica   {replica}");
     for (name, vault) in [("A", &a), ("B", &b)] {
-        println!("log {name}     {}", vault.lines.about(TRACE)?);
+        // The replica can be got before its record is sealed, and logged after that.
+        let line = wait_for("the log line", || vault.lines.about(TRACE).ok())?;
+        println!("log {name}     {line}");
         let events = get(vault.metrics()?, &format!("/events?trace_id={TRACE}"))?;
         println!(
             "ring {name}    {}",
