@@ -18,9 +18,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use counterfoil::health::Health;
-use counterfoil::metrics::Registry;
 use counterfoil::tower::axum::matched_path;
 use counterfoil::tower::{Producer, ServerLayer};
+use counterfoil::trace::HeadSampler;
 use counterfoil::{IdSource, Observer, RandomIds};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -54,6 +54,8 @@ pub struct Settings {
     pub billing_secret: PathBuf,
     /// The credit that a new tenant begins with, in cents.
     pub opening_credit: i64,
+    /// Which traces are recorded: as [`Guard::head_sampler`](counterfoil::init::Guard::head_sampler) says.
+    pub sampler: HeadSampler,
 }
 
 /// The API, listening.
@@ -61,6 +63,7 @@ pub struct Api {
     listener: TcpListener,
     platform: Platform,
     observer: Observer,
+    sampler: HeadSampler,
 }
 
 /// What the handlers share. Cheap to clone.
@@ -114,6 +117,7 @@ impl Api {
             listener,
             platform,
             observer,
+            sampler: settings.sampler,
         })
     }
 
@@ -134,9 +138,14 @@ impl Api {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
         let registry = self.observer.registry();
+        let sampler = self.sampler;
+        let observed = ServerLayer::builder(registry)
+            .routes(matched_path)
+            .sampled(move |trace| sampler.samples(trace))
+            .http();
         let relay = tokio::spawn(Relay::new(&self.platform, registry).run());
         let watch = tokio::spawn(self.platform.ops.clone().watch());
-        let served = axum::serve(self.listener, router(self.platform.clone(), registry))
+        let served = axum::serve(self.listener, router(self.platform.clone(), observed))
             .with_graceful_shutdown(stop)
             .await;
         // What is still in the outbox stays there for the next start.
@@ -147,7 +156,7 @@ impl Api {
 }
 
 /// The routes. The layer is outermost, so that whatever is refused further in is still in its trace and counted.
-fn router(platform: Platform, registry: &Registry) -> Router {
+fn router(platform: Platform, observed: ServerLayer) -> Router {
     let members = Router::new()
         .route(
             "/v1/allocations",
@@ -168,7 +177,7 @@ fn router(platform: Platform, registry: &Registry) -> Router {
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(from_fn(in_time))
         .layer(from_fn_with_state(Concurrency::default(), not_too_many))
-        .layer(ServerLayer::builder(registry).routes(matched_path).http())
+        .layer(observed)
         .with_state(platform)
 }
 

@@ -9,6 +9,7 @@ mod limits;
 mod metrics;
 mod ops;
 mod relay;
+pub mod stage;
 mod store;
 mod telemetry;
 mod web;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use cookbook_recipe_42_platform_api::{Api, Process, Settings};
+use tracing::field::display;
 
 /// Answers requests for allocations, and the billing provider's webhooks
 #[derive(Parser)]
@@ -60,10 +61,11 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         keys: arguments.keys,
         billing_secret: arguments.billing_secret,
         opening_credit: arguments.opening_credit,
+        sampler: guard.head_sampler(),
     };
     let api = Api::bind(&settings, observer, guard.health().clone()).await?;
-    let (address, metrics) = (api.address()?, guard.metrics_address());
-    tracing::info!(%address, ?metrics, "serving until SIGTERM");
+    let (address, metrics) = (api.address()?, guard.metrics_address().map(display));
+    tracing::info!(%address, metrics, "serving until SIGTERM");
     api.serve(guard.draining().begun()).await?;
 
     // Requests that were under way are answered. Now what they recorded is sealed and sent.

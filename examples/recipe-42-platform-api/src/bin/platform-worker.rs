@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use cookbook_recipe_42_platform_api::{Process, Worker, WorkerSettings};
+use tracing::field::display;
 
 /// Provisions what was asked for at the API
 #[derive(Parser)]
@@ -67,8 +68,8 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         hidden: HIDDEN,
     };
     let worker = Worker::new(settings, &observer)?;
-    let metrics = guard.metrics_address();
-    tracing::info!(?metrics, "working until SIGTERM");
+    let metrics = guard.metrics_address().map(display);
+    tracing::info!(metrics, "working until SIGTERM");
     worker.run(guard.draining().begun()).await;
 
     // Messages that were under way are processed. Now what they recorded is sealed and sent.

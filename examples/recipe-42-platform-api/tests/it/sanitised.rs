@@ -1,0 +1,83 @@
+//! A secret in every place where one can be sent, and none in what comes out of any process.
+
+use counterfoil_testkit::otlp::Received;
+
+use crate::platform::{ACME, Platform, SECRET, page, records, signature};
+
+/// The seed's list of sensitive fields.
+const FIELDS: [&str; 13] = [
+    "password",
+    "password_hash",
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "ssh_private_key",
+    "ssh_private_key_enc",
+    "stripe_customer_id",
+    "payment_reference",
+    "email",
+    "username",
+    "access_secret_enc",
+    "scheduler_metadata",
+];
+
+#[test]
+fn a_canary_in_every_field_comes_out_of_no_process_and_no_sink() {
+    let platform = Platform::start();
+    let mut canaries = vec![ACME.to_owned(), SECRET.to_owned()];
+    for (number, field) in FIELDS.into_iter().enumerate() {
+        let canary = format!("canary{number}x7f3a");
+        // As a parameter of a URL, as a member of a body, as a header, as an idempotency key, as a node, and in a signed webhook.
+        let path = format!("/v1/allocations?{field}={canary}");
+        platform.ask("GET", &path, "", &[(&field.replace('_', "-"), &canary)]);
+        let body = format!(r#"{{"bytes": 4096, "{field}": "{canary}"}}"#);
+        platform.ask("POST", "/v1/allocations", &body, &[]);
+        let key = format!("{field}={canary}");
+        platform.ask(
+            "POST",
+            "/v1/allocations",
+            r#"{"bytes": 4096}"#,
+            &[("idempotency-key", &key)],
+        );
+        let payment = format!(
+            r#"{{"id":"evt_{number}","type":"payment.succeeded","{field}":"{canary}","data":{{"tenant":"acme","amount_cents":5,"{field}":"{canary}"}}}}"#
+        );
+        assert_eq!(platform.webhook(&payment).0, 200);
+        canaries.push(canary);
+    }
+    let id = platform.create(r#"{"bytes": 4096, "node": "node-x"}"#);
+    platform.wait_for(&id, "failed");
+    let wrong = signature("canary-of-a-wrong-secret", 1, "{}");
+    platform.send(
+        "POST",
+        "/v1/webhooks/billing",
+        "{}",
+        &[("billing-signature", &wrong)],
+    );
+    canaries.push("canary-of-a-wrong-secret".to_owned());
+
+    let worker = platform.worker.as_ref().unwrap().metrics;
+    let mut everywhere = String::new();
+    for metrics in [platform.api.metrics, worker] {
+        for path in ["/metrics", "/health", "/status", "/events"] {
+            everywhere.push_str(&page(metrics, path));
+        }
+    }
+    let (ended, collector, _directory) = platform.stop();
+    for process in &ended {
+        everywhere.push_str(&process.log);
+        everywhere.push_str(&records(&process.data));
+    }
+    everywhere.push_str(&said(&collector.received()));
+    for canary in canaries {
+        assert!(!everywhere.contains(&canary), "{canary} came out");
+    }
+}
+
+/// All that the collector was sent.
+fn said(received: &Received) -> String {
+    format!(
+        "{:?}{:?}{:?}",
+        received.traces, received.logs, received.metrics
+    )
+}
