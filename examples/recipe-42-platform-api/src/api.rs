@@ -4,6 +4,7 @@ mod allocations;
 mod authorize;
 mod billing;
 mod emit;
+mod extract;
 mod idempotency;
 mod me;
 

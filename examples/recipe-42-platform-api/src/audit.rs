@@ -1,12 +1,16 @@
 //! What the audit chain is told: which kinds of records there are, and the few things that they may say.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use counterfoil::audit::{Object, Outcome, Value};
 use counterfoil::{Current, DomainRecord, ExtensionKind, Name, Observer};
 
 use crate::AllocationState;
-use crate::errors::{Failure, METADATA_KEY, NOT_SEALED};
+use crate::errors::{Failure, MALFORMED, METADATA_KEY, NOT_SEALED};
+
+/// Longest text that a client may say, in bytes.
+const LONGEST: usize = 256;
 
 /// What happened, by the kind of its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,18 +68,29 @@ impl Metadata {
         self
     }
 
-    /// Adds a field by its name.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the skeleton"))]
-    pub(crate) fn with_named(self, name: &str, value: impl Into<Value>) -> Result<Self, Failure> {
-        let field = name.parse::<Field>().map_err(|_| {
-            Failure::because(METADATA_KEY, format!("{name:?} is not on the allow-list"))
-        })?;
-        Ok(self.with(field, value))
+    /// Adds what a client says, by the names of the fields: why, and by which policy. Whatever else is on the list is for us to
+    /// say, and what is not on it is refused.
+    pub(crate) fn with_said(self, said: BTreeMap<String, String>) -> Result<Self, Failure> {
+        said.into_iter().try_fold(self, |metadata, (name, value)| {
+            let field = name.parse().map_err(|_| METADATA_KEY)?;
+            match field {
+                Field::Reason | Field::PolicyKey if value.len() <= LONGEST => {
+                    Ok(metadata.with(field, value))
+                }
+                Field::Reason | Field::PolicyKey => Err(MALFORMED.into()),
+                _ => Err(METADATA_KEY.into()),
+            }
+        })
     }
 
     /// The move of an allocation from one state to another.
-    pub(crate) fn moved(id: &str, from: Option<AllocationState>, to: AllocationState) -> Self {
-        let metadata = Self::default().with(Field::AllocationId, id);
+    pub(crate) fn moved(
+        self,
+        id: &str,
+        from: Option<AllocationState>,
+        to: AllocationState,
+    ) -> Self {
+        let metadata = self.with(Field::AllocationId, id);
         let metadata = match from {
             Some(from) => metadata.with(Field::StatusFrom, from.as_str()),
             None => metadata,
@@ -126,5 +141,34 @@ impl AuditTrail {
         let sealed = receipt.durable().await;
         sealed.map_err(|error| Failure::because(NOT_SEALED, error))?;
         Ok(Sealed(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_allow_list_is_the_one_of_the_standard() {
+        let names: Vec<_> = Field::ALL.iter().map(|it| it.as_str()).collect();
+        let standard = "reason policy_key old_value new_value status_from status_to error_code request_scope \
+            idempotency_key_hash provider_ref allocation_id node_id";
+        assert_eq!(names.join(" "), standard);
+    }
+
+    #[test]
+    fn what_a_client_may_not_say_is_refused() {
+        let say = |name: &str, value: &str| {
+            let said = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+            Metadata::default()
+                .with_said(said)
+                .map_err(|failure| failure.code())
+        };
+        let reason = Metadata::default().with(Field::Reason, "no longer needed");
+        assert_eq!(say("reason", "no longer needed"), Ok(reason));
+        for name in ["email", "Reason", "", "status_to", "node_id", "$reason"] {
+            assert_eq!(say(name, "x"), Err(METADATA_KEY), "{name}");
+        }
+        assert_eq!(say("reason", &"x".repeat(257)), Err(MALFORMED));
     }
 }

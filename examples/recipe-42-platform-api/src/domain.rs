@@ -3,45 +3,25 @@
 use counterfoil::Timestamp;
 use serde::Serialize;
 
-/// Declares a closed set of words with the text of each, which may be the values of a label.
+/// Declares a closed set of words, which are values of labels, of JSON, and of columns.
 macro_rules! words {
-    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
-        #[allow(clippy::exhaustive_enums, reason = "a closed set of words")]
-        $vis enum $name {
-            $($(#[$doc])* #[serde(rename = $text)] $variant,)+
-        }
-
-        impl $name {
-            /// Each of them.
-            $vis const ALL: [Self; [$($text),+].len()] = [$(Self::$variant),+];
-
-            /// Its text.
-            #[must_use]
-            $vis const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($body:tt)+ }) => {
+        counterfoil::metrics::label_values! {
+            $(#[$meta])* $vis enum $name { $($body)+ }
         }
 
         impl std::str::FromStr for $name {
             type Err = crate::domain::UnknownWord;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                let found = Self::ALL.into_iter().find(|it| it.as_str() == text);
-                found.ok_or(crate::domain::UnknownWord)
+                let found = Self::ALL.iter().find(|it| it.as_str() == text);
+                found.copied().ok_or(crate::domain::UnknownWord)
             }
         }
 
-        impl counterfoil::metrics::Labels for $name {
-            const COUNT: usize = Self::ALL.len();
-
-            fn index(self) -> usize {
-                self as usize
-            }
-
-            fn values(index: usize) -> Vec<&'static str> {
-                vec![Self::ALL[index].as_str()]
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
             }
         }
     };

@@ -54,6 +54,8 @@ counterfoil::tower::error_codes! {
     /// The webhook is about a tenant that there is not.
     UNKNOWN_TENANT: "webhook.unknown_tenant", http 422, grpc 5;
 
+    /// Of the audit metadata a client may say reason and policy_key, and nothing else.
+    METADATA_KEY: "audit.metadata_key_unknown", http 422, grpc 3;
     /// The database does not answer; nothing was changed.
     STORE_UNAVAILABLE: "store.unavailable", http 503, grpc 14;
     /// The audit record could not be sealed, so nothing was changed.
@@ -69,8 +71,6 @@ counterfoil::tower::error_codes! {
     MESSAGE_MALFORMED: "message.malformed", http 422, grpc 3;
     /// Every attempt at the message ended without an end.
     ATTEMPTS_EXHAUSTED: "message.attempts_exhausted", http 500, grpc 13;
-    /// The audit metadata has a key that is not on the allow-list.
-    METADATA_KEY: "audit.metadata_key_unknown", http 500, grpc 13;
 }
 
 /// Why something was not done: an entry of the catalogue, and what was found out for the log.

@@ -48,7 +48,7 @@ counterfoil::instruments! {
     PROVISION_DURATION: Histogram("platform.provision.duration", "s", ["outcome"], bounds: BEHIND_SECONDS, ceiling: 3600.0);
 }
 
-crate::domain::words! {
+counterfoil::metrics::label_values! {
     /// What came of an authorization.
     pub(crate) enum Authorized {
         /// A key that is known.
@@ -60,7 +60,7 @@ crate::domain::words! {
     }
 }
 
-crate::domain::words! {
+counterfoil::metrics::label_values! {
     /// What became of a webhook.
     pub(crate) enum WebhookOutcome {
         /// The ledger has the credit.
@@ -74,7 +74,7 @@ crate::domain::words! {
     }
 }
 
-crate::domain::words! {
+counterfoil::metrics::label_values! {
     /// Where a message on the queue is.
     pub(crate) enum QueueState {
         /// It waits.
@@ -86,7 +86,7 @@ crate::domain::words! {
     }
 }
 
-crate::domain::words! {
+counterfoil::metrics::label_values! {
     /// What became of an attempt at a message.
     pub(crate) enum TaskOutcome {
         /// What it asks for.
@@ -100,7 +100,7 @@ crate::domain::words! {
     }
 }
 
-crate::domain::words! {
+counterfoil::metrics::label_values! {
     /// What came of a call to a node.
     pub(crate) enum NodeOutcome {
         /// It did it.

@@ -129,14 +129,14 @@ impl Relay {
 
     fn show(&self, backlog: &Backlog) {
         let metrics = &self.metrics;
-        for (state, count) in AllocationState::ALL.into_iter().zip(backlog.allocations) {
-            metrics.allocations.at(state).set(count as f64);
+        for (state, count) in AllocationState::ALL.iter().zip(backlog.allocations) {
+            metrics.allocations.at(*state).set(count as f64);
         }
         metrics.outbox_depth.set(backlog.outbox.messages as f64);
         metrics.outbox_age.set(backlog.outbox.age.as_secs_f64());
         let queue = [backlog.queue.messages, backlog.in_flight, backlog.dead];
-        for (state, count) in QueueState::ALL.into_iter().zip(queue) {
-            metrics.queue_depth.at(state).set(count as f64);
+        for (state, count) in QueueState::ALL.iter().zip(queue) {
+            metrics.queue_depth.at(*state).set(count as f64);
         }
         metrics.queue_age.set(backlog.queue.age.as_secs_f64());
         metrics.incidents_open.set(backlog.incidents as f64);

@@ -1,14 +1,16 @@
 //! The handlers of `/v1/allocations`.
 
-use axum::extract::{Path, Query, State};
+use std::collections::BTreeMap;
+
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use bytes::Bytes;
 use counterfoil::audit::Outcome;
 use counterfoil::tower::Mutation;
 use serde::{Deserialize, Serialize};
 
+use super::extract::{Body, Id};
 use super::{Platform, idempotency};
 use crate::audit::{Field, Kind, Metadata};
 use crate::domain::is_name;
@@ -34,6 +36,13 @@ struct Wish {
     node: Option<String>,
 }
 
+/// Why something is given back, if the client says so.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Release {
+    metadata: BTreeMap<String, String>,
+}
+
 /// Which page is wanted.
 #[derive(Deserialize)]
 pub(super) struct Page {
@@ -53,7 +62,7 @@ pub(super) async fn create(
     State(platform): State<Platform>,
     Extension(member): Extension<Member>,
     headers: HeaderMap,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response, Failure> {
     let keyed = idempotency::keyed(&headers, &member, "POST /v1/allocations", &body)?;
     let wish = Wish::parse(&body)?;
@@ -67,7 +76,7 @@ pub(super) async fn create(
         Made::Before(allocation) => (allocation, StatusCode::OK),
         Made::Now(change) => {
             let mut metadata =
-                Metadata::moved(&change.state().id, None, AllocationState::Requested);
+                Metadata::default().moved(&change.state().id, None, AllocationState::Requested);
             if let Some(keyed) = keyed {
                 metadata = metadata.with(Field::IdempotencyKeyHash, hex(&keyed.key));
             }
@@ -89,13 +98,14 @@ pub(super) async fn create(
 pub(super) async fn release(
     State(platform): State<Platform>,
     Extension(member): Extension<Member>,
-    Path(id): Path<String>,
+    Id(id): Id,
+    Body(body): Body,
 ) -> Result<Json<Allocation>, Failure> {
+    let said = Metadata::default().with_said(Release::parse(&body)?.metadata)?;
     let mutation = Mutation::new("allocation.release");
     let allocation = mutation.resolve(platform.allocation(member, id)).await?;
-    let from = allocation.state;
-    let change = mutation.apply(platform.give_back(allocation)).await?;
-    let metadata = Metadata::moved(&change.state().id, Some(from), AllocationState::Released);
+    let (from, change) = mutation.apply(platform.give_back(allocation)).await?;
+    let metadata = said.moved(&change.state().id, Some(from), AllocationState::Released);
     let allocation = mutation
         .record(platform.record(change, EventType::AllocationReleased, metadata))
         .await?;
@@ -107,7 +117,7 @@ pub(super) async fn release(
 pub(super) async fn show(
     State(platform): State<Platform>,
     Extension(member): Extension<Member>,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Json<Allocation>, Failure> {
     platform.allocation(member, id).await.map(Json)
 }
@@ -207,20 +217,26 @@ impl Platform {
         })
     }
 
-    async fn give_back(&self, allocation: Allocation) -> Result<Change<Allocation>, Failure> {
+    /// Gives an allocation back, and says which state it was in: a worker may have moved it on since it was resolved.
+    async fn give_back(
+        &self,
+        resolved: Allocation,
+    ) -> Result<(AllocationState, Change<Allocation>), Failure> {
         use AllocationState::{Active, Provisioning, Released, Requested};
-        if !matches!(allocation.state, Requested | Provisioning | Active) {
-            return Err(NOT_RELEASABLE.into());
-        }
         let now = self.store.now();
         let begun = self.store.change(move |connection| {
-            let mut allocation = allocation;
-            let moved = allocations::move_on(connection, &mut allocation, Released, now)?;
-            moved
-                .then_some(allocation)
-                .ok_or_else(|| NOT_RELEASABLE.into())
+            let found = allocations::find(connection, &resolved.tenant, &resolved.id)?;
+            let mut allocation = found.ok_or(UNKNOWN_ALLOCATION)?;
+            let from = allocation.state;
+            if !matches!(from, Requested | Provisioning | Active) {
+                return Err(NOT_RELEASABLE.into());
+            }
+            allocations::move_on(connection, &mut allocation, Released, now)?;
+            Ok((from, allocation))
         });
-        begun.await
+        let change = begun.await?;
+        let from = change.state().0;
+        Ok((from, change.map(|(_, allocation)| allocation)))
     }
 
     /// Tells the outbox and the audit chain about a change, and commits it.
@@ -257,6 +273,16 @@ impl Wish {
             return Err(SIZE_OUT_OF_RANGE.into());
         }
         Ok(wish)
+    }
+}
+
+impl Release {
+    /// A body need not be there.
+    fn parse(body: &[u8]) -> Result<Self, Failure> {
+        if body.is_empty() {
+            return Ok(Self::default());
+        }
+        serde_json::from_slice(body).map_err(|_| MALFORMED.into())
     }
 }
 

@@ -7,7 +7,6 @@ use std::path::Path;
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use bytes::Bytes;
 use counterfoil::audit::Outcome;
 use counterfoil::tower::Mutation;
 use counterfoil::{InContext, Sensitive, Timestamp};
@@ -17,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::Platform;
 use super::authorize::in_name_of;
+use super::extract::Body;
 use crate::audit::{Field, Kind, Metadata};
 use crate::domain::is_name;
 use crate::errors::{Failure, MALFORMED, UNKNOWN_TENANT, WEBHOOK_REUSED};
@@ -55,7 +55,7 @@ pub(super) struct Receipt {
 pub(super) async fn receive(
     State(platform): State<Platform>,
     headers: HeaderMap,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Json<Receipt>, Failure> {
     let result = platform.receive(&headers, &body).await;
     let outcome = match &result {

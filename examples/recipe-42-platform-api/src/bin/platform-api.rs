@@ -42,7 +42,7 @@ struct Arguments {
     clippy::print_stderr,
     reason = "why it does not start, before there is a log"
 )]
-async fn main() -> ExitCode {
+pub(crate) async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

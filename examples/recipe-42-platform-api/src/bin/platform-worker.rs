@@ -46,7 +46,7 @@ const HIDDEN: Duration = Duration::from_secs(30);
     clippy::print_stderr,
     reason = "why it does not start, before there is a log"
 )]
-async fn main() -> ExitCode {
+pub(crate) async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

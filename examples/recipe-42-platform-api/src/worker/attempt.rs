@@ -158,7 +158,8 @@ impl Shared {
     ) -> Result<Allocation, Failure> {
         let allocation = change.state();
         let node = allocation.node.clone().unwrap_or_default();
-        let metadata = Metadata::moved(&allocation.id, Some(from), allocation.state)
+        let metadata = Metadata::default()
+            .moved(&allocation.id, Some(from), allocation.state)
             .with(Field::NodeId, node.as_str());
         let sealed = self
             .audit

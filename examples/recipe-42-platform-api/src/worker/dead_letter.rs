@@ -51,7 +51,9 @@ impl Shared {
             return Ok(());
         };
         let metadata = match (before, change.state()) {
-            (Some(before), Some(now)) => Metadata::moved(&now.id, Some(before), now.state),
+            (Some(before), Some(now)) => {
+                Metadata::default().moved(&now.id, Some(before), now.state)
+            }
             _ => Metadata::default(),
         };
         let metadata = metadata

@@ -20,6 +20,7 @@ fn an_error_is_a_problem_document_with_its_code_and_request_id() {
             "request.method_not_allowed",
         ),
         ("POST", "/v1/allocations", "{", 400, "request.malformed"),
+        ("GET", "/v1/allocations/%ff", "", 400, "request.malformed"),
         (
             "POST",
             "/v1/allocations",
@@ -177,7 +178,7 @@ fn a_payment_is_credited_once_however_often_it_is_told() {
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
-    let (ended, ..) = platform.stop();
+    let (ended, _collector, _directory) = platform.stop();
     let records = records(&ended[0].data);
     let credits: Vec<_> = records
         .lines()
@@ -269,4 +270,35 @@ fn an_allocation_that_the_credit_does_not_cover_is_not_made() {
         r#"{"id":"evt_1","type":"payment.succeeded","data":{"tenant":"acme","amount_cents":400}}"#;
     assert_eq!(platform.webhook(payment).0, 200);
     platform.create(r#"{"bytes": 1073741824}"#);
+}
+
+#[test]
+fn a_release_says_why_in_the_words_of_the_allow_list_or_is_refused() {
+    let platform = Platform::without_worker();
+    let path = format!("/v1/allocations/{}", platform.create(r#"{"bytes": 4096}"#));
+    for metadata in [r#"{"email": "a@b.example"}"#, r#"{"status_to": "active"}"#] {
+        let body = format!(r#"{{"metadata": {metadata}}}"#);
+        let (status, answer) = platform.ask("DELETE", &path, &body, &[]);
+        assert_eq!(
+            (status, &answer["error_code"]),
+            (422, &json!("audit.metadata_key_unknown"))
+        );
+    }
+    let (_, allocation) = platform.ask("GET", &path, "", &[]);
+    assert_eq!(
+        allocation["state"], "requested",
+        "a change that is refused is rolled back"
+    );
+    let body = r#"{"metadata": {"reason": "no longer needed", "policy_key": "retention.30d"}}"#;
+    assert_eq!(platform.ask("DELETE", &path, body, &[]).0, 200);
+    let (ended, _collector, _directory) = platform.stop();
+    let records = records(&ended[0].data);
+    let record = records
+        .lines()
+        .find(|it| it.contains("\"released\""))
+        .unwrap();
+    assert!(
+        record.contains(r#""policy_key":"retention.30d","reason":"no longer needed""#),
+        "{record}"
+    );
 }

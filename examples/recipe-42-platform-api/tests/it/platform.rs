@@ -25,6 +25,7 @@ pub(crate) struct Platform {
     pub(crate) collector: HttpReceiver,
     pub(crate) api: Running,
     pub(crate) worker: Option<Running>,
+    pub(crate) web: Option<Running>,
 }
 
 /// A status and a body.
@@ -57,6 +58,7 @@ impl Platform {
         Self {
             api: started.unwrap(),
             worker: None,
+            web: None,
             directory,
             collector,
         }
@@ -81,6 +83,19 @@ impl Platform {
                 .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
         });
         self.worker = Some(started.unwrap());
+    }
+
+    /// Starts the web front.
+    pub(crate) fn start_web(&mut self) {
+        let program: &Path = env!("CARGO_BIN_EXE_platform-web").as_ref();
+        let started = Running::start(program, &self.at("web"), |command| {
+            command
+                .args(["--listen", "127.0.0.1:0", "--api"])
+                .arg(format!("http://{}", self.api.address.unwrap()))
+                .env("OTEL_EXPORTER_OTLP_ENDPOINT", self.collector.endpoint())
+                .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+        });
+        self.web = Some(started.unwrap());
     }
 
     pub(crate) fn at(&self, name: &str) -> PathBuf {
@@ -159,7 +174,8 @@ impl Platform {
     /// Stops what runs. How each ended, the API first.
     pub(crate) fn stop(self) -> (Vec<Ended>, HttpReceiver, TempDir) {
         let mut ended = vec![self.api.terminate().unwrap()];
-        ended.extend(self.worker.map(|worker| worker.terminate().unwrap()));
+        let others = [self.worker, self.web].into_iter().flatten();
+        ended.extend(others.map(|process| process.terminate().unwrap()));
         (ended, self.collector, self.directory)
     }
 }
