@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use counterfoil::WorkloadIdentity;
 use counterfoil::metrics::Registry;
-use counterfoil::tower::{Consumer, Message, Producer};
-use tokio::sync::Notify;
+use counterfoil::tower::{Consumer, ErrorCode, Message, Producer};
+use parking_lot::Mutex;
+use tokio::sync::{Barrier, Notify};
+use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::api::Platform;
-use crate::errors::Failure;
+use crate::errors::{Failure, INTERNAL};
 use crate::metrics::{ApiMetrics, QueueState};
 use crate::store::backlog::Backlog;
 use crate::store::outbox::{self, Event};
@@ -44,53 +46,58 @@ impl Relay {
 
     /// Runs until it is aborted, which it may be at any moment: what was not moved is moved at the next start.
     pub(crate) async fn run(self) {
+        let relay = Arc::new(self);
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = self.emitted.notified() => {}
+                () = relay.emitted.notified() => {}
                 _ = ticks.tick() => {
-                    if let Err(failure) = self.look().await {
+                    if let Err(failure) = relay.look().await {
                         failure.log();
                     }
                 }
             }
-            if let Err(failure) = self.move_all().await {
+            if let Err(failure) = relay.move_batch().await {
                 failure.log();
             }
         }
     }
 
-    /// Moves what is there. An event that cannot be moved keeps its place, and those behind it wait.
-    async fn move_all(&self) -> Result<(), Failure> {
-        loop {
-            let read = self
-                .store
-                .read(|connection| outbox::oldest(connection, BATCH));
-            let events = read.await?;
-            if events.is_empty() {
-                return Ok(());
-            }
-            for event in events {
-                self.forward(event).await?;
-            }
+    /// Moves a batch of what is there, and comes back at once if there may be more. A batch that cannot be moved keeps its place,
+    /// and what is behind it waits.
+    async fn move_batch(self: &Arc<Self>) -> Result<(), Failure> {
+        let read = self
+            .store
+            .read(|connection| outbox::oldest(connection, BATCH));
+        let events = read.await?;
+        if events.len() == BATCH as usize {
+            self.emitted.notify_one();
         }
+        let batch = Arc::new(Batch::new(events.len()));
+        let mut moving = JoinSet::new();
+        for event in events {
+            let (relay, batch) = (Arc::clone(self), Arc::clone(&batch));
+            moving.spawn(async move { relay.forward(event, &batch).await });
+        }
+        while let Some(moved) = moving.join_next().await {
+            moved.map_err(|error| Failure::because(INTERNAL, error))??;
+        }
+        Ok(())
     }
 
-    async fn forward(&self, event: Event) -> Result<(), Failure> {
+    async fn forward(&self, event: Event, batch: &Batch) -> Result<(), Failure> {
         let identity = WorkloadIdentity::tenant_only(&event.tenant);
         let message = Message::from_headers(&event.headers)
             .event_type(&event.kind)
             .event_id(&event.id)
             .subject(&event.subject);
         self.outbox
-            .process_for(identity, message, self.send(event))
+            .process_for(identity, message, self.send(event, batch))
             .await
     }
 
-    /// Puts an event on the queue and takes it out of the outbox, in one transaction. On another broker these are two, and a stop
-    /// between them sends an event twice: the queue knows it by its id.
-    async fn send(&self, mut event: Event) -> Result<(), Failure> {
+    async fn send(&self, mut event: Event, batch: &Batch) -> Result<(), Failure> {
         let (created, kind) = (event.at, event.kind.clone());
         let correlation = event
             .headers
@@ -99,12 +106,7 @@ impl Relay {
             .collect();
         let enqueue = async |headers| {
             event.headers = headers;
-            let now = self.store.now();
-            let moved = self.store.bookkeeping(move |connection| {
-                tasks::enqueue(connection, &event, now)?;
-                outbox::remove(connection, &event.id)
-            });
-            moved.await
+            batch.enqueue(&self.store, event).await
         };
         self.queue.send(correlation, enqueue).await?;
         if kind == EventType::AllocationRequested.as_str() {
@@ -140,5 +142,50 @@ impl Relay {
         }
         metrics.queue_age.set(backlog.queue.age.as_secs_f64());
         metrics.incidents_open.set(backlog.incidents as f64);
+    }
+}
+
+/// Events that go onto the queue together: each has its spans, and all of them one transaction. One for each would have to wait for
+/// its turn among the writers as often as there are events.
+struct Batch {
+    events: Mutex<Vec<Event>>,
+    failed: Mutex<Option<ErrorCode>>,
+    complete: Barrier,
+    committed: Barrier,
+}
+
+impl Batch {
+    fn new(events: usize) -> Self {
+        Self {
+            events: Mutex::default(),
+            failed: Mutex::default(),
+            complete: Barrier::new(events),
+            committed: Barrier::new(events),
+        }
+    }
+
+    /// Adds an event, waits until all of them are there, and for the transaction, which the last one makes: it puts them on the queue
+    /// and takes them out of the outbox. On another broker these are two steps, and a stop between them sends events twice; the queue
+    /// knows them by their ids.
+    async fn enqueue(&self, store: &Store, event: Event) -> Result<(), Failure> {
+        self.events.lock().push(event);
+        if self.complete.wait().await.is_leader() {
+            let events = std::mem::take(&mut *self.events.lock());
+            let now = store.now();
+            let moved = store.bookkeeping(move |connection| {
+                for event in &events {
+                    tasks::enqueue(connection, event, now)?;
+                    outbox::remove(connection, &event.id)?;
+                }
+                Ok(())
+            });
+            if let Err(failure) = moved.await {
+                failure.log();
+                *self.failed.lock() = Some(failure.code());
+            }
+        }
+        self.committed.wait().await;
+        let failed = *self.failed.lock();
+        failed.map_or(Ok(()), |code| Err(code.into()))
     }
 }
