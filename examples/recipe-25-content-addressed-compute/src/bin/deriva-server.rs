@@ -19,6 +19,7 @@ const FLUSH: Duration = Duration::from_secs(5);
 
 /// Computes what content addresses name, and serves it over gRPC.
 #[derive(Parser)]
+#[command(max_term_width = 80)]
 struct Arguments {
     /// Where the service is
     #[arg(long, default_value = "127.0.0.1:50051")]

@@ -25,6 +25,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// Drives a deriva-server and says how long its answers took.
 #[derive(Parser)]
+#[command(max_term_width = 80)]
 struct Arguments {
     /// Where the server is
     #[arg(long, default_value = "http://127.0.0.1:50051")]
