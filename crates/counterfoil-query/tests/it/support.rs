@@ -119,15 +119,23 @@ impl Log {
 
     /// What is there, by the log alone.
     pub(crate) fn there(&self, filter: &Filter) -> Vec<u64> {
-        let mut source = Source::open(self.path()).unwrap();
-        let mut numbers = Vec::new();
-        while let Next::Record(record) = source.read().unwrap() {
-            if filter.matches(&record) {
-                numbers.push(record.seq());
-            }
-        }
-        numbers
+        matching(&self.records(), filter)
     }
+
+    pub(crate) fn records(&self) -> Vec<AuditRecord> {
+        let mut source = Source::open(self.path()).unwrap();
+        let mut records = Vec::new();
+        while let Next::Record(record) = source.read().unwrap() {
+            records.push(*record);
+        }
+        records
+    }
+}
+
+/// The numbers of the records that meet a filter.
+pub(crate) fn matching(records: &[AuditRecord], filter: &Filter) -> Vec<u64> {
+    let there = records.iter().filter(|record| filter.matches(record));
+    there.map(AuditRecord::seq).collect()
 }
 
 pub(crate) fn segment(log: &Path, first: u64) -> PathBuf {
