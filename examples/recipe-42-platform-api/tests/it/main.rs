@@ -7,6 +7,11 @@
 
 mod api;
 mod end_to_end;
+mod forms;
+mod front;
+mod hostile_api;
+mod ops;
+mod pages;
 mod platform;
 mod sanitised;
 mod worker;
