@@ -12,7 +12,7 @@ use tracing::field::display;
 
 /// Answers requests for allocations, and the billing provider's webhooks
 #[derive(Parser)]
-#[command(version)]
+#[command(version, max_term_width = 80)]
 struct Arguments {
     /// Where requests are answered
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8042")]

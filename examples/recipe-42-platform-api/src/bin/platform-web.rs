@@ -12,7 +12,7 @@ use tracing::field::display;
 
 /// Serves the pages of the platform, for people
 #[derive(Parser)]
-#[command(version)]
+#[command(version, max_term_width = 80)]
 struct Arguments {
     /// Where pages are served
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8044")]

@@ -11,7 +11,7 @@ use tracing::field::display;
 
 /// Provisions what was asked for at the API
 #[derive(Parser)]
-#[command(version)]
+#[command(version, max_term_width = 80)]
 struct Arguments {
     /// Where this process keeps its audit log
     #[arg(long, value_name = "DIRECTORY", default_value = "platform-data/worker")]

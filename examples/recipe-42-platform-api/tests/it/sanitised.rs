@@ -1,5 +1,6 @@
 //! A secret in every place where one can be sent, and none in what comes out of any process.
 
+use counterfoil::{REDACTED, Redact, Redactor};
 use counterfoil_testkit::otlp::Received;
 
 use crate::platform::{ACME, Platform, SECRET, page, records, signature};
@@ -71,6 +72,17 @@ fn a_canary_in_every_field_comes_out_of_no_process_and_no_sink() {
     everywhere.push_str(&said(&collector.received()));
     for canary in canaries {
         assert!(!everywhere.contains(&canary), "{canary} came out");
+    }
+}
+
+#[test]
+fn each_field_of_the_list_keeps_its_place_and_loses_its_value() {
+    let policy = Redactor::new();
+    for field in FIELDS {
+        let value = policy.redact_value(field, "hunter2");
+        assert_eq!(value.as_deref(), Some(REDACTED), "{field}");
+        let text = policy.redact(&format!("{field}=hunter2 and more"));
+        assert_eq!(text.unwrap(), format!("{field}={REDACTED} and more"));
     }
 }
 

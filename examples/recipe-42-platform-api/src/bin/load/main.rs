@@ -21,7 +21,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// Sends what clients send, and says how fast it was answered
 #[derive(Parser)]
-#[command(version)]
+#[command(version, max_term_width = 80)]
 struct Arguments {
     /// Where the API is
     #[arg(long, default_value = "http://127.0.0.1:8042")]
