@@ -321,3 +321,6 @@ fn group(incidents: &Incidents) -> Group {
         last_trace_id: incidents.last_trace_id.map(|it| it.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

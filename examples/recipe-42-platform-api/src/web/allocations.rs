@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{Redirect, Response};
-use counterfoil::tower::ErrorCode;
+use counterfoil::tower::{ErrorCode, Mutation};
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
 
@@ -91,11 +91,12 @@ pub(super) async fn create(State(front): State<Front>, own: Own<New>) -> Result<
         bytes: mebibytes.saturating_mul(MIB),
         node: (!node.is_empty()).then(|| node.to_owned()),
     };
-    front.seal("allocation.create", None).await?;
-    let created = front
-        .api
-        .create(&own.session.key, idempotency_key, &wish)
+    let mutation = Mutation::new("web.allocation.create");
+    mutation
+        .record(front.seal("allocation.create", None))
         .await?;
+    let create = front.api.create(&own.session.key, idempotency_key, &wish);
+    let created = mutation.apply(create).await?;
     tracing::info!(allocation_id = created.id, "allocation requested");
     Ok(Redirect::to("/allocations?done=requested"))
 }
@@ -109,8 +110,12 @@ pub(super) async fn release(
     if !is_name(&id) {
         return Err(Refusal(UNKNOWN_ALLOCATION));
     }
-    front.seal("allocation.release", Some(&id)).await?;
-    front.api.release(&own.session.key, &id).await?;
+    let mutation = Mutation::new("web.allocation.release");
+    let seal = front.seal("allocation.release", Some(&id));
+    mutation.record(seal).await?;
+    mutation
+        .apply(front.api.release(&own.session.key, &id))
+        .await?;
     tracing::info!(allocation_id = id, "allocation released");
     Ok(Redirect::to("/allocations?done=released"))
 }

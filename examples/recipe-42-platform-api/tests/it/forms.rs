@@ -51,6 +51,8 @@ fn a_form_is_followed_by_one_trace_from_the_web_front_to_the_worker() {
     let names: Vec<_> = spans.map(|span| span.name.as_str()).collect();
     for wanted in [
         "POST /allocations",
+        "web.allocation.create record",
+        "web.allocation.create apply",
         "POST",
         "POST /v1/allocations",
         "process node_tasks",
