@@ -191,6 +191,8 @@ fn servers_that_are_not_wrapped_are_found() {
         "use hyper_util::server::conn::auto::Builder; fn f() { Builder::new(e); }",
         "use actix_web::HttpServer; fn f() { HttpServer::new(|| x); }",
         "fn f() { warp::serve(x).run(y); }",
+        // A layer that is made and put around nothing.
+        "use counterfoil_tower::ServerLayer; async fn f() { let observed = ServerLayer::new(); axum::serve(a, b.layer(other)).await; }",
         // The client's layer wraps no server.
         "use counterfoil_tower::ClientLayer; async fn f() { axum::serve(a, b).await; }",
     ] {
@@ -207,6 +209,9 @@ fn servers_that_a_layer_of_ours_wraps_pass_wherever_the_router_is_made() {
     for code in [
         "use counterfoil_tower::ServerLayer; async fn f() { axum::serve(a, b.layer(ServerLayer::new())).await; }",
         "use counterfoil::tower::axum as layers; async fn f() { axum::serve(a, layers::wrap(b)).await; }",
+        "use counterfoil_tower::ServerLayer; async fn f(observed: ServerLayer) { axum::serve(a, router(b, observed)).await; } fn router(b: B, it: ServerLayer) { b.layer(it) }",
+        "async fn f() { axum::serve(a, b.layer(observed())).await; } fn observed() -> L { counterfoil_tower::ServerLayer::new() }",
+        "async fn f(s: S) { axum::serve(a, b.layer(s.observed)).await; } struct S { observed: counterfoil_tower::ServerLayer }",
     ] {
         assert_eq!(in_library(&[], code), NOTHING, "{code}");
     }
@@ -220,7 +225,7 @@ fn servers_that_a_layer_of_ours_wraps_pass_wherever_the_router_is_made() {
             ),
             (
                 "src/routes.rs",
-                "pub fn router() { counterfoil::tower::ServerLayer::new() }",
+                "pub fn router() { b.layer(counterfoil::tower::ServerLayer::new()) }",
             ),
         ],
     );
@@ -229,7 +234,7 @@ fn servers_that_a_layer_of_ours_wraps_pass_wherever_the_router_is_made() {
 
 #[test]
 fn what_only_sounds_like_a_server_passes() {
-    let code = "struct Server; impl Server { fn builder() {} } fn serve() {} fn f() { Server::builder(); serve(); x.serve(y); }";
+    let code = "struct Server; impl Server { fn builder() {} } fn serve() {} fn f() { Server::builder(); serve(); x.serve(y); axum::serve::Listener::accept(l); }";
     assert_eq!(in_library(&["axum", "tonic"], code), NOTHING);
 }
 

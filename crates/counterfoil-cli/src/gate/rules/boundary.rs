@@ -1,5 +1,7 @@
 //! What comes in from outside passes one of our layers: requests and messages.
 
+use std::collections::BTreeSet;
+
 use crate::gate::finding::Finding;
 use crate::gate::metadata::Package;
 use crate::gate::reach::{Reach, Reached, acts_on};
@@ -61,6 +63,8 @@ const CONSUMING_METHODS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Methods that put a layer around something.
+const WRAPPING: &[&str] = &["layer", "layer_fn", "option_layer", "route_layer", "wrap"];
 /// Methods of the consumer adapter that process a message, and how many arguments they take.
 const PROCESSING: &[(&str, usize)] = &[("process", 2), ("process_for", 3)];
 /// What a message is said to be, each by the method that says it.
@@ -74,9 +78,9 @@ pub(super) fn servers(
     found: &mut Vec<Finding>,
 ) {
     let file = &workspace.files[number];
-    let starts = |it: &&Mention| it.form == Form::Call && means_one_of(it, SERVERS);
+    let starts = |it: &&Mention| it.form == Form::Call && it.names(|path| SERVERS.contains(&path));
     let mut starting = file.source.mentions.iter().filter(starts).peekable();
-    if starting.peek().is_none() || reach.of_file(number).iter().any(is_server_layer) {
+    if starting.peek().is_none() || wraps(workspace, reach, &reach.of_file(number)) {
         return;
     }
     for mention in starting {
@@ -181,17 +185,54 @@ pub(super) fn lies_in(path: &str, known: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-/// What of our crate wraps a server: not the client's layer, not the adapter for messages, and nothing that is only imported.
-fn is_server_layer(reached: &Reached<'_>) -> bool {
-    let is_used = reached.mention.form != Form::Import;
-    is_used
-        && reached.mention.names(|path| {
-            of_tower(path).is_some_and(|rest| {
-                let (first, then) = rest.split_once("::").unwrap_or((rest, ""));
-                let wraps = !matches!(then, "client_layer" | "health_routes" | "matched_path");
-                matches!(first, "axum" | "tonic") && wraps || first.starts_with("Server")
-            })
-        })
+/// Whether a layer of ours is put around something: given to a method such as `layer`, by what makes it or by its name, or used
+/// itself.
+fn wraps(workspace: &Workspace, reach: &Reach<'_>, reached: &[Reached<'_>]) -> bool {
+    let made = reached
+        .iter()
+        .filter(|it| it.mention.names(is_server_layer));
+    let names: BTreeSet<&str> = made.filter_map(|it| it.mention.bound.as_deref()).collect();
+    let is_layer = |it: &Mention| {
+        let is_named = it.paths.iter().any(|path| names.contains(path.as_str()));
+        is_named || it.names(is_server_layer)
+    };
+    reached.iter().any(|it| {
+        let mention = it.mention;
+        let wraps_by_itself = |path: &str| is_server_layer(path) && path.ends_with("::wrap");
+        if mention.form == Form::Call && mention.names(wraps_by_itself) {
+            return true;
+        }
+        if !mention.calls_method(WRAPPING) {
+            return false;
+        }
+        let of_layer = mention
+            .receiver
+            .as_deref()
+            .is_some_and(|it| names.contains(it));
+        let source = &workspace.files[it.file].source;
+        let mut given = source.mentions_in(&mention.arguments).iter();
+        of_layer || given.any(|given| is_layer(given) || makes_layer(reach, it.file, given))
+    })
+}
+
+/// Whether it calls a function of the workspace that makes a layer of ours.
+fn makes_layer(reach: &Reach<'_>, file: usize, given: &Mention) -> bool {
+    let places = match given.form {
+        Form::Call | Form::Method => reach.places(file, given),
+        _ => Vec::new(),
+    };
+    let makes =
+        |it: &Reached<'_>| it.mention.form == Form::Call && it.mention.names(is_server_layer);
+    (places.into_iter()).any(|it| reach.of_place(it).iter().any(makes))
+}
+
+/// What of our crate wraps a server: not the client's layer, and not the adapter for messages.
+fn is_server_layer(path: &str) -> bool {
+    of_tower(path).is_some_and(|rest| {
+        let (first, then) = rest.split_once("::").unwrap_or((rest, ""));
+        let wraps = !matches!(then, "client_layer" | "health_routes" | "matched_path");
+        matches!(first, "axum" | "tonic") && wraps || first.starts_with("Server")
+    })
 }
 
 fn is_consumer_adapter(path: &str) -> bool {

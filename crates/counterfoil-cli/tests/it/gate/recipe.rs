@@ -44,23 +44,27 @@ const BINARIES: &[Break] = &[
         "counterfoil::init(Process::WORKER",
         "drop(Process::WORKER",
     ),
+    edit(
+        "CF-G-INIT",
+        "src/bin/platform-web.rs",
+        "counterfoil::init(Process::WEB",
+        "drop(Process::WEB",
+    ),
 ];
 
 /// Every server is wrapped by the layer.
-const SERVERS: &[Break] = &[edit(
-    "CF-G-SERVER",
-    "src/api.rs",
-    ".layer(ServerLayer::builder(registry).routes(matched_path).http())",
-    "",
-)];
+const SERVERS: &[Break] = &[
+    edit("CF-G-SERVER", "src/api.rs", ".layer(observed)", ""),
+    edit("CF-G-SERVER", "src/web.rs", ".layer(observed.http())", ""),
+];
 
 /// Every message is processed in a span that says which it is.
 const CONSUMERS: &[Break] = &[
     edit(
         "CF-G-CONSUMER",
         "src/relay.rs",
-        "self.outbox\n            .process_for(identity, message, self.send(event))",
-        "self.send(event)",
+        "self.outbox\n            .process_for(identity, message, self.send(event, batch))",
+        "self.send(event, batch)",
     ),
     edit(
         "CF-G-CONSUMER",
@@ -109,8 +113,8 @@ const ERRORS: &[Break] = &[
     edit(
         "CF-G-ERROR-CODE",
         "src/api/billing.rs",
-        "    body: Bytes,\n) -> Result<Json<Receipt>, Failure>",
-        "    body: Bytes,\n) -> Result<Json<Receipt>, (axum::http::StatusCode, String)>",
+        "    Body(body): Body,\n) -> Result<Json<Receipt>, Failure>",
+        "    Body(body): Body,\n) -> Result<Json<Receipt>, (axum::http::StatusCode, String)>",
     ),
 ];
 
