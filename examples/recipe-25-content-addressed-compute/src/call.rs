@@ -10,7 +10,7 @@ use tracing::field::Empty;
 
 use crate::CAddr;
 use crate::engine::Engine;
-use crate::errors::BUSY;
+use crate::errors::{BUSY, mark};
 use crate::metrics::{CallStatus, Method};
 
 /// A call that is under way. It is counted when this is dropped: as cancelled, unless it was [ended](Self::end) before.
@@ -73,8 +73,7 @@ impl Call {
         self.status = match outcome {
             Ok(()) => CallStatus::Ok,
             Err(code) => {
-                self.span.record("error_code", code.as_str());
-                self.span.record("otel.status_code", "ERROR");
+                mark(&self.span, code);
                 CallStatus::Error
             }
         };

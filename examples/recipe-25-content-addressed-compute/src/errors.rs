@@ -1,5 +1,18 @@
 //! Everything that the server answers with instead of a value.
 
+use counterfoil::tower::ErrorCode;
+use tracing::Span;
+
+/// Shows a code on a span. Only what went wrong on our side makes an error of it, as the layer around the server has it.
+pub(crate) fn mark(span: &Span, code: ErrorCode) {
+    let is_ours = code.http_status() >= 500;
+    tracing::record_all!(
+        span,
+        error_code = code.as_str(),
+        otel.status_code = is_ours.then_some("ERROR"),
+    );
+}
+
 counterfoil::tower::error_codes! {
     /// The errors of the server.
     pub CATALOGUE;

@@ -20,7 +20,7 @@ use crate::blocking::blocking;
 use crate::engine::{Shared, Verification};
 use crate::errors::{
     COMPUTE_FAILED, COMPUTE_REFUSED, FUNCTION_UNKNOWN, GRAPH_INCOMPLETE, GRAPH_TOO_LARGE,
-    NOT_DETERMINISTIC, OUTPUT_TOO_LARGE, STORE_CORRUPT,
+    NOT_DETERMINISTIC, OUTPUT_TOO_LARGE, STORE_CORRUPT, mark,
 };
 use crate::flights::Flight;
 use crate::limits::SLOW;
@@ -62,8 +62,13 @@ impl Session {
 
     /// The value of the root.
     pub(crate) async fn value(self: Arc<Self>) -> Result<Bytes, ErrorCode> {
-        let root = self.root;
-        self.materialize(root).await
+        let (root, clock) = (self.root, Arc::clone(&self.shared.clock));
+        let started = clock.ticks();
+        let value = self.materialize(root).await?;
+        let elapsed = Duration::from_nanos(clock.ticks().0.saturating_sub(started.0));
+        let duration_ms = elapsed.as_secs_f64() * 1e3;
+        tracing::info!(bytes = value.len(), duration_ms, "materialized");
+        Ok(value)
     }
 
     /// Computes the root again, past the cache, and compares with what it came to the first time. A leaf is read again and compared
@@ -114,11 +119,7 @@ impl Session {
             let result = match &outcome {
                 Ok((result, _)) => *result,
                 Err(code) => {
-                    tracing::record_all!(
-                        Span::current(),
-                        error_code = code.as_str(),
-                        otel.status_code = "ERROR",
-                    );
+                    mark(&Span::current(), *code);
                     Materialized::Error
                 }
             };
