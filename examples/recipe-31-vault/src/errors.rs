@@ -60,10 +60,15 @@ impl Failure {
         self.code
     }
 
-    /// Tells the log what the client is not told.
+    /// Tells the log what the client is not told. What a client did wrong is no error of the vault's.
     pub(crate) fn log(&self) {
-        if let Some(cause) = &self.cause {
-            tracing::error!(error_code = self.code.as_str(), %cause, "{}", self.code.description());
+        let (code, description) = (self.code.as_str(), self.code.description());
+        match &self.cause {
+            Some(cause) if self.code.http_status() >= 500 => {
+                tracing::error!(error_code = code, %cause, "{description}");
+            }
+            Some(cause) => tracing::info!(error_code = code, %cause, "{description}"),
+            None => {}
         }
     }
 }

@@ -7,6 +7,8 @@
 mod files;
 mod index;
 mod pending;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::Arc;

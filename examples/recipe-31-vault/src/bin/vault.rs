@@ -40,7 +40,7 @@ struct Arguments {
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 2000)]
     #[arg(value_parser = clap::value_parser!(u64).range(100..=600_000))]
     peer_interval_ms: u64,
-    /// How often a snapshot of the metrics is stored in the vault
+    /// How often the metrics are stored in the vault
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
     snapshot_interval: u64,

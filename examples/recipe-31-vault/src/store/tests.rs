@@ -1,0 +1,100 @@
+//! Objects come, expire and wait.
+
+use std::path::Path;
+
+use counterfoil_testkit::FakeClock;
+
+use super::*;
+use crate::keeper::RETENTION;
+
+fn open(directory: &Path, clock: &Arc<FakeClock>) -> Store {
+    let clock: Arc<dyn Clock> = Arc::<FakeClock>::clone(clock);
+    Store::open(directory, 100, false, clock).unwrap()
+}
+
+fn about(kind: &str, ttl: Option<Duration>) -> About {
+    About {
+        kind: kind.to_owned(),
+        ttl,
+        ..About::default()
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_is_removed_when_its_thirty_days_are_over_and_nothing_else_is() {
+    let (directory, clock) = (tempfile::tempdir().unwrap(), Arc::new(FakeClock::new()));
+    let store = open(directory.path(), &clock);
+    let put = |text, kind, ttl| store.put(Bytes::from_static(text), about(kind, ttl), None);
+    let (snapshot, _) = put(b"metrics", "metric-snapshot", Some(RETENTION))
+        .await
+        .unwrap();
+    let (note, _) = put(b"note", "note", None).await.unwrap();
+
+    clock.step(RETENTION - Duration::from_secs(1));
+    assert_eq!(store.collect().await.unwrap(), 0);
+    assert!(store.get(snapshot).await.is_ok());
+
+    clock.step(Duration::from_secs(1));
+    let gone = store.get(snapshot).await.unwrap_err();
+    assert_eq!(gone.code(), UNKNOWN_OBJECT, "gone before it is removed");
+    assert_eq!(store.collect().await.unwrap(), 1);
+    assert_eq!(store.get(note).await.unwrap(), "note");
+    let figures = store.figures().await.unwrap();
+    assert_eq!((figures.objects, figures.used), (1, 4));
+    let name = snapshot.to_string();
+    let file = directory.path().join("objects").join(&name[..2]).join(name);
+    assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn an_object_that_is_put_again_stays_for_the_longer_of_both_times() {
+    let (directory, clock) = (tempfile::tempdir().unwrap(), Arc::new(FakeClock::new()));
+    let store = open(directory.path(), &clock);
+    for (seconds, is_new) in [(10, true), (60, false), (20, false)] {
+        let ttl = Some(Duration::from_secs(seconds));
+        let put = store.put(Bytes::from_static(b"a"), about("note", ttl), None);
+        assert_eq!(put.await.unwrap().1, is_new);
+    }
+    clock.step(Duration::from_secs(59));
+    assert_eq!(store.collect().await.unwrap(), 0);
+    clock.step(Duration::from_secs(1));
+    assert_eq!(store.collect().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_refused_and_takes_no_room() {
+    let (directory, clock) = (tempfile::tempdir().unwrap(), Arc::new(FakeClock::new()));
+    let store = open(directory.path(), &clock);
+    let put = |bytes: Vec<u8>| store.put(bytes.into(), about("note", None), None);
+    put(vec![1; 60]).await.unwrap();
+    assert_eq!(put(vec![2; 41]).await.unwrap_err().code(), FULL);
+    put(vec![3; 40]).await.unwrap();
+    let figures = store.figures().await.unwrap();
+    assert_eq!((figures.used, figures.available()), (100, 0));
+}
+
+#[tokio::test]
+async fn what_waits_for_the_peer_waits_on_after_a_restart_with_its_trace() {
+    let (directory, clock) = (tempfile::tempdir().unwrap(), Arc::new(FakeClock::new()));
+    let headers = vec![("traceparent".to_owned(), "00-01-02-01".to_owned())];
+    let store = open(directory.path(), &clock);
+    let put = store.put(
+        Bytes::from_static(b"a"),
+        about("note", None),
+        Some(headers.clone()),
+    );
+    let (address, _) = put.await.unwrap();
+    drop(store);
+
+    let store = open(directory.path(), &clock);
+    clock.step(Duration::from_secs(301));
+    let figures = store.figures().await.unwrap();
+    assert_eq!(
+        (figures.pending, figures.lag),
+        (1, Duration::from_secs(301))
+    );
+    let pending = store.oldest_pending().await.unwrap().unwrap();
+    assert_eq!((pending.address, pending.headers), (address, headers));
+    store.settle(pending.number).await.unwrap();
+    assert_eq!(store.figures().await.unwrap().pending, 0);
+}
