@@ -6,5 +6,5 @@
 )]
 
 mod alone;
-mod pair;
+mod end_to_end;
 mod process;

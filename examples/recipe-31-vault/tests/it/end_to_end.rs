@@ -1,15 +1,20 @@
 //! A vault and its peer, each a process, beside a real Prometheus.
 
-use counterfoil::audit::verify::{VerifyOptions, verify_path};
+use std::path::Path;
+use std::process::Command;
+
+use counterfoil::anchor::Anchor;
+use counterfoil::audit::verify::{Verdict, VerifyOptions, verify_path};
 use counterfoil_testkit::otlp::Received;
 use counterfoil_testkit::prometheus::Prometheus;
+use serde_json::Value;
 
-use crate::process::{Vault, sealed, wait_until};
+use crate::process::{KEY, Vault, sealed, wait_until};
 
 /// One that the sampler keeps.
 const TRACE: &str = "4bf92f3577b34da6a3ffce929d0e0e47";
 
-fn first_of(vault: &Vault, data: &std::path::Path) -> Vault {
+fn first_of(vault: &Vault, data: &Path) -> Vault {
     Vault::start(data, &["--peer", &vault.url(), "--peer-key", "PEER_KEY"])
 }
 
@@ -51,19 +56,27 @@ fn one_trace_crosses_both_vaults_and_a_peer_that_stops_is_an_alert() {
     wait_until("the replica", || {
         peer.get(&format!("/v1/objects/{address}")).0 == 200
     });
-    let events = [&first, &peer].map(|vault| vault.page(&format!("/events?trace_id={TRACE}")).1);
-    assert!(events[0].contains("vault.object_put"), "{}", events[0]);
-    assert!(
-        events[1].contains("vault.object_replicated"),
-        "{}",
-        events[1]
-    );
-    for folder in [&here, &there] {
-        assert!(sealed(folder).contains(&format!("\"trace\":\"{TRACE}\"")));
+    // The replica can be got before the peer has told its ring and its chain.
+    for (vault, folder, kind) in [
+        (&first, &here, "vault.object_put"),
+        (&peer, &there, "vault.object_replicated"),
+    ] {
+        wait_until("the event and the record of the trace", || {
+            let (_, events) = vault.page(&format!("/events?trace_id={TRACE}"));
+            let chain = sealed(folder);
+            let mut lines = chain.lines().filter(|line| line.contains(kind));
+            events.contains(kind)
+                && lines.any(|line| line.contains(&format!("\"trace\":\"{TRACE}\"")))
+        });
     }
     if let Some(prometheus) = &prometheus {
         prometheus.wait_until_up("recipe-31");
     }
+    drive_load(&first, data.path());
+    wait_until("the end of the queue", || {
+        let metrics = first.page("/metrics").1;
+        metrics.contains("vault_replication_objects_pending 0")
+    });
     let of_peer = peer.terminate();
     wait_until("the alert of the vault itself", || {
         sealed(&here).contains("\"name\":\"peer-disconnected\"")
@@ -84,14 +97,34 @@ fn one_trace_crosses_both_vaults_and_a_peer_that_stops_is_an_alert() {
         assert!(has_span(&received), "no span of the trace");
     }
     for folder in [&here, &there] {
-        verify(&folder.join("audit"));
+        verify(folder);
     }
 }
 
-/// The chain holds, every record of it.
-fn verify(log: &std::path::Path) {
-    let report = verify_path(log, &VerifyOptions::new());
-    assert!(report.failures.is_empty(), "{report:?}");
+/// Drives load for two seconds: nothing fails.
+fn drive_load(vault: &Vault, data: &Path) {
+    let key = data.join("alice.key");
+    std::fs::write(&key, KEY).unwrap();
+    let load = Command::new(env!("CARGO_BIN_EXE_load"))
+        .args(["--seconds", "2", "--concurrency", "4", "--output", "json"])
+        .args(["--url", &vault.url()])
+        .arg("--key")
+        .arg(key)
+        .output()
+        .unwrap();
+    assert!(load.status.success(), "{load:?}");
+    let figures: Value = serde_json::from_slice(&load.stdout).unwrap();
+    assert!(figures["requests"].as_u64().unwrap() > 0, "{figures}");
+}
+
+/// The chain of a vault holds, to the head that is anchored.
+fn verify(vault: &Path) {
+    let anchor = std::fs::read(vault.join("anchor.json")).unwrap();
+    let anchor = Anchor::from_json(&anchor).unwrap();
+    let mut options = VerifyOptions::new();
+    options.head = Some((&anchor).into());
+    let report = verify_path(&vault.join("audit"), &options);
+    assert_eq!(report.verdict, Verdict::Valid, "{report:?}");
 }
 
 fn has_span(received: &Received) -> bool {
