@@ -14,6 +14,12 @@ umask 077
         echo "OTLP_TOKEN_$tenant=$(secret)"
     done
     key=$(secret)
+    echo "VAULT_KEY=$key"
+    echo "VAULT_KEYS=\"demo member $key\""
+    key=$(secret)
+    echo "VAULT_PEER_KEY=$key"
+    echo "VAULT_PEER_KEYS=\"vault peer $key\""
+    key=$(secret)
     echo "PLATFORM_KEY=$key"
     echo "PLATFORM_KEYS=\"demo member $key\""
     echo "PLATFORM_BILLING_SECRET=$(secret)"

@@ -15,7 +15,7 @@ pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The file of a name and kind in a folder of the stack, or each of them by name.
+/// The files of a kind in a folder, by name.
 pub(crate) fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Error> {
     let failed = |error| Error(format!("{}: {error}", folder.display()));
     let mut files = Vec::new();
