@@ -1,4 +1,4 @@
-//! Gives the peer what it does not have, oldest first, in the trace of whoever put it.
+//! Gives the peer what it does not have, the oldest first, in the trace of whoever put it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,14 +7,17 @@ use counterfoil::metrics::Registry;
 use counterfoil::tower::{Consumer, Message};
 use counterfoil::{Name, Observer, WorkloadIdentity};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
-use crate::errors::{Failure, UNKNOWN_OBJECT};
+use crate::errors::{Failure, STORAGE, UNKNOWN_OBJECT};
 use crate::metrics::{Attempt, Metrics};
 use crate::peer::Peer;
 use crate::state::{PeerState, State};
 use crate::store::{Pending, Store, stored};
 use crate::telemetry::TENANT;
 
+/// Objects that are given at once.
+const AT_ONCE: u32 = 8;
 /// The pause after the first failure; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause.
@@ -36,10 +39,11 @@ pub(crate) struct Replication {
 impl Replication {
     pub(crate) async fn run(self, registry: Registry) {
         let queue = Consumer::new(&registry, "sqlite", "replication");
+        let this = Arc::new(self);
         let mut failures = 0;
         loop {
-            let worked = match self.ask().await {
-                Ok(()) => self.give_all(&queue).await,
+            let worked = match this.ask().await {
+                Ok(()) => this.give_all(&queue).await,
                 Err(failure) => Err(failure),
             };
             // Once it was told that the peer is gone, the log is not told again.
@@ -52,12 +56,12 @@ impl Replication {
                 Err(_) => failures += 1,
             }
             let pause = if failures == 0 {
-                self.interval
+                this.interval
             } else {
                 pause_after(failures)
             };
             tokio::select! {
-                () = self.put.notified(), if failures == 0 => {}
+                () = this.put.notified(), if failures == 0 => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -95,22 +99,39 @@ impl Replication {
         }
     }
 
-    async fn give_all(&self, queue: &Consumer) -> Result<(), Failure> {
-        while let Some(pending) = self.store.oldest_pending().await? {
-            let message = Message::from_headers(&pending.headers).event_type("object.put");
-            let identity = WorkloadIdentity::tenant_only(TENANT);
-            let given = queue
-                .process_for(identity, message, self.give(&pending))
-                .await;
-            let attempt = if given.is_ok() {
-                Attempt::Ok
-            } else {
-                Attempt::Error
-            };
-            self.metrics.replications.at(attempt).increment();
+    async fn give_all(self: &Arc<Self>, queue: &Consumer) -> Result<(), Failure> {
+        loop {
+            let waiting = self.store.pending(AT_ONCE).await?;
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            let mut under_way = JoinSet::new();
+            for pending in waiting {
+                under_way.spawn(Arc::clone(self).process(queue.clone(), pending));
+            }
+            let mut given = Ok(());
+            while let Some(ended) = under_way.join_next().await {
+                let ended = ended.unwrap_or_else(|error| Err(Failure::because(STORAGE, error)));
+                given = given.and(ended);
+            }
             given?;
         }
-        Ok(())
+    }
+
+    /// Gives an object in the trace and the request of whoever put it.
+    async fn process(self: Arc<Self>, queue: Consumer, pending: Pending) -> Result<(), Failure> {
+        let message = Message::from_headers(&pending.headers).event_type("object.put");
+        let identity = WorkloadIdentity::tenant_only(TENANT);
+        let given = queue
+            .process_for(identity, message, self.give(&pending))
+            .await;
+        let attempt = if given.is_ok() {
+            Attempt::Ok
+        } else {
+            Attempt::Error
+        };
+        self.metrics.replications.at(attempt).increment();
+        given
     }
 
     async fn give(&self, pending: &Pending) -> Result<(), Failure> {

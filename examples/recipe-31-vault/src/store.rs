@@ -143,9 +143,9 @@ impl Store {
         self.blocking(Inner::collect).await
     }
 
-    /// The object that has waited longest for the peer.
-    pub(crate) async fn oldest_pending(&self) -> Result<Option<Pending>, Failure> {
-        self.blocking(|inner| Ok(pending::oldest(&inner.index.lock())?))
+    /// The objects that have waited longest for the peer, at most so many.
+    pub(crate) async fn pending(&self, most: u32) -> Result<Vec<Pending>, Failure> {
+        self.blocking(move |inner| Ok(pending::oldest(&inner.index.lock(), most)?))
             .await
     }
 

@@ -1,6 +1,6 @@
 //! The objects that the peer does not have yet: a queue that survives restarts.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::Headers;
 use super::index::{address, count};
@@ -28,8 +28,8 @@ pub(super) fn add(
     Ok(())
 }
 
-pub(super) fn oldest(index: &Connection) -> rusqlite::Result<Option<Pending>> {
-    let select = "SELECT number, address, headers FROM pending ORDER BY number LIMIT 1";
+/// The oldest ones, at most so many.
+pub(super) fn oldest(index: &Connection, most: u32) -> rusqlite::Result<Vec<Pending>> {
     let read = |row: &rusqlite::Row<'_>| {
         let headers: String = row.get(2)?;
         Ok(Pending {
@@ -39,7 +39,10 @@ pub(super) fn oldest(index: &Connection) -> rusqlite::Result<Option<Pending>> {
             headers: serde_json::from_str(&headers).unwrap_or_default(),
         })
     };
-    index.prepare_cached(select)?.query_row([], read).optional()
+    let mut select = index
+        .prepare_cached("SELECT number, address, headers FROM pending ORDER BY number LIMIT ?1")?;
+    let rows = select.query_map([most], read)?;
+    rows.collect()
 }
 
 pub(super) fn remove(index: &Connection, number: i64) -> rusqlite::Result<()> {

@@ -93,7 +93,7 @@ async fn what_waits_for_the_peer_waits_on_after_a_restart_with_its_trace() {
         (figures.pending, figures.lag),
         (1, Duration::from_secs(301))
     );
-    let pending = store.oldest_pending().await.unwrap().unwrap();
+    let pending = store.pending(1).await.unwrap().remove(0);
     assert_eq!((pending.address, pending.headers), (address, headers));
     store.settle(pending.number).await.unwrap();
     assert_eq!(store.figures().await.unwrap().pending, 0);
