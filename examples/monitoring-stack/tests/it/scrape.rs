@@ -77,5 +77,6 @@ async fn every_metric_of_the_dashboard_and_the_rules_of_the_library_is_in_a_real
         eprintln!("missing: {missing:?}");
         missing.is_empty()
     });
-    guard.shutdown(Duration::from_secs(10));
+    let report = guard.shutdown(Duration::from_secs(60));
+    eprintln!("{report}");
 }
