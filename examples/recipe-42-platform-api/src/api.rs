@@ -94,7 +94,7 @@ impl Api {
         let store = Store::open(&settings.database, Arc::clone(observer.clock()))?;
         let credit = settings.opening_credit;
         store
-            .bookkeeping(move |connection| members::add(connection, &keys, credit))
+            .bookkeeping(move |connection| members::take_over(connection, &keys, credit))
             .await
             .map_err(|failure| failure.code())?;
         let listener = TcpListener::bind(settings.listen).await.map_err(|error| {

@@ -7,8 +7,10 @@ use crate::Member;
 use crate::errors::Failure;
 use crate::keys::Key;
 
-/// Adds what a file of keys says; what is there already stays. A new tenant begins with this credit.
-pub(crate) fn add(connection: &Connection, keys: &[Key], credit: i64) -> Result<(), Failure> {
+/// Takes over what a file of keys says: a key that is no longer in it is nobody's any more. Tenants and projects stay, and a new
+/// tenant begins with this credit.
+pub(crate) fn take_over(connection: &Connection, keys: &[Key], credit: i64) -> Result<(), Failure> {
+    connection.execute("DELETE FROM members", [])?;
     for key in keys {
         let Member { tenant, role } = &key.member;
         connection.execute(
@@ -73,4 +75,35 @@ pub(crate) fn has_tenant(connection: &Connection, tenant: &str) -> Result<bool, 
 /// The digest of a key. A key is long and random, so a plain digest is as good as a slow one.
 fn digest(key: &[u8]) -> [u8; 32] {
     Sha256::digest(key).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use counterfoil::Sensitive;
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::Role;
+    use crate::store::schema::TABLES;
+
+    fn key(secret: &str) -> Key {
+        Key {
+            member: Member {
+                tenant: "acme".to_owned(),
+                role: Role::Admin,
+            },
+            secret: Sensitive::new(Zeroizing::new(secret.to_owned())),
+            projects: vec!["default".to_owned()],
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_no_longer_in_the_file_lets_nobody_in() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(TABLES).unwrap();
+        take_over(&connection, &[key("first"), key("second")], 7).unwrap();
+        take_over(&connection, &[key("second")], 7).unwrap();
+        assert_eq!(find(&connection, "first").unwrap(), None);
+        assert!(find(&connection, "second").unwrap().is_some());
+    }
 }
