@@ -65,15 +65,13 @@ impl Relay {
     }
 
     /// Moves a batch of what is there, and comes back at once if there may be more. A batch that cannot be moved keeps its place,
-    /// and what is behind it waits.
+    /// and what is behind it waits, until the next look.
     async fn move_batch(self: &Arc<Self>) -> Result<(), Failure> {
         let read = self
             .store
             .read(|connection| outbox::oldest(connection, BATCH));
         let events = read.await?;
-        if events.len() == BATCH as usize {
-            self.emitted.notify_one();
-        }
+        let full = events.len() == BATCH as usize;
         let batch = Arc::new(Batch::new(events.len()));
         let mut moving = JoinSet::new();
         for event in events {
@@ -82,6 +80,9 @@ impl Relay {
         }
         while let Some(moved) = moving.join_next().await {
             moved.map_err(|error| Failure::because(INTERNAL, error))??;
+        }
+        if full {
+            self.emitted.notify_one();
         }
         Ok(())
     }
@@ -187,5 +188,46 @@ impl Batch {
         self.committed.wait().await;
         let failed = *self.failed.lock();
         failed.map_or(Ok(()), |code| Err(code.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future as _;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use counterfoil::Observer;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_batch_that_cannot_be_moved_is_not_tried_again_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let observer = Observer::builder().build().unwrap();
+        let clock = Arc::clone(observer.clock());
+        let store = Store::open(&directory.path().join("platform.db"), clock).unwrap();
+        let fill = store.bookkeeping(|connection| {
+            connection.execute_batch("DROP TABLE node_tasks")?;
+            for number in 0..BATCH {
+                let sql = "INSERT INTO outbox (id, type, subject, tenant, headers, at)
+                    VALUES (?, 'allocation.requested', 'al-1', 'acme', '[]', 0)";
+                connection.execute(sql, [number.to_string()])?;
+            }
+            Ok(())
+        });
+        fill.await.unwrap();
+        let registry = observer.registry();
+        let relay = Arc::new(Relay {
+            store,
+            metrics: Arc::new(ApiMetrics::new(registry)),
+            emitted: Arc::default(),
+            outbox: Consumer::new(registry, "sqlite", "outbox"),
+            queue: Producer::new(registry, "sqlite", "node_tasks"),
+        });
+        assert!(relay.move_batch().await.is_err());
+        let told = pin!(relay.emitted.notified());
+        let polled = told.poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending());
     }
 }
