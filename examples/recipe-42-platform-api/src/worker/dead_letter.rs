@@ -45,22 +45,19 @@ impl Shared {
     async fn give_up(&self, task: &Task, code: ErrorCode) -> Result<(), Failure> {
         let mutation = Mutation::new("message.give_up");
         let allocation = mutation.resolve(self.allocation_if_any(task)).await?;
-        let before = allocation.as_ref().map(|it| it.state);
         let buried = mutation.apply(self.bury(task, allocation, code)).await?;
         let Some(change) = buried else {
             return Ok(());
         };
-        let metadata = match (before, change.state()) {
-            (Some(before), Some(now)) => {
-                Metadata::default().moved(&now.id, Some(before), now.state)
-            }
-            _ => Metadata::default(),
+        let metadata = match change.state() {
+            Some((before, now)) => Metadata::default().moved(&now.id, Some(*before), now.state),
+            None => Metadata::default(),
         };
         let metadata = metadata
             .with(Field::ErrorCode, code.as_str())
             .with(Field::RequestScope, task.kind.as_str())
             .with(Field::Reason, "too many attempts failed");
-        let node = change.state().as_ref().and_then(|it| it.node.clone());
+        let node = change.state().as_ref().and_then(|it| it.1.node.clone());
         let record = async {
             let sealed = self.audit.seal(
                 Kind::DeadLetter,
@@ -91,21 +88,26 @@ impl Shared {
         }
     }
 
-    /// `None` when the message is another's by now.
+    /// What became of the allocation, if there is one, and the state that it was in: it may have been given back since it was
+    /// resolved. `None` when the message is another's by now.
     async fn bury(
         &self,
         task: &Task,
         allocation: Option<Allocation>,
         code: ErrorCode,
-    ) -> Result<Option<Change<Option<Allocation>>>, Failure> {
+    ) -> Result<Option<Change<Option<(AllocationState, Allocation)>>>, Failure> {
         let (task, now) = (task.clone(), self.store.now());
         let trace = Current::get().and_then(|it| it.trace().map(|it| it.trace_id.to_string()));
         let begun = self.store.change(move |connection| {
             if !tasks::bury(connection, &task)? {
                 return Ok(None);
             }
-            let allocation = match allocation {
-                Some(allocation) => Some(fail(connection, allocation, code, now)?),
+            let found = match allocation {
+                Some(resolved) => allocations::find(connection, &resolved.tenant, &resolved.id)?,
+                None => None,
+            };
+            let ended = match found {
+                Some(found) => Some((found.state, fail(connection, found, code, now)?)),
                 None => None,
             };
             let incident = Incident {
@@ -117,7 +119,7 @@ impl Shared {
                 opened_at: now,
             };
             incidents::open(connection, &incident)?;
-            Ok(Some(allocation))
+            Ok(Some(ended))
         });
         Ok(begun.await?.transpose())
     }
@@ -144,4 +146,75 @@ fn fail(
         }
     }
     Ok(allocation)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use counterfoil::tower::Consumer;
+    use counterfoil::{Observer, Timestamp};
+
+    use super::*;
+    use crate::audit::AuditTrail;
+    use crate::errors::NODE_UNREACHABLE;
+    use crate::metrics::WorkerMetrics;
+    use crate::store::Store;
+    use crate::worker::WorkerSettings;
+    use crate::worker::nodes::Nodes;
+
+    fn shared(directory: &std::path::Path) -> Shared {
+        let settings = WorkerSettings {
+            database: directory.join("platform.db"),
+            nodes: directory.join("nodes"),
+            concurrency: 1,
+            attempts: 1,
+            pause: Duration::ZERO,
+            hidden: Duration::from_secs(30),
+        };
+        let observer = Observer::builder().build().unwrap();
+        Shared {
+            store: Store::open(&settings.database, Arc::clone(observer.clock())).unwrap(),
+            nodes: Nodes::open(&settings.nodes).unwrap(),
+            audit: AuditTrail::new(observer.clone()).unwrap(),
+            metrics: WorkerMetrics::new(observer.registry()),
+            queue: Consumer::new(observer.registry(), "sqlite", "node_tasks"),
+            settings,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_given_back_before_its_message_is_given_up_is_not_said_to_have_failed() {
+        let directory = tempfile::tempdir().unwrap();
+        let shared = shared(directory.path());
+        let prepare = shared.store.bookkeeping(|connection| {
+            connection.execute_batch(
+                "INSERT INTO tenants VALUES ('acme', 7);
+                INSERT INTO projects VALUES ('acme', 'default');
+                INSERT INTO allocations (id, tenant, project, bytes, state, created_at, updated_at)
+                    VALUES ('al-1', 'acme', 'default', 4096, 'requested', 0, 0);
+                INSERT INTO node_tasks (id, type, subject, tenant, headers, enqueued_at, visible_at)
+                    VALUES ('1', 'allocation.requested', 'al-1', 'acme', '[]', 0, 0);",
+            )?;
+            let now = Timestamp::from_unix_nanos(0);
+            Ok(tasks::claim(connection, now, Duration::from_secs(30), 1)?.remove(0))
+        });
+        let task = prepare.await.unwrap();
+        let resolved = shared.allocation(&task).await.unwrap();
+        let mut released = resolved.clone();
+        let give_back = shared.store.bookkeeping(move |connection| {
+            let now = Timestamp::from_unix_nanos(1);
+            allocations::move_on(connection, &mut released, AllocationState::Released, now)
+        });
+        assert!(give_back.await.unwrap());
+
+        let buried = shared.bury(&task, Some(resolved), NODE_UNREACHABLE).await;
+        let change = buried.unwrap().unwrap();
+        let (before, after) = change.state().as_ref().unwrap();
+        assert_eq!(
+            (*before, after.state),
+            (AllocationState::Released, AllocationState::Released)
+        );
+    }
 }
