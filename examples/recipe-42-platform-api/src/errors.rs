@@ -22,8 +22,6 @@ counterfoil::tower::error_codes! {
     METHOD_NOT_ALLOWED: "request.method_not_allowed", http 405, grpc 12;
     /// The body is larger than this address takes.
     TOO_LARGE: "request.too_large", http 413, grpc 8;
-    /// The body has to be JSON, with the media type application/json.
-    UNSUPPORTED_MEDIA_TYPE: "request.unsupported_media_type", http 415, grpc 3;
     /// The server did not answer in time; whether the change was made is told by asking again with the same idempotency key.
     TIMEOUT: "request.timeout", http 504, grpc 4;
     /// More requests are under way than are taken; try again in a moment.
