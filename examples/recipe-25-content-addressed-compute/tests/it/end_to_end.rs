@@ -79,7 +79,7 @@ fn the_chain_verifies_to_its_anchor(remains: &Remains) {
 
 fn drive_load(server: &Server) {
     let arguments = ["--seconds", "3", "--concurrency", "4", "--output", "json"];
-    let (succeeded, text) = server.run(env!("CARGO_BIN_EXE_load"), &arguments);
+    let (succeeded, text) = server.run(env!("CARGO_BIN_EXE_deriva-load"), &arguments);
     assert!(succeeded, "{text}");
     let figures: Value = serde_json::from_str(&text).unwrap();
     assert!(figures["requests"].as_u64() > Some(0), "{text}");

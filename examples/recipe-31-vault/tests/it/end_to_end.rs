@@ -105,7 +105,7 @@ fn one_trace_crosses_both_vaults_and_a_peer_that_stops_is_an_alert() {
 fn drive_load(vault: &Vault, data: &Path) {
     let key = data.join("alice.key");
     std::fs::write(&key, KEY).unwrap();
-    let load = Command::new(env!("CARGO_BIN_EXE_load"))
+    let load = Command::new(env!("CARGO_BIN_EXE_vault-load"))
         .args(["--seconds", "2", "--concurrency", "4", "--output", "json"])
         .args(["--url", &vault.url()])
         .arg("--key")

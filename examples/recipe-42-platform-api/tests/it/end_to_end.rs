@@ -136,7 +136,7 @@ fn inject_fault(platform: &Platform) {
 fn drive_load(platform: &Platform) {
     let key = platform.at("key.txt");
     std::fs::write(&key, ACME).unwrap();
-    let driven = Command::new(env!("CARGO_BIN_EXE_load"))
+    let driven = Command::new(env!("CARGO_BIN_EXE_platform-load"))
         .args([
             "--seconds",
             "1",

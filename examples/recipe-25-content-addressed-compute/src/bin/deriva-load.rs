@@ -70,7 +70,7 @@ async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("load: {error}");
+            eprintln!("deriva-load: {error}");
             ExitCode::from(2)
         }
     }

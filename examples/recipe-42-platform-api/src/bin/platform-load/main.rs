@@ -70,7 +70,7 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("load: {error}");
+            eprintln!("platform-load: {error}");
             ExitCode::FAILURE
         }
     }

@@ -67,7 +67,7 @@ async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("load: {error}");
+            eprintln!("vault-load: {error}");
             ExitCode::from(2)
         }
     }
