@@ -29,7 +29,7 @@ use tokio::sync::Notify;
 use crate::audit::AuditTrail;
 use crate::errors::{METHOD_NOT_ALLOWED, NOT_FOUND};
 use crate::keys;
-use crate::limits::{Concurrency, in_time, not_too_many};
+use crate::limits::{Concurrency, LONGEST, in_patience, in_time, not_too_many};
 use crate::metrics::ApiMetrics;
 use crate::ops::{self, Ops};
 use crate::relay::Relay;
@@ -146,9 +146,12 @@ impl Api {
             .http();
         let relay = tokio::spawn(Relay::new(&self.platform, registry).run());
         let watch = tokio::spawn(self.platform.ops.clone().watch());
-        let served = axum::serve(self.listener, router(self.platform.clone(), observed))
-            .with_graceful_shutdown(stop)
-            .await;
+        let router = router(self.platform.clone(), observed);
+        let served = in_patience(stop, LONGEST, |stop| {
+            let server = axum::serve(self.listener, router);
+            server.with_graceful_shutdown(stop).into_future()
+        });
+        let served = served.await;
         // What is still in the outbox stays there for the next start.
         relay.abort();
         watch.abort();

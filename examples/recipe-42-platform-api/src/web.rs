@@ -32,7 +32,7 @@ use tower_http::csrf::CsrfLayer;
 
 use crate::audit::{AuditTrail, Field, Kind, Metadata};
 use crate::errors::{METHOD_NOT_ALLOWED, NOT_FOUND};
-use crate::limits::{Concurrency, in_time, not_too_many};
+use crate::limits::{Concurrency, LONGEST, in_patience, in_time, not_too_many};
 use api::Api;
 use errors::CROSS_SITE;
 use refusal::Refusal;
@@ -108,9 +108,11 @@ impl Web {
         self,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        axum::serve(self.listener, self.router)
-            .with_graceful_shutdown(stop)
-            .await
+        in_patience(stop, LONGEST, |stop| {
+            let server = axum::serve(self.listener, self.router);
+            server.with_graceful_shutdown(stop).into_future()
+        })
+        .await
     }
 }
 
