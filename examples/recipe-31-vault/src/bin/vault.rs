@@ -20,7 +20,7 @@ struct Arguments {
     /// Where objects, index and audit log are kept
     #[arg(long, value_name = "DIRECTORY", default_value = "vault-data")]
     data: PathBuf,
-    /// Lines of <principal> <member|peer> <key>
+    /// File with lines: PRINCIPAL member|peer KEY
     #[arg(long, value_name = "FILE")]
     keys: PathBuf,
     /// The most that the objects may hold
