@@ -23,7 +23,7 @@ struct Arguments {
     /// The database, shared with the worker
     #[arg(long, value_name = "FILE", default_value = "platform-data/platform.db")]
     database: PathBuf,
-    /// Lines of <tenant> <admin|member> <key> [<project>,…]
+    /// File with lines: TENANT admin|member KEY and then projects, with commas between
     #[arg(long, value_name = "FILE")]
     keys: PathBuf,
     /// The secret that the billing provider signs webhooks with
