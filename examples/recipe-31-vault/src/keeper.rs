@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use counterfoil::audit::{AuditEventData, AuditInput, NamedReceipt, PayloadDigest, Receipt};
 use counterfoil::health::Health;
 use counterfoil::prometheus::Renderer;
@@ -84,7 +83,8 @@ impl Keeper {
             "since": change.since.to_string(),
             "resolved": change.resolved.map(|at| at.to_string()),
         });
-        let address = self.keep("alert", payload.to_string().into()).await;
+        let text = payload.to_string();
+        let address = Address::of(text.as_bytes());
         let receipt = NamedReceipt {
             count: 1,
             digest: PayloadDigest::Sha256(address.digest()),
@@ -99,6 +99,8 @@ impl Keeper {
             AuditEventData::ObsAlertResolved(receipt)
         })
         .await?;
+        // Only now: it comes again each second until it is sealed.
+        self.keep(text).await;
         self.alerts.lock().note(&change);
         let firing = self.metrics.alerts_firing.with(&[rule.name]);
         firing.set(f64::from(u8::from(is_firing)));
@@ -160,13 +162,13 @@ impl Keeper {
         Ok(())
     }
 
-    /// Keeps a text in the vault. Where it takes none the address is sealed all the same, and the log has the text.
-    async fn keep(&self, kind: &str, text: Bytes) -> Address {
-        let address = Address::of(&text);
-        if let Err(failure) = self.store.put(text, kept(kind), None).await {
+    /// Keeps the text of an alert in the vault. Where it takes none, the log has the text that belongs to the sealed address.
+    async fn keep(&self, text: String) {
+        let put = self.store.put(text.clone().into(), kept("alert"), None);
+        if let Err(failure) = put.await {
             failure.log();
+            tracing::warn!(alert = text, "an alert is not kept in the vault");
         }
-        address
     }
 
     /// Waits until the record is on stable storage.

@@ -66,7 +66,13 @@ impl Principals {
                 operations: metrics.operations.with(&[name]),
                 identity: WorkloadIdentity::tenant_only(TENANT).with_principal(&pseudonym),
             };
-            callers.insert(Address::of(key.as_bytes()), caller);
+            if callers
+                .insert(Address::of(key.as_bytes()), caller)
+                .is_some()
+            {
+                let why = "this key stands on an earlier line; give each principal its own";
+                return Err(format!("{}:{}: {why}", path.display(), at + 1));
+            }
         }
         if callers.is_empty() {
             let next = "write lines of <principal> <member|peer> <key>";
@@ -128,5 +134,24 @@ fn parse(line: &str) -> Result<(&str, Role, &str), &'static str> {
 impl fmt::Debug for Principals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Principals({})", self.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use counterfoil::metrics::Registry;
+
+    use super::*;
+
+    #[test]
+    fn two_principals_do_not_share_a_key() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let lines = "alice member a-key-of-twenty-chars\nbob member a-key-of-twenty-chars\n";
+        std::fs::write(&file, lines).unwrap();
+        let metrics = Metrics::new(&Registry::new());
+        let pseudonyms = PseudonymKey::from_bytes(&[1; 32]);
+        let refused = Principals::read(file.path(), &pseudonyms, &metrics).unwrap_err();
+        assert!(refused.contains(":2: this key stands"), "{refused}");
+        assert!(!refused.contains("a-key-of"), "{refused}");
     }
 }

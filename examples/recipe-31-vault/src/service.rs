@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::{DefaultBodyLimit, Extension, Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
@@ -14,14 +14,15 @@ use counterfoil::audit::Object;
 use counterfoil::health::Health;
 use counterfoil::tower::axum::matched_path;
 use counterfoil::tower::{ErrorCode, Producer, ServerLayer};
-use counterfoil::{Current, DomainRecord, ExtensionKind, Observer, OpType};
+use counterfoil::{Current, DomainRecord, ExtensionKind, InContext, Observer, OpType};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore};
+use tracing::Instrument;
 
 use crate::address::Address;
 use crate::errors::{
-    ADDRESS_MISMATCH, FORBIDDEN, Failure, MALFORMED, NO_ROUTE, NOT_SEALED, OVERLOADED, TIMEOUT,
-    TOO_LARGE, UNAUTHENTICATED,
+    ADDRESS_MISMATCH, FORBIDDEN, Failure, MALFORMED, NO_ROUTE, NOT_SEALED, OVERLOADED, STORAGE,
+    TIMEOUT, TOO_LARGE, UNAUTHENTICATED,
 };
 use crate::metrics::Metrics;
 use crate::principals::{Caller, Principals, Role};
@@ -30,8 +31,9 @@ use crate::store::{About, Headers, Store};
 
 /// The largest object.
 const MOST_BYTES: usize = 8 << 20;
-/// Requests that may be under way at once.
+/// Requests that may be under way at once, and what their bodies may hold together.
 const MOST_REQUESTS: usize = 256;
+const MOST_IN_FLIGHT: usize = 64 << 20;
 /// How long a request may take.
 const LONGEST: Duration = Duration::from_secs(10);
 
@@ -47,7 +49,7 @@ pub(crate) struct Service {
     pub(crate) replication: Option<Producer>,
     pub(crate) put: Arc<Notify>,
     pub(crate) health: Health,
-    pub(crate) places: Arc<Semaphore>,
+    pub(crate) places: Arc<Places>,
     pub(crate) kinds: Arc<Kinds>,
 }
 
@@ -67,9 +69,20 @@ impl Kinds {
     }
 }
 
-/// Places for requests.
-pub(crate) fn places() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(MOST_REQUESTS))
+/// Places for requests, and for the bytes of their bodies.
+#[derive(Debug)]
+pub(crate) struct Places {
+    requests: Semaphore,
+    bytes: Semaphore,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self {
+            requests: Semaphore::new(MOST_REQUESTS),
+            bytes: Semaphore::new(MOST_IN_FLIGHT),
+        }
+    }
 }
 
 /// The routes. The layer of Counterfoil is outermost, so that whatever is refused further in is still in its trace and counted.
@@ -104,12 +117,15 @@ async fn put_object(
     let about = query::about(parameters)?;
     let (size, kind) = (bytes.len() as u64, about.kind.clone());
     let before = service.state.clock.ticks().0;
-    let (address, is_new) = service.put_and_enqueue(bytes, about).await?;
-    if is_new {
-        service
-            .seal(&service.kinds.put, address, &kind, size)
-            .await?;
-    }
+    let storing = service.clone();
+    let stored = to_its_end(async move {
+        let stored = storing.put_and_enqueue(bytes, about).await?;
+        // Each put is sealed, not the first alone: that one may have been cut off before its record.
+        let put = &storing.kinds.put;
+        storing.seal(put, stored.0, &kind, size).await?;
+        Ok(stored)
+    });
+    let (address, is_new) = stored.await?;
     let took = service.since(before);
     service.metrics.put.increment();
     service.metrics.put_bytes.add(size);
@@ -189,21 +205,33 @@ async fn put_replica(
     }
     let about = query::about(parameters)?;
     let (size, kind) = (bytes.len() as u64, about.kind.clone());
-    let (_, is_new) = service.store.put(bytes, about, None).await?;
-    if !is_new {
-        return Ok(StatusCode::OK);
-    }
-    let kinds = &service.kinds;
-    service
-        .seal(&kinds.replicated, address, &kind, size)
-        .await?;
-    tracing::info!(hash = %address, size, "replica stored");
-    Ok(StatusCode::CREATED)
+    let stored = to_its_end(async move {
+        let (_, is_new) = service.store.put(bytes, about, None).await?;
+        let replicated = &service.kinds.replicated;
+        service.seal(replicated, address, &kind, size).await?;
+        Ok(is_new)
+    });
+    let is_new = stored.await?;
+    tracing::info!(hash = %address, size, is_new, "replica stored");
+    Ok(if is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    })
 }
 
 async fn answer_peer(Extension(caller): Extension<Caller>) -> Result<StatusCode, Failure> {
     only_peers(&caller)?;
     Ok(StatusCode::OK)
+}
+
+/// Runs what stores and seals to its end, even if whoever asked for it goes away meanwhile.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Failure>> + Send + 'static,
+) -> Result<T, Failure> {
+    let work = tokio::spawn(work.in_current_span().in_current_context());
+    work.await
+        .map_err(|error| Failure::because(STORAGE, error))?
 }
 
 fn only_peers(caller: &Caller) -> Result<(), Failure> {
@@ -268,7 +296,15 @@ async fn guard(
     let (mut parts, body) = request.into_parts();
     let caller = service.principals.of(&parts).ok_or(UNAUTHENTICATED)?;
     parts.extensions.insert(caller.clone());
-    let _place = service.places.try_acquire().map_err(|_| OVERLOADED)?;
+    // A body that does not say how long it is takes the place of the longest.
+    let most = body.size_hint().upper().unwrap_or(u64::MAX);
+    let most = u32::try_from(most.min(MOST_BYTES as u64)).unwrap_or(u32::MAX);
+    let places = &service.places;
+    let _place = places.requests.try_acquire().map_err(|_| OVERLOADED)?;
+    let _room = places
+        .bytes
+        .try_acquire_many(most)
+        .map_err(|_| OVERLOADED)?;
     let answered = next.run(Request::from_parts(parts, body));
     tokio::time::timeout(LONGEST, answered)
         .await

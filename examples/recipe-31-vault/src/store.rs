@@ -10,6 +10,7 @@ mod pending;
 #[cfg(test)]
 mod tests;
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -110,7 +111,8 @@ impl Store {
         self.inner.read_only
     }
 
-    /// Stores bytes under their address; whether they are new. Where `headers` are given the object waits for the peer.
+    /// Stores bytes under their address; whether they are new. Where `headers` are given, what is new or stays longer waits for the
+    /// peer.
     pub(crate) async fn put(
         &self,
         bytes: Bytes,
@@ -193,14 +195,14 @@ impl Inner {
         }
         let address = Address::of(bytes);
         let now = self.now();
-        if index::renew(&self.index.lock(), address, about, now)? {
+        if self.renew(&mut self.index.lock(), address, about, headers, now)? {
             return Ok((address, false));
         }
         let room = self.reserve(bytes.len() as u64)?;
         let written = self.files.write(bytes)?;
         let mut index = self.index.lock();
         // Somebody else may have put the same bytes meanwhile.
-        if index::renew(&index, address, about, now)? {
+        if self.renew(&mut index, address, about, headers, now)? {
             return Ok((address, false));
         }
         self.files.publish(written, address)?;
@@ -214,10 +216,47 @@ impl Inner {
         Ok((address, true))
     }
 
+    /// Has an object that is there stay at least as long as `about` asks for, of which the peer hears too; whether it is there. One
+    /// whose time has come is removed, so that the put is of a new one.
+    fn renew(
+        &self,
+        index: &mut Connection,
+        address: Address,
+        about: &About,
+        headers: Option<&Headers>,
+        now: i64,
+    ) -> Result<bool, Failure> {
+        let Some((bytes, expires)) = index::lifetime(index, address)? else {
+            return Ok(false);
+        };
+        if expires.is_some_and(|expires| expires <= now) {
+            self.discard(index, address, bytes)?;
+            return Ok(false);
+        }
+        let wanted = index::expiry(about, now);
+        // Who has no time to come stays for ever.
+        let is_longer = expires.is_some_and(|has| wanted.is_none_or(|wanted| wanted > has));
+        if is_longer {
+            let transaction = index.transaction()?;
+            index::set_expiry(&transaction, address, wanted)?;
+            if let Some(headers) = headers {
+                pending::add(&transaction, address, headers, now)?;
+            }
+            transaction.commit()?;
+        }
+        Ok(true)
+    }
+
     fn get(&self, address: Address) -> Result<Bytes, Failure> {
-        let known = index::entry(&self.index.lock(), address, self.now())?;
-        known.ok_or(UNKNOWN_OBJECT)?;
-        let bytes = self.files.read(address)?;
+        let entry = || index::entry(&self.index.lock(), address, self.now());
+        entry()?.ok_or(UNKNOWN_OBJECT)?;
+        let bytes = match self.files.read(address) {
+            // Its time came between the two.
+            Err(error) if error.kind() == ErrorKind::NotFound && entry()?.is_none() => {
+                return Err(UNKNOWN_OBJECT.into());
+            }
+            read => read?,
+        };
         if Address::of(&bytes) != address {
             return Err(Failure::because(
                 CORRUPT,
@@ -239,11 +278,16 @@ impl Inner {
             let Some((address, bytes)) = index::oldest_expired(&index, now)? else {
                 return Ok(removed);
             };
-            index::remove(&index, address)?;
-            self.files.remove(address)?;
-            self.used.fetch_sub(bytes, Ordering::Relaxed);
+            self.discard(&index, address, bytes)?;
             removed += 1;
         }
+    }
+
+    /// Removes an object. If its file stays, nobody sees it, and the next put of the same bytes takes it over.
+    fn discard(&self, index: &Connection, address: Address, bytes: u64) -> Result<(), Failure> {
+        index::remove(index, address)?;
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+        Ok(self.files.remove(address)?)
     }
 
     fn figures(&self) -> Result<Figures, Failure> {

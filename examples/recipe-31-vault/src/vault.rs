@@ -115,7 +115,7 @@ impl Vault {
             observer,
             put: Arc::new(Notify::new()),
             health: health.clone(),
-            places: service::places(),
+            places: Arc::default(),
             kinds: Arc::new(Kinds::new()?),
         };
         Ok(Self {

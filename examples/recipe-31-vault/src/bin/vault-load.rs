@@ -29,6 +29,7 @@ const REMEMBERED: usize = 512;
 
 /// Drives a vault and says how long its answers took
 #[derive(Parser)]
+#[command(max_term_width = 80)]
 struct Arguments {
     /// Where the vault is
     #[arg(long, default_value = "http://127.0.0.1:8031")]

@@ -12,7 +12,7 @@ use http::Uri;
 
 /// Keeps content-addressed objects, and replicates them to a peer
 #[derive(Parser)]
-#[command(version)]
+#[command(version, max_term_width = 80)]
 struct Arguments {
     /// Where requests are answered
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8031")]

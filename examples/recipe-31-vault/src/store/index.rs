@@ -120,19 +120,28 @@ pub(super) fn size(index: &Connection) -> rusqlite::Result<u64> {
     Ok(pragma("page_count")? * pragma("page_size")?)
 }
 
-/// Whether the object is there; if so it stays at least as long as `about` asks for.
-pub(super) fn renew(
+/// What an object holds and when its time comes, even if it has come.
+pub(super) fn lifetime(
     index: &Connection,
     address: Address,
-    about: &About,
-    now: i64,
-) -> rusqlite::Result<bool> {
-    let renew = "UPDATE objects SET expires = max(expires, ?2) WHERE address = ?1";
-    // Of `max` with a NULL among its arguments comes NULL, which is: for ever.
-    let changed = index
-        .prepare_cached(renew)?
-        .execute(params![address.to_string(), expiry(about, now)])?;
-    Ok(changed == 1)
+) -> rusqlite::Result<Option<(u64, Option<i64>)>> {
+    index
+        .prepare_cached("SELECT bytes, expires FROM objects WHERE address = ?1")?
+        .query_row([address.to_string()], |row| {
+            Ok((count(row, 0)?, row.get(1)?))
+        })
+        .optional()
+}
+
+pub(super) fn set_expiry(
+    index: &Connection,
+    address: Address,
+    expires: Option<i64>,
+) -> rusqlite::Result<()> {
+    index
+        .prepare_cached("UPDATE objects SET expires = ?2 WHERE address = ?1")?
+        .execute(params![address.to_string(), expires])?;
+    Ok(())
 }
 
 pub(super) fn insert(
@@ -235,7 +244,8 @@ pub(super) fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or_default())
 }
 
-fn expiry(about: &About, now: i64) -> Option<i64> {
+/// When the time of an object comes that is put at `now`; `None` for never.
+pub(super) fn expiry(about: &About, now: i64) -> Option<i64> {
     let nanos = |ttl: Duration| i64::try_from(ttl.as_nanos()).unwrap_or(i64::MAX);
     about.ttl.map(|ttl| now.saturating_add(nanos(ttl)))
 }

@@ -98,3 +98,39 @@ async fn what_waits_for_the_peer_waits_on_after_a_restart_with_its_trace() {
     store.settle(pending.number).await.unwrap();
     assert_eq!(store.figures().await.unwrap().pending, 0);
 }
+
+#[tokio::test]
+async fn an_object_whose_time_has_come_is_a_new_one_when_it_is_put_again() {
+    let (directory, clock) = (tempfile::tempdir().unwrap(), Arc::new(FakeClock::new()));
+    let store = open(directory.path(), &clock);
+    let put = |kind, ttl| store.put(Bytes::from_static(b"a"), about(kind, ttl), Some(Vec::new()));
+    put("draft", Some(Duration::from_secs(10))).await.unwrap();
+    let first = store.pending(1).await.unwrap().remove(0);
+    store.settle(first.number).await.unwrap();
+
+    clock.step(Duration::from_secs(10));
+    let (address, is_new) = put("note", None).await.unwrap();
+    assert!(is_new);
+    let entry = store.entry(address).await.unwrap().unwrap();
+    assert_eq!((&*entry.kind, entry.expires), ("note", None));
+    let figures = store.figures().await.unwrap();
+    assert_eq!((figures.objects, figures.used, figures.pending), (1, 1, 1));
+    assert_eq!(store.collect().await.unwrap(), 0);
+    assert_eq!(store.get(address).await.unwrap(), "a");
+}
+
+#[tokio::test]
+async fn the_peer_hears_of_a_longer_life_and_of_no_shorter_one() {
+    let (directory, clock) = (tempfile::tempdir().unwrap(), Arc::new(FakeClock::new()));
+    let store = open(directory.path(), &clock);
+    for (seconds, pending) in [(10, 1), (5, 1), (60, 2)] {
+        let ttl = Some(Duration::from_secs(seconds));
+        let put = store.put(
+            Bytes::from_static(b"a"),
+            about("note", ttl),
+            Some(Vec::new()),
+        );
+        put.await.unwrap();
+        assert_eq!(store.figures().await.unwrap().pending, pending);
+    }
+}

@@ -34,6 +34,16 @@ fn an_object_is_found_by_its_address_its_type_and_its_attributes() {
 }
 
 #[test]
+fn each_put_is_sealed_one_of_an_object_that_is_there_too() {
+    let data = tempfile::tempdir().unwrap();
+    let vault = Vault::start(data.path(), &[]);
+    assert_eq!(vault.put("", TRACE, "hello").0, 201);
+    assert_eq!(vault.put("", TRACE, "hello").0, 200);
+    let chain = sealed(data.path());
+    assert_eq!(chain.matches("vault.object_put").count(), 2, "{chain}");
+}
+
+#[test]
 fn what_cannot_be_done_is_an_error_and_counted() {
     let data = tempfile::tempdir().unwrap();
     let vault = Vault::start(data.path(), &["--capacity", "8"]);
