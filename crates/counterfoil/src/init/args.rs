@@ -29,7 +29,7 @@ pub struct Args {
     /// How log lines are written: text or json
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
-    /// Port of the metrics and health pages, 0 for any, or off
+    /// Port of metrics and health pages, 0 for any, or off
     #[arg(long, value_name = "PORT")]
     pub metrics_port: Option<MetricsPort>,
 }
