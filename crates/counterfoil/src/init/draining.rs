@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, IntoFuture, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -15,9 +15,13 @@ use std::time::Duration;
 /// that, or with [`begin`](Self::begin). From then on `/readyz` answers 503, so that no new work is sent here.
 ///
 /// ```no_run
-/// # async fn serve(guard: counterfoil::init::Guard) {
-/// // axum::serve(listener, app).with_graceful_shutdown(guard.draining().begun()).await?;
-/// guard.draining().begun().await;
+/// # use std::time::Duration;
+/// # async fn run(guard: counterfoil::init::Guard) -> std::io::Result<()> {
+/// # let (listener, app) = (tokio::net::TcpListener::bind("127.0.0.1:0").await?, axum::Router::new());
+/// let draining = guard.draining();
+/// let server = axum::serve(listener, app).with_graceful_shutdown(draining.begun());
+/// draining.within(Duration::from_secs(10), server).await.transpose()?;
+/// # Ok(())
 /// # }
 /// ```
 #[derive(Clone)]
@@ -96,6 +100,29 @@ impl Draining {
             .changed
             .wait_timeout_while(self.lock(), patience, |state| !state.begun);
         waited.unwrap_or_else(PoisonError::into_inner).0.begun
+    }
+
+    /// Waits for a server to end, for as long as it serves, and for at most `patience` once draining has begun: a client that
+    /// stalls within its request holds up no stop. `None`, and a warning in the log, when the server had not ended by then;
+    /// it is dropped.
+    ///
+    /// # Panics
+    /// When draining begins and this is not awaited on a tokio runtime with its timers on.
+    pub async fn within<S: IntoFuture>(&self, patience: Duration, server: S) -> Option<S::Output> {
+        let late = async {
+            self.begun().await;
+            tokio::time::sleep(patience).await;
+        };
+        let (mut served, mut late) = (pin!(server.into_future()), pin!(late));
+        let ended = poll_fn(|cx| match served.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => late.as_mut().poll(cx).map(|()| None),
+        })
+        .await;
+        if ended.is_none() {
+            tracing::warn!(?patience, "what did not end in time is left behind");
+        }
+        ended
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -1,5 +1,6 @@
 //! Start and stop.
 
+mod draining;
 mod events_page;
 mod exporters;
 #[cfg(feature = "otlp")]
