@@ -9,7 +9,6 @@ mod idempotency;
 mod me;
 
 use std::fmt;
-use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +18,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use counterfoil::health::Health;
+use counterfoil::init::Draining;
 use counterfoil::tower::axum::matched_path;
 use counterfoil::tower::{Producer, ServerLayer};
 use counterfoil::trace::HeadSampler;
@@ -29,7 +29,7 @@ use tokio::sync::Notify;
 use crate::audit::AuditTrail;
 use crate::errors::{METHOD_NOT_ALLOWED, NOT_FOUND};
 use crate::keys;
-use crate::limits::{Concurrency, LONGEST, in_patience, in_time, not_too_many};
+use crate::limits::{Concurrency, LONGEST, in_time, not_too_many};
 use crate::metrics::ApiMetrics;
 use crate::ops::{self, Ops};
 use crate::relay::Relay;
@@ -130,14 +130,11 @@ impl Api {
         self.listener.local_addr()
     }
 
-    /// Answers, and moves events from the outbox to the queue, until `stop`; then finishes what is under way.
+    /// Answers, and moves events from the outbox to the queue, until draining begins; then finishes what is under way.
     ///
     /// # Errors
     /// When the listener fails.
-    pub async fn serve(
-        self,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
+    pub async fn serve(self, draining: &Draining) -> std::io::Result<()> {
         let registry = self.observer.registry();
         let sampler = self.sampler;
         let observed = ServerLayer::builder(registry)
@@ -147,15 +144,12 @@ impl Api {
         let relay = tokio::spawn(Relay::new(&self.platform, registry).run());
         let watch = tokio::spawn(self.platform.ops.clone().watch());
         let router = router(self.platform.clone(), observed);
-        let served = in_patience(stop, LONGEST, |stop| {
-            let server = axum::serve(self.listener, router);
-            server.with_graceful_shutdown(stop).into_future()
-        });
-        let served = served.await;
+        let server = axum::serve(self.listener, router).with_graceful_shutdown(draining.begun());
+        let served = draining.within(LONGEST, server).await.transpose();
         // What is still in the outbox stays there for the next start.
         relay.abort();
         watch.abort();
-        served
+        served.map(drop)
     }
 }
 

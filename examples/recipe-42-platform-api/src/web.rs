@@ -12,7 +12,6 @@ mod refusal;
 mod session;
 mod sign_in;
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -22,6 +21,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Redirect};
 use axum::routing::{get, post};
 use counterfoil::audit::Outcome;
+use counterfoil::init::Draining;
 use counterfoil::metrics::Registry;
 use counterfoil::tower::axum::matched_path;
 use counterfoil::tower::{ErrorCode, ServerLayer};
@@ -32,7 +32,7 @@ use tower_http::csrf::CsrfLayer;
 
 use crate::audit::{AuditTrail, Field, Kind, Metadata};
 use crate::errors::{METHOD_NOT_ALLOWED, NOT_FOUND};
-use crate::limits::{Concurrency, LONGEST, in_patience, in_time, not_too_many};
+use crate::limits::{Concurrency, LONGEST, in_time, not_too_many};
 use api::Api;
 use errors::CROSS_SITE;
 use refusal::Refusal;
@@ -100,19 +100,15 @@ impl Web {
         self.listener.local_addr()
     }
 
-    /// Answers until `stop`; then finishes what is under way.
+    /// Answers until draining begins; then finishes what is under way.
     ///
     /// # Errors
     /// When the listener fails.
-    pub async fn serve(
-        self,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
-        in_patience(stop, LONGEST, |stop| {
-            let server = axum::serve(self.listener, self.router);
-            server.with_graceful_shutdown(stop).into_future()
-        })
-        .await
+    pub async fn serve(self, draining: &Draining) -> std::io::Result<()> {
+        let server = axum::serve(self.listener, self.router);
+        let server = server.with_graceful_shutdown(draining.begun());
+        let served = draining.within(LONGEST, server).await.transpose();
+        served.map(drop)
     }
 }
 

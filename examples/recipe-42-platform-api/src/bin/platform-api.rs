@@ -66,7 +66,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let api = Api::bind(&settings, observer, guard.health().clone()).await?;
     let (address, metrics) = (api.address()?, guard.metrics_address().map(display));
     tracing::info!(%address, metrics, "serving until SIGTERM");
-    api.serve(guard.draining().begun()).await?;
+    api.serve(guard.draining()).await?;
 
     // Requests that were under way are answered. Now what they recorded is sealed and sent.
     let report = guard.shutdown(Duration::from_secs(10));

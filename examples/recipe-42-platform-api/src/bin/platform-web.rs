@@ -57,7 +57,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let web = Web::bind(&settings, &observer).await?;
     let (address, metrics) = (web.address()?, guard.metrics_address().map(display));
     tracing::info!(%address, metrics, "serving until SIGTERM");
-    web.serve(guard.draining().begun()).await?;
+    web.serve(guard.draining()).await?;
 
     let report = guard.shutdown(Duration::from_secs(10));
     tracing::info!(%report, "stopped");
