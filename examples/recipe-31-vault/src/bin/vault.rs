@@ -10,6 +10,9 @@ use clap::Parser;
 use cookbook_recipe_31_vault::{PeerSettings, Settings, Telemetry, Vault};
 use http::Uri;
 
+/// How long requests that are under way hold up a stop.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Keeps content-addressed objects, and replicates them to a peer
 #[derive(Parser)]
 #[command(version, max_term_width = 80)]
@@ -83,7 +86,9 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let vault = Vault::bind(&settings, &telemetry, guard.health()).await?;
     let (address, metrics) = (vault.address()?, guard.metrics_address());
     tracing::info!(%address, ?metrics, "serving until SIGTERM");
-    vault.serve(guard.draining().begun()).await?;
+    let draining = guard.draining();
+    let served = draining.within(PATIENCE, vault.serve(draining.begun()));
+    served.await.transpose()?;
 
     // Requests that were under way are answered. Now what they recorded is sealed and sent.
     let report = guard.shutdown(Duration::from_secs(10));
