@@ -10,6 +10,9 @@ use clap::Parser;
 use cookbook_instrumented_service::{Tenants, config, observer, router};
 use tokio::net::TcpListener;
 
+/// How long requests that are under way hold up a stop.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Leases memory to tenants.
 #[derive(Parser)]
 struct Arguments {
@@ -57,9 +60,10 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         .map_err(|error| format!("cannot listen at {}: {error}", arguments.listen))?;
     let (address, metrics) = (listener.local_addr()?, guard.metrics_address());
     tracing::info!(%address, ?metrics, "serving until SIGTERM");
-    axum::serve(listener, router(observer, tenants))
-        .with_graceful_shutdown(guard.draining().begun())
-        .await?;
+    let draining = guard.draining();
+    let server = axum::serve(listener, router(observer, tenants));
+    let server = server.with_graceful_shutdown(draining.begun());
+    draining.within(PATIENCE, server).await.transpose()?;
 
     // Requests that were under way are answered. Now what they recorded is sealed and sent. What telemetry lost is said, and is
     // no failure of the service.
