@@ -5,7 +5,7 @@
 //! which clause is broken. Beside them [`FakeClock`], [`CountingIds`], [`SeededRng`], the executor without a runtime [`block_on`], and
 //! [`vectors`], which finds the known answers of other projects; and [`files`], a file system that loses what was not synced. With the feature `otlp` there are
 //! receivers of OTLP that do what a test says, with `browser` a headless Chromium that does, with `prometheus` a real Prometheus beside
-//! the test.
+//! the test, and with `service` the service under test as a process of its own.
 //!
 //! **Who should depend on it.** Tests, as a dev-dependency, called from `tests/`: a unit test of one of our own crates would
 //! see that crate twice.
@@ -34,6 +34,8 @@ pub mod programs;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
 mod rng;
+#[cfg(feature = "service")]
+pub mod service;
 pub mod signer;
 pub mod vectors;
 
