@@ -1,28 +1,24 @@
 //! The server as a process of its own.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::{self, JoinHandle};
+use std::net::SocketAddr;
+use std::process::{Command, ExitStatus};
 
 use counterfoil_testkit::otlp::{HttpReceiver, Received};
-use serde_json::Value;
+use counterfoil_testkit::service::{self, Service};
 use tempfile::TempDir;
 
 pub(crate) struct Server {
-    process: Child,
-    /// Empties the server's standard error, or the server would lose lines.
-    log: Option<JoinHandle<Vec<String>>>,
+    service: Service,
     pub(crate) data: TempDir,
     collector: HttpReceiver,
     pub(crate) url: String,
-    pub(crate) metrics: String,
+    pub(crate) metrics: SocketAddr,
 }
 
 /// What a server left behind.
 pub(crate) struct Remains {
     pub(crate) status: ExitStatus,
-    /// Its log from the moment when it served.
-    pub(crate) log: Vec<String>,
+    pub(crate) log: String,
     /// The lines of its audit log.
     pub(crate) audit: String,
     pub(crate) received: Received,
@@ -33,35 +29,17 @@ impl Server {
     pub(crate) fn start(more: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let collector = HttpReceiver::start([]);
-        let mut process = Command::new(env!("CARGO_BIN_EXE_deriva-server"))
-            .args(["--listen", "127.0.0.1:0", "--metrics-port", "0"])
-            .args(["--log-format", "json"])
+        let mut command = Command::new(env!("CARGO_BIN_EXE_deriva-server"));
+        command
+            .args(["--listen", "127.0.0.1:0"])
             .args(more)
-            .arg("--data")
-            .arg(data.path())
             .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint())
-            .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
-            .env_remove("RUST_LOG")
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
-        let serving = loop {
-            let line: Value = serde_json::from_str(&log.next().unwrap().unwrap()).unwrap();
-            if line["message"] == "serving until SIGTERM" {
-                break line;
-            }
-        };
-        let text = |field: &str| serving["fields"][field].as_str().unwrap().to_owned();
-        let metrics = text("metrics");
+            .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+        let service = Service::start(&mut command, data.path());
         Self {
-            url: format!("http://{}", text("address")),
-            metrics: metrics
-                .trim_matches(|c: char| !c.is_ascii_digit())
-                .to_owned(),
-            process,
-            log: Some(thread::spawn(move || log.map_while(Result::ok).collect())),
+            url: format!("http://{}", service.address()),
+            metrics: service.metrics(),
+            service,
             data,
             collector,
         }
@@ -88,41 +66,18 @@ impl Server {
 
     /// A page of the listener for metrics and health.
     pub(crate) fn page(&self, path: &str) -> String {
-        let mut answer = ureq::get(format!("http://{}{path}", self.metrics))
-            .call()
-            .unwrap();
-        assert_eq!(answer.status().as_u16(), 200);
-        answer.body_mut().read_to_string().unwrap()
+        self.service.page(path)
     }
 
     /// Sends SIGTERM and waits for the end.
-    pub(crate) fn terminate(mut self) -> Remains {
-        let sent = Command::new("kill")
-            .arg(self.process.id().to_string())
-            .status()
-            .unwrap();
-        assert!(sent.success());
-        let log = self.log.take().unwrap().join().unwrap();
-        let status = self.process.wait().unwrap();
-        let mut audit = String::new();
-        for segment in std::fs::read_dir(self.data.path().join("audit/segments")).unwrap() {
-            let mut file = std::fs::File::open(segment.unwrap().path()).unwrap();
-            file.read_to_string(&mut audit).unwrap();
-        }
+    pub(crate) fn terminate(self) -> Remains {
+        let ended = self.service.terminate();
         Remains {
-            status,
-            log,
-            audit,
+            status: ended.status,
+            log: ended.log,
+            audit: service::records(self.data.path()),
             received: self.collector.received(),
-            data: std::mem::replace(&mut self.data, tempfile::tempdir().unwrap()),
+            data: self.data,
         }
-    }
-}
-
-/// A test that fails leaves no process behind.
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
     }
 }
