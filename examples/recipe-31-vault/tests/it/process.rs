@@ -1,15 +1,16 @@
 //! A vault as a program, and how it is asked.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use counterfoil_testkit::otlp::HttpReceiver;
+use counterfoil_testkit::service::Service;
 use serde_json::Value;
+
+pub(crate) use counterfoil_testkit::service::records as sealed;
 
 pub(crate) const KEY: &str = "key-of-alice-that-nobody-may-see";
 pub(crate) const PEER_KEY: &str = "key-of-the-peer-that-nobody-may-see";
@@ -19,9 +20,7 @@ pub(crate) const PRINCIPAL: &str = "alice-of-accounting";
 const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(crate) struct Vault {
-    process: Child,
-    log: Arc<Mutex<String>>,
-    reader: Option<thread::JoinHandle<()>>,
+    service: Option<Service>,
     pub(crate) collector: HttpReceiver,
     pub(crate) address: SocketAddr,
     pub(crate) metrics: SocketAddr,
@@ -36,11 +35,9 @@ impl Vault {
         std::fs::write(&keys, lines).unwrap();
         std::fs::write(&peer_key, PEER_KEY).unwrap();
         let collector = HttpReceiver::start([]);
-        let mut process = Command::new(env!("CARGO_BIN_EXE_vault"))
-            .args(["--listen", "127.0.0.1:0", "--metrics-port", "0"])
-            .args(["--log-format", "json", "--peer-interval-ms", "100"])
-            .arg("--data")
-            .arg(data)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vault"));
+        command
+            .args(["--listen", "127.0.0.1:0", "--peer-interval-ms", "100"])
             .arg("--keys")
             .arg(&keys)
             .args(
@@ -48,42 +45,12 @@ impl Vault {
                     .map(|it| it.replace("PEER_KEY", &peer_key.to_string_lossy())),
             )
             .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint())
-            .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
-            .env_remove("RUST_LOG")
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let log = Arc::new(Mutex::new(String::new()));
-        let serving = loop {
-            let line = lines.next().expect("it ended before it served").unwrap();
-            let parsed: Value = serde_json::from_str(&line).expect(&line);
-            if parsed["message"] == "serving until SIGTERM" {
-                break parsed;
-            }
-        };
-        let to = Arc::clone(&log);
-        // Somebody has to read, or the vault would lose lines.
-        let reader = thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                let mut log = to.lock().unwrap();
-                log.push_str(&line);
-                log.push('\n');
-            }
-        });
-        let text = |field: &str| {
-            let text = serving["fields"][field].as_str().unwrap();
-            text.trim_matches(|c: char| !c.is_ascii_digit())
-                .parse()
-                .unwrap()
-        };
+            .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+        let service = Service::start(&mut command, data);
         Self {
-            address: text("address"),
-            metrics: text("metrics"),
-            process,
-            log,
-            reader: Some(reader),
+            address: service.address(),
+            metrics: service.metrics(),
+            service: Some(service),
             collector,
         }
     }
@@ -127,42 +94,23 @@ impl Vault {
 
     /// A page of the listener for metrics and health.
     pub(crate) fn page(&self, path: &str) -> (u16, String) {
-        let url = format!("http://{}{path}", self.metrics);
-        let mut answer = agent().get(url).call().unwrap();
-        (
-            answer.status().as_u16(),
-            answer.body_mut().read_to_string().unwrap(),
-        )
+        self.running().answer(path)
     }
 
     pub(crate) fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
+        self.running().log()
     }
 
     /// Sends SIGTERM and waits for the end; its log.
     pub(crate) fn terminate(&mut self) -> String {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").arg(pid).status().unwrap().success());
-        assert!(self.process.wait().unwrap().success(), "{}", self.log());
-        self.reader.take().unwrap().join().unwrap();
-        self.log()
+        let ended = self.service.take().unwrap().terminate();
+        assert!(ended.status.success(), "{}", ended.log);
+        ended.log
     }
-}
 
-/// A test that fails leaves no process behind.
-impl Drop for Vault {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
+    fn running(&self) -> &Service {
+        self.service.as_ref().unwrap()
     }
-}
-
-/// The lines of an audit log.
-pub(crate) fn sealed(data: &Path) -> String {
-    let segments = std::fs::read_dir(data.join("audit/segments")).unwrap();
-    segments
-        .map(|segment| std::fs::read_to_string(segment.unwrap().path()).unwrap())
-        .collect()
 }
 
 /// Waits until something is so.
