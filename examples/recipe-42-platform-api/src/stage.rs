@@ -1,4 +1,4 @@
-//! The processes of the platform as children of another one, each on ports that the system chose: for the tour, and for tests.
+//! The processes of the platform as children of another one, each on ports that the system chose, for the tour.
 
 use std::error::Error;
 use std::io::{BufRead, BufReader};
@@ -39,8 +39,6 @@ pub struct Ended {
     pub status: ExitStatus,
     /// Its log.
     pub log: String,
-    /// Where its audit log is.
-    pub data: PathBuf,
 }
 
 impl Running {
@@ -112,7 +110,6 @@ impl Running {
         Ok(Ended {
             status,
             log: self.log(),
-            data: self.data.clone(),
         })
     }
 }

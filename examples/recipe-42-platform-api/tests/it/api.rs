@@ -2,9 +2,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use counterfoil_testkit::service::records;
 use serde_json::{Value, json};
 
-use crate::platform::{ACME, OTHER, Platform, SECRET, page, records, signature};
+use crate::platform::{ACME, OTHER, Platform, SECRET, signature};
 
 #[test]
 fn an_error_is_a_problem_document_with_its_code_and_request_id() {
@@ -60,7 +61,7 @@ fn an_error_is_a_problem_document_with_its_code_and_request_id() {
         assert_eq!(answer.1["request_id"], "order-7");
         assert_eq!(answer.1["status"], status);
     }
-    let text = page(platform.api.metrics, "/metrics");
+    let text = platform.api.page("/metrics");
     assert!(text.contains("error_type=\"project.unknown\""), "{text}");
 }
 
@@ -169,7 +170,7 @@ fn a_payment_is_credited_once_however_often_it_is_told() {
         (status, &answer["error_code"]),
         (400, &json!("request.malformed"))
     );
-    let text = page(platform.api.metrics, "/metrics");
+    let text = platform.api.page("/metrics");
     for line in [
         "platform_webhooks_total{outcome=\"credited\"} 1",
         "platform_webhooks_total{outcome=\"duplicate\"} 1",

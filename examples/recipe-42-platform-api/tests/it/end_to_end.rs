@@ -3,15 +3,12 @@
 use std::process::Command;
 
 use cookbook_monitoring_stack::metric_names;
-use cookbook_recipe_42_platform_api::stage::Ended;
-use counterfoil::anchor::{AnchorStore, FileAnchorStore};
-use counterfoil::audit::verify::{Verdict, VerifyOptions, verify_path};
-use counterfoil_testkit::block_on;
 use counterfoil_testkit::otlp::Received;
 use counterfoil_testkit::prometheus::Prometheus;
+use counterfoil_testkit::service::{Ended, records, verify};
 use serde_json::Value;
 
-use crate::platform::{ACME, Platform, page, records};
+use crate::platform::{ACME, Platform};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -32,9 +29,9 @@ fn one_request_is_followed_through_all_processes_and_a_dead_letter_raises_its_al
         platform.web.as_ref().unwrap(),
     );
     let prometheus = Prometheus::builder()
-        .job("platform-api", [platform.api.metrics])
-        .job("platform-worker", [worker.metrics])
-        .job("platform-web", [web.metrics])
+        .job("platform-api", [platform.api.metrics()])
+        .job("platform-worker", [worker.metrics()])
+        .job("platform-web", [web.metrics()])
         .rules(RULES)
         .start();
     drive_load(&platform);
@@ -52,12 +49,12 @@ fn one_request_is_followed_through_all_processes_and_a_dead_letter_raises_its_al
         });
     }
     let rings = [
-        (platform.api.metrics, "platform.allocation_state"),
-        (worker.metrics, "platform.allocation_state"),
-        (web.metrics, "platform.web_request"),
+        (&platform.api, "platform.allocation_state"),
+        (worker, "platform.allocation_state"),
+        (web, "platform.web_request"),
     ];
-    for (metrics, kind) in rings {
-        let ring = page(metrics, &format!("/events?trace_id={}", followed.trace));
+    for (process, kind) in rings {
+        let ring = process.page(&format!("/events?trace_id={}", followed.trace));
         assert!(ring.contains(kind), "{kind} is not in {ring}");
     }
 
@@ -67,14 +64,14 @@ fn one_request_is_followed_through_all_processes_and_a_dead_letter_raises_its_al
         assert!(process.status.success(), "{}", process.log);
         assert!(process.log.contains("nothing was lost"), "{}", process.log);
         assert_followed(process, &followed);
-        assert_verified(process);
+        verify(&process.data);
     }
     assert_spans(&collector.received(), &followed);
 }
 
 /// Signs in at the web front and makes an allocation there, as a browser does. The trace that the answer names, and the allocation.
 fn create_on_the_page(platform: &Platform) -> (Followed, String) {
-    let front = format!("http://{}", platform.web.as_ref().unwrap().address.unwrap());
+    let front = format!("http://{}", platform.web.as_ref().unwrap().address());
     let agent = ureq::Agent::config_builder().max_redirects(0).build();
     let agent = ureq::Agent::new_with_config(agent);
     let signed_in = agent
@@ -127,8 +124,8 @@ fn inject_fault(platform: &Platform) {
     let (_, failing) = platform.ask("POST", "/v1/allocations", broken, &headers);
     let failed = platform.wait_for(failing["id"].as_str().unwrap(), "failed");
     assert_eq!(failed["error_code"], "node.unreachable");
-    let worker = platform.worker.as_ref().unwrap().metrics;
-    let ring = page(worker, &format!("/events?trace_id={TRACE}"));
+    let worker = platform.worker.as_ref().unwrap();
+    let ring = worker.page(&format!("/events?trace_id={TRACE}"));
     assert!(ring.contains("platform.dead_letter"), "{ring}");
 }
 
@@ -146,9 +143,9 @@ fn drive_load(platform: &Platform) {
             "json",
             "--url",
         ])
-        .arg(format!("http://{}", platform.api.address.unwrap()))
+        .arg(format!("http://{}", platform.api.address()))
         .arg("--metrics")
-        .arg(format!("http://{}/metrics", platform.api.metrics))
+        .arg(format!("http://{}/metrics", platform.api.metrics()))
         .arg("--key")
         .arg(&key)
         .arg("--billing-secret")
@@ -180,24 +177,6 @@ fn assert_followed(process: &Ended, followed: &Followed) {
         "{record}"
     );
     assert!(record.contains("\"tenant\":\"acme\""), "{record}");
-}
-
-/// The chain of a process is whole, up to the head that it has anchored.
-fn assert_verified(process: &Ended) {
-    let anchors = FileAnchorStore::open(process.data.join("anchor.json")).unwrap();
-    let records = records(&process.data);
-    let last: Value = serde_json::from_str(records.lines().last().unwrap()).unwrap();
-    let chain = last["body"]["chain"]["id"]
-        .as_str()
-        .unwrap()
-        .parse()
-        .unwrap();
-    let anchor = block_on(anchors.load(&chain)).unwrap().unwrap();
-    let mut options = VerifyOptions::new();
-    options.head = Some((&anchor).into());
-    options.require_anchored_tail = true;
-    let report = verify_path(&process.data.join("audit"), &options);
-    assert_eq!(report.verdict, Verdict::Valid, "{report:?}");
 }
 
 /// The steps of the change, the outbox and the queue are spans of the trace, and those of messages say what they are about.

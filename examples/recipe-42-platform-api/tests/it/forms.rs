@@ -1,7 +1,9 @@
 //! What becomes of requests to the web front, whoever makes them.
 
+use counterfoil_testkit::service::records;
+
 use crate::front::Front;
-use crate::platform::{ACME, Platform, page, records};
+use crate::platform::{ACME, Platform};
 
 #[test]
 fn a_form_is_followed_by_one_trace_from_the_web_front_to_the_worker() {
@@ -27,10 +29,10 @@ fn a_form_is_followed_by_one_trace_from_the_web_front_to_the_worker() {
     assert_eq!(allocations.len(), 1, "{listed}");
     platform.wait_for(allocations[0]["id"].as_str().unwrap(), "active");
 
-    let ring = page(front.web.metrics, &format!("/events?trace_id={trace}"));
+    let ring = front.web.page(&format!("/events?trace_id={trace}"));
     assert!(ring.contains("platform.web_request"), "{ring}");
 
-    let web = front.web.terminate().unwrap();
+    let web = front.web.terminate();
     let (mut ended, collector, _directory) = platform.stop();
     ended.push(web);
     for process in &ended {

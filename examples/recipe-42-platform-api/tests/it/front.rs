@@ -1,17 +1,16 @@
 //! The web front beside the platform, asked as a browser asks it, and by one.
 
-use std::path::Path;
 use std::process::Command;
 
-use cookbook_recipe_42_platform_api::stage::Running;
 use counterfoil_testkit::browser::Browser;
+use counterfoil_testkit::service::Service;
 use tempfile::TempDir;
 
 use crate::platform::Platform;
 
 /// The web front of an API.
 pub(crate) struct Front {
-    pub(crate) web: Running,
+    pub(crate) web: Service,
     pub(crate) url: String,
     _data: TempDir,
 }
@@ -30,7 +29,7 @@ pub(crate) struct Page {
 impl Front {
     /// That of this platform, which sends to the same collector.
     pub(crate) fn of(platform: &Platform) -> Self {
-        let api = format!("http://{}", platform.api.address.unwrap());
+        let api = format!("http://{}", platform.api.address());
         Self::start(&api, |command| {
             command
                 .env("OTEL_EXPORTER_OTLP_ENDPOINT", platform.collector.endpoint())
@@ -41,13 +40,11 @@ impl Front {
     /// That of the API at this address, with further settings.
     pub(crate) fn start(api: &str, add: impl FnOnce(&mut Command)) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let program: &Path = env!("CARGO_BIN_EXE_platform-web").as_ref();
-        let web = Running::start(program, &data.path().join("web"), |command| {
-            command.args(["--listen", "127.0.0.1:0", "--api", api]);
-            add(command);
-        });
-        let web = web.unwrap();
-        let url = format!("http://{}", web.address.unwrap());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_platform-web"));
+        command.args(["--listen", "127.0.0.1:0", "--api", api]);
+        add(&mut command);
+        let web = Service::start(&mut command, data.path());
+        let url = format!("http://{}", web.address());
         Self {
             web,
             url,

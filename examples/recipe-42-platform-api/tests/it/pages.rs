@@ -73,7 +73,7 @@ fn the_overview_fills_its_panels_and_says_when_they_are_stale_and_why() {
     );
     assert_quiet(&browser);
 
-    platform.api.terminate().unwrap();
+    assert!(platform.api.terminate().status.success());
     wait_for_states(&browser, ["stale"; 5]);
     let reason = browser.text("#queues .reason").unwrap();
     assert!(

@@ -1,12 +1,12 @@
 //! The processes of the platform, and a collector that they send to.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use cookbook_recipe_42_platform_api::stage::{Ended, Running};
 use counterfoil_testkit::otlp::HttpReceiver;
+use counterfoil_testkit::service::{Ended, Service};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
@@ -23,9 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub(crate) struct Platform {
     pub(crate) directory: TempDir,
     pub(crate) collector: HttpReceiver,
-    pub(crate) api: Running,
-    pub(crate) worker: Option<Running>,
-    pub(crate) web: Option<Running>,
+    pub(crate) api: Service,
+    pub(crate) worker: Option<Service>,
+    pub(crate) web: Option<Service>,
 }
 
 /// A status and a body.
@@ -40,23 +40,18 @@ impl Platform {
         std::fs::write(directory.path().join("keys.txt"), keys).unwrap();
         std::fs::write(directory.path().join("secret.txt"), SECRET).unwrap();
         let at = |name: &str| directory.path().join(name);
-        let started = Running::start(
-            env!("CARGO_BIN_EXE_platform-api").as_ref(),
-            &at("api"),
-            |command| {
-                command
-                    .args(["--listen", "127.0.0.1:0", "--keys"])
-                    .arg(at("keys.txt"))
-                    .arg("--billing-secret")
-                    .arg(at("secret.txt"))
-                    .arg("--database")
-                    .arg(at("platform.db"))
-                    .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint())
-                    .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
-            },
-        );
+        let mut command = Command::new(env!("CARGO_BIN_EXE_platform-api"));
+        command
+            .args(["--listen", "127.0.0.1:0", "--keys"])
+            .arg(at("keys.txt"))
+            .arg("--billing-secret")
+            .arg(at("secret.txt"))
+            .arg("--database")
+            .arg(at("platform.db"))
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint())
+            .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
         Self {
-            api: started.unwrap(),
+            api: Service::start(&mut command, &at("api")),
             worker: None,
             web: None,
             directory,
@@ -72,30 +67,26 @@ impl Platform {
 
     /// Starts the worker, which makes two attempts.
     pub(crate) fn start_worker(&mut self) {
-        let program: &Path = env!("CARGO_BIN_EXE_platform-worker").as_ref();
-        let started = Running::start(program, &self.at("worker"), |command| {
-            command
-                .args(["--attempts", "2", "--pause-ms", "10", "--database"])
-                .arg(self.at("platform.db"))
-                .arg("--nodes")
-                .arg(self.at("nodes"))
-                .env("OTEL_EXPORTER_OTLP_ENDPOINT", self.collector.endpoint())
-                .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
-        });
-        self.worker = Some(started.unwrap());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_platform-worker"));
+        command
+            .args(["--attempts", "2", "--pause-ms", "10", "--database"])
+            .arg(self.at("platform.db"))
+            .arg("--nodes")
+            .arg(self.at("nodes"))
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", self.collector.endpoint())
+            .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+        self.worker = Some(Service::start(&mut command, &self.at("worker")));
     }
 
     /// Starts the web front.
     pub(crate) fn start_web(&mut self) {
-        let program: &Path = env!("CARGO_BIN_EXE_platform-web").as_ref();
-        let started = Running::start(program, &self.at("web"), |command| {
-            command
-                .args(["--listen", "127.0.0.1:0", "--api"])
-                .arg(format!("http://{}", self.api.address.unwrap()))
-                .env("OTEL_EXPORTER_OTLP_ENDPOINT", self.collector.endpoint())
-                .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
-        });
-        self.web = Some(started.unwrap());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_platform-web"));
+        command
+            .args(["--listen", "127.0.0.1:0", "--api"])
+            .arg(format!("http://{}", self.api.address()))
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", self.collector.endpoint())
+            .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+        self.web = Some(Service::start(&mut command, &self.at("web")));
     }
 
     pub(crate) fn at(&self, name: &str) -> PathBuf {
@@ -124,7 +115,7 @@ impl Platform {
         body: &str,
         headers: &[(&str, &str)],
     ) -> Answer {
-        let url = format!("http://{}{path}", self.api.address.unwrap());
+        let url = format!("http://{}{path}", self.api.address());
         let mut request = http::Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -173,9 +164,9 @@ impl Platform {
 
     /// Stops what runs. How each ended, the API first.
     pub(crate) fn stop(self) -> (Vec<Ended>, HttpReceiver, TempDir) {
-        let mut ended = vec![self.api.terminate().unwrap()];
+        let mut ended = vec![self.api.terminate()];
         let others = [self.worker, self.web].into_iter().flatten();
-        ended.extend(others.map(|process| process.terminate().unwrap()));
+        ended.extend(others.map(Service::terminate));
         (ended, self.collector, self.directory)
     }
 }
@@ -187,23 +178,6 @@ pub(crate) fn signature(secret: &str, seconds: u64, body: &str) -> String {
     let bytes = mac.finalize().into_bytes();
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("t={seconds},v1={hex}")
-}
-
-/// A page of the listener for metrics, health and events.
-pub(crate) fn page(metrics: SocketAddr, path: &str) -> String {
-    let mut answer = ureq::get(format!("http://{metrics}{path}")).call().unwrap();
-    answer.body_mut().read_to_string().unwrap()
-}
-
-/// All lines of an audit log.
-pub(crate) fn records(data: &Path) -> String {
-    let segments = std::fs::read_dir(data.join("audit/segments")).unwrap();
-    let mut paths: Vec<_> = segments.map(|it| it.unwrap().path()).collect();
-    paths.sort();
-    paths
-        .iter()
-        .map(|it| std::fs::read_to_string(it).unwrap())
-        .collect()
 }
 
 /// Waits until there is something.

@@ -2,8 +2,9 @@
 
 use counterfoil::{REDACTED, Redact, Redactor};
 use counterfoil_testkit::otlp::Received;
+use counterfoil_testkit::service::records;
 
-use crate::platform::{ACME, Platform, SECRET, page, records, signature};
+use crate::platform::{ACME, Platform, SECRET, signature};
 
 /// The seed's list of sensitive fields.
 const FIELDS: [&str; 13] = [
@@ -57,11 +58,11 @@ fn a_canary_in_every_field_comes_out_of_no_process_and_no_sink() {
     );
     canaries.push("canary-of-a-wrong-secret".to_owned());
 
-    let worker = platform.worker.as_ref().unwrap().metrics;
+    let worker = platform.worker.as_ref().unwrap();
     let mut everywhere = String::new();
-    for metrics in [platform.api.metrics, worker] {
+    for process in [&platform.api, worker] {
         for path in ["/metrics", "/health", "/status", "/events"] {
-            everywhere.push_str(&page(metrics, path));
+            everywhere.push_str(&process.page(path));
         }
     }
     let (ended, collector, _directory) = platform.stop();

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::platform::{Platform, page, wait_until};
+use crate::platform::{Platform, wait_until};
 
 #[test]
 fn an_allocation_lies_on_a_node_while_it_is_active_and_no_longer() {
@@ -31,15 +31,13 @@ fn what_was_asked_for_without_a_worker_is_shown_as_waiting_and_done_by_the_next_
     platform.ask("DELETE", &format!("/v1/allocations/{released}"), "", &[]);
     let line = "platform_queue_depth{state=\"ready\"} 3";
     wait_until("three messages wait", || {
-        page(platform.api.metrics, "/metrics")
-            .contains(line)
-            .then_some(())
+        platform.api.page("/metrics").contains(line).then_some(())
     });
     platform.start_worker();
     platform.wait_for(&kept, "active");
-    let metrics = platform.worker.as_ref().unwrap().metrics;
+    let worker = platform.worker.as_ref().unwrap();
     let text = wait_until("all messages are done", || {
-        let text = page(metrics, "/metrics");
+        let text = worker.page("/metrics");
         let line = "platform_tasks_total{event_type=\"allocation.released\",outcome=\"done\"} 1";
         text.contains(line).then_some(text)
     });
@@ -51,14 +49,14 @@ fn what_was_asked_for_without_a_worker_is_shown_as_waiting_and_done_by_the_next_
 #[test]
 fn a_node_that_comes_back_in_time_makes_no_incident() {
     let platform = Platform::start();
-    let metrics = platform.worker.as_ref().unwrap().metrics;
+    let worker = platform.worker.as_ref().unwrap();
     let id = platform.create(r#"{"bytes": 4096, "node": "node-c"}"#);
     let failed = platform.wait_for(&id, "failed");
     assert_eq!(failed["error_code"], "node.unreachable");
     std::fs::create_dir(platform.at("nodes/node-c")).unwrap();
     let id = platform.create(r#"{"bytes": 4096, "node": "node-c"}"#);
     platform.wait_for(&id, "active");
-    let text = page(metrics, "/metrics");
+    let text = worker.page("/metrics");
     for line in [
         "platform_tasks_total{event_type=\"allocation.requested\",outcome=\"retried\"} 1",
         "platform_tasks_total{event_type=\"allocation.requested\",outcome=\"dead\"} 1",
