@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use crate::CAddr;
 
 /// The value of an address, once somebody has computed it. Whoever waits takes over when the one that computes is cancelled or
-/// fails.
+/// fails: a failure is its call's own, whose bounds may be reached where those of the next are not.
 pub(crate) type Flight = Arc<OnceCell<Bytes>>;
 
 /// The addresses that somebody works on.

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use counterfoil::tower::{ErrorCode, InFlight};
@@ -39,6 +38,8 @@ pub(crate) struct Session {
     flights: Mutex<HashMap<CAddr, Flight>>,
     /// Bytes of the values that this call has made.
     held: AtomicUsize,
+    /// What failed first. The root needs every node, so the whole call fails with it and nothing is tried on another path.
+    failed: OnceLock<ErrorCode>,
 }
 
 /// What a function gave.
@@ -46,6 +47,9 @@ struct Computed {
     value: Bytes,
     digest: Digest,
 }
+
+/// What a violation names instead of a function when it is a leaf that was changed.
+const LEAF: &str = "leaf";
 
 type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, ErrorCode>> + Send>>;
 
@@ -57,16 +61,16 @@ impl Session {
             plan: OnceCell::new(),
             flights: Mutex::default(),
             held: AtomicUsize::new(0),
+            failed: OnceLock::new(),
         })
     }
 
     /// The value of the root.
     pub(crate) async fn value(self: Arc<Self>) -> Result<Bytes, ErrorCode> {
-        let (root, clock) = (self.root, Arc::clone(&self.shared.clock));
-        let started = clock.ticks();
+        let (root, shared) = (self.root, Arc::clone(&self.shared));
+        let started = shared.clock.ticks();
         let value = self.materialize(root).await?;
-        let elapsed = Duration::from_nanos(clock.ticks().0.saturating_sub(started.0));
-        let duration_ms = elapsed.as_secs_f64() * 1e3;
+        let duration_ms = shared.since(started).as_secs_f64() * 1e3;
         tracing::info!(bytes = value.len(), duration_ms, "materialized");
         Ok(value)
     }
@@ -76,13 +80,7 @@ impl Session {
     pub(crate) async fn verify(self: Arc<Self>) -> Result<Verification, ErrorCode> {
         let (root, shared) = (self.root, Arc::clone(&self.shared));
         let (function, found) = match self.plan().await?.node(root)? {
-            Node::Leaf { .. } => {
-                let store = shared.store.clone();
-                let data = blocking(move || store.leaf(root)).await?;
-                let actual = CAddr::of_leaf(&data.ok_or(GRAPH_INCOMPLETE)?);
-                let (expected, actual) = (root.digest(), actual.digest());
-                ("leaf", Verification { expected, actual })
-            }
+            Node::Leaf { .. } => (LEAF, self.check_leaf(root).await?.1),
             Node::Recipe(stored) => {
                 let inputs = self.inputs(&stored.recipe).await?;
                 let expected = match stored.output {
@@ -139,7 +137,7 @@ impl Session {
         }
         let flight = self.flight(address);
         let value = flight
-            .get_or_try_init(|| self.produce(address))
+            .get_or_try_init(|| self.try_to_produce(address))
             .await?
             .clone();
         Ok((Materialized::Miss, value))
@@ -166,6 +164,17 @@ impl Session {
             .entry(address)
             .or_insert_with(|| self.shared.flights.join(address));
         Arc::clone(flight)
+    }
+
+    /// Produces a value, unless this call has failed already.
+    async fn try_to_produce(self: &Arc<Self>, address: CAddr) -> Result<Bytes, ErrorCode> {
+        match self.failed.get() {
+            Some(code) => Err(*code),
+            None => self
+                .produce(address)
+                .await
+                .map_err(|code| *self.failed.get_or_init(|| code)),
+        }
     }
 
     /// Reads or computes a value and keeps it.
@@ -206,15 +215,23 @@ impl Session {
             .await
     }
 
+    /// The bytes of a leaf, if they are still those that its address stands for.
     async fn read_leaf(&self, address: CAddr) -> Result<Bytes, ErrorCode> {
+        let (data, found) = self.check_leaf(address).await?;
+        if found.passed() {
+            return Ok(data);
+        }
+        self.shared.judge(address, LEAF, found).await?;
+        Err(STORE_CORRUPT)
+    }
+
+    /// The bytes of a leaf as they are in the store, held against its address.
+    async fn check_leaf(&self, address: CAddr) -> Result<(Bytes, Verification), ErrorCode> {
         let store = self.shared.store.clone();
         blocking(move || {
             let data = store.leaf(address)?.ok_or(GRAPH_INCOMPLETE)?;
-            if CAddr::of_leaf(&data) == address {
-                return Ok(data);
-            }
-            tracing::error!(addr = %address, "a leaf in the store is not the one that was put there");
-            Err(STORE_CORRUPT)
+            let (expected, actual) = (address.digest(), CAddr::of_leaf(&data).digest());
+            Ok((data, Verification { expected, actual }))
         })
         .await
     }
@@ -261,17 +278,17 @@ impl Session {
             .acquire_owned()
             .await
             .map_err(|_closed| COMPUTE_FAILED)?;
-        let (clock, most) = (Arc::clone(&shared.clock), shared.limits.output_bytes);
+        let around = Arc::clone(shared);
         let work = move || {
             // Kept until the function has ended, also when nobody waits for it any more.
             let _permit = permit;
-            let started = clock.ticks();
+            let started = around.clock.ticks();
             let value = function(&inputs, &parameters).map_err(|why| {
                 tracing::info!(why, "the function refused");
                 COMPUTE_REFUSED
             })?;
-            let elapsed = Duration::from_nanos(clock.ticks().0.saturating_sub(started.0));
-            if value.len() > most {
+            let elapsed = around.since(started);
+            if value.len() > around.limits.output_bytes {
                 return Err(OUTPUT_TOO_LARGE);
             }
             let digest = sha256(&value);

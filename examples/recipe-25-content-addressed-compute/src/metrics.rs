@@ -147,15 +147,13 @@ pub(crate) struct Metrics {
     pub(crate) materialize_active: UpDownCounter,
     pub(crate) materialize_depth: Histogram,
     cache: By<Lookup, Counter>,
-    cache_hit_rate: Gauge,
-    cache_window: Rolling,
+    cache_hit_rate: Rolling,
     pub(crate) cache_eviction: Counter,
     pub(crate) cache_size: Gauge,
     pub(crate) cache_entries: Gauge,
     compute: BTreeMap<String, Compute>,
     verification: By<Verdict, Counter>,
-    verification_failure_rate: Gauge,
-    verification_window: Rolling,
+    verification_failure_rate: Rolling,
     pub(crate) dag_recipes: Gauge,
     pub(crate) dag_insert_duration: Histogram,
     pub(crate) storage_blobs: Gauge,
@@ -187,7 +185,7 @@ impl Metrics {
             input: input.with(&[name]),
             output: output.with(&[name]),
         };
-        let metrics = Self {
+        Self {
             rpc: registry.by(&RPC),
             rpc_duration: registry.by(&RPC_DURATION),
             rpc_active: registry.by(&RPC_ACTIVE),
@@ -196,8 +194,7 @@ impl Metrics {
             materialize_active: registry.instrument(&MATERIALIZE_ACTIVE),
             materialize_depth: registry.instrument(&MATERIALIZE_DEPTH),
             cache: registry.by(&CACHE),
-            cache_hit_rate: registry.instrument(&CACHE_HIT_RATE),
-            cache_window: Rolling::default(),
+            cache_hit_rate: Rolling::new(registry.instrument(&CACHE_HIT_RATE)),
             cache_eviction: registry.instrument(&CACHE_EVICTION),
             cache_size: registry.instrument(&CACHE_SIZE),
             cache_entries: registry.instrument(&CACHE_ENTRIES),
@@ -206,30 +203,27 @@ impl Metrics {
                 .map(|name| (name.to_owned(), of_function(name)))
                 .collect(),
             verification: registry.by(&VERIFICATION),
-            verification_failure_rate: registry.instrument(&VERIFICATION_FAILURE_RATE),
-            verification_window: Rolling::default(),
+            verification_failure_rate: Rolling::new(
+                registry.instrument(&VERIFICATION_FAILURE_RATE),
+            ),
             dag_recipes: registry.instrument(&DAG_RECIPES),
             dag_insert_duration: registry.instrument(&DAG_INSERT_DURATION),
             storage_blobs: registry.instrument(&STORAGE_BLOBS),
             storage_blob_bytes: registry.instrument(&STORAGE_BLOB),
-        };
-        metrics.cache_hit_rate.set(f64::NAN);
-        metrics.verification_failure_rate.set(f64::NAN);
-        metrics
+        }
     }
 
     /// A look-up in the cache.
     pub(crate) fn looked_up(&self, result: Lookup) {
         self.cache.at(result).increment();
-        let rate = self.cache_window.push(result == Lookup::Hit);
-        self.cache_hit_rate.set(rate);
+        self.cache_hit_rate.push(result == Lookup::Hit);
     }
 
     /// A value was compared with what its address stands for.
     pub(crate) fn verified(&self, verdict: Verdict) {
         self.verification.at(verdict).increment();
-        let rate = self.verification_window.push(verdict == Verdict::Fail);
-        self.verification_failure_rate.set(rate);
+        self.verification_failure_rate
+            .push(verdict == Verdict::Fail);
     }
 
     /// A function ran.

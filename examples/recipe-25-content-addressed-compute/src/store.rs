@@ -9,7 +9,7 @@ use bytes::Bytes;
 use counterfoil::Digest;
 use counterfoil::tower::ErrorCode;
 use parking_lot::Mutex;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode as ErrorKind, OptionalExtension, Row, params};
 
 use crate::errors::{STORE_CORRUPT, STORE_UNAVAILABLE};
 use crate::metrics::{Metrics, bytes};
@@ -113,33 +113,29 @@ impl Store {
     /// Keeps a leaf; whether it is new.
     pub(crate) fn put_leaf(&self, address: CAddr, data: &[u8]) -> Result<bool, ErrorCode> {
         let size = data.len() as u64;
-        let created = self
-            .write(|writer| {
-                let transaction = writer.transaction()?;
-                if exists(
-                    &transaction,
-                    "SELECT 1 FROM leaves WHERE address = ?1",
-                    address,
-                )? {
-                    return Ok(false);
-                }
-                transaction
-                    .prepare_cached("INSERT INTO blobs (data) VALUES (?1)")?
-                    .execute([data])?;
-                let blob = transaction.last_insert_rowid();
-                transaction
-                    .prepare_cached("INSERT INTO leaves (address, size, blob) VALUES (?1, ?2, ?3)")?
-                    .execute(params![address.as_bytes(), size, blob])?;
-                transaction.commit()?;
-                Ok(true)
-            })
-            .map_err(|error| unavailable("put a leaf", &error))?;
-        if created {
+        self.write(|writer| {
+            let transaction = writer.transaction()?;
+            if exists(
+                &transaction,
+                "SELECT 1 FROM leaves WHERE address = ?1",
+                address,
+            )? {
+                return Ok(false);
+            }
+            transaction
+                .prepare_cached("INSERT INTO blobs (data) VALUES (?1)")?
+                .execute([data])?;
+            let blob = transaction.last_insert_rowid();
+            transaction
+                .prepare_cached("INSERT INTO leaves (address, size, blob) VALUES (?1, ?2, ?3)")?
+                .execute(params![address.as_bytes(), size, blob])?;
+            transaction.commit()?;
             self.0.leaves.fetch_add(1, Relaxed);
             self.0.blob_bytes.fetch_add(size, Relaxed);
             self.show();
-        }
-        Ok(created)
+            Ok(true)
+        })
+        .map_err(|error| failed("put a leaf", &error))
     }
 
     /// Keeps a recipe; whether it is new.
@@ -153,23 +149,22 @@ impl Store {
         let parameters = serde_json::to_string(&recipe.parameters).map_err(|_| STORE_CORRUPT)?;
         let insert = "INSERT INTO recipes (address, function, inputs, parameters, depth) \
                       VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
-        let created = self
-            .write(|writer| {
-                let row = params![
-                    address.as_bytes(),
-                    recipe.function,
-                    inputs,
-                    parameters,
-                    depth
-                ];
-                Ok(writer.prepare_cached(insert)?.execute(row)? == 1)
-            })
-            .map_err(|error| unavailable("put a recipe", &error))?;
-        if created {
-            self.0.recipes.fetch_add(1, Relaxed);
-            self.show();
-        }
-        Ok(created)
+        self.write(|writer| {
+            let row = params![
+                address.as_bytes(),
+                recipe.function,
+                inputs,
+                parameters,
+                depth
+            ];
+            let created = writer.prepare_cached(insert)?.execute(row)? == 1;
+            if created {
+                self.0.recipes.fetch_add(1, Relaxed);
+                self.show();
+            }
+            Ok(created)
+        })
+        .map_err(|error| failed("put a recipe", &error))
     }
 
     /// What goes by an address.
@@ -189,7 +184,7 @@ impl Store {
                 .optional()?
                 .transpose()
         });
-        let node = node.map_err(|error| unavailable("look an address up", &error))?;
+        let node = node.map_err(|error| failed("look an address up", &error))?;
         // The encoding is hashed again: what was changed behind our back is not computed.
         match &node {
             Some(Node::Recipe(stored)) if CAddr::of_recipe(&stored.recipe) != address => {
@@ -210,7 +205,7 @@ impl Store {
                 .query_row([address.as_bytes()], |row| row.get::<_, Vec<u8>>(0))
                 .optional()
         });
-        let data = data.map_err(|error| unavailable("read a leaf", &error))?;
+        let data = data.map_err(|error| failed("read a leaf", &error))?;
         tracing::trace!(addr = %address, bytes = data.as_ref().map(Vec::len), "leaf was read");
         Ok(data.map(Bytes::from))
     }
@@ -227,7 +222,7 @@ impl Store {
                         row.get(0)
                     })
             })
-            .map_err(|error| unavailable("remember an output", &error))?;
+            .map_err(|error| failed("remember an output", &error))?;
         Ok(first.into())
     }
 
@@ -265,6 +260,7 @@ impl Store {
         change(&mut self.0.writer.lock())
     }
 
+    /// Shows what there is. Whoever writes does so before the next one may, or an older count could be what stays.
     fn show(&self) {
         let (counts, metrics) = (self.counts(), &self.0.metrics);
         metrics.dag_recipes.set(bytes(counts.recipes));
@@ -318,7 +314,45 @@ fn stored_recipe(row: &Row<'_>) -> rusqlite::Result<Node> {
 }
 
 /// What the store says is for the log; clients get the code.
-fn unavailable(what: &'static str, error: &rusqlite::Error) -> ErrorCode {
+fn failed(what: &'static str, error: &rusqlite::Error) -> ErrorCode {
     tracing::error!(%error, "the store could not {what}");
-    STORE_UNAVAILABLE
+    match error {
+        rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::Utf8Error(..) => STORE_CORRUPT,
+        _ => match error.sqlite_error_code() {
+            Some(ErrorKind::DatabaseCorrupt | ErrorKind::NotADatabase) => STORE_CORRUPT,
+            _ => STORE_UNAVAILABLE,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use counterfoil::metrics::Registry;
+
+    use super::*;
+
+    #[test]
+    fn of_puts_at_the_same_time_the_last_count_is_what_the_gauges_show() {
+        let directory = tempfile::tempdir().unwrap();
+        let metrics = Arc::new(Metrics::new(&Registry::new(), []));
+        let store = Store::open(&directory.path().join("store"), Arc::clone(&metrics)).unwrap();
+        thread::scope(|scope| {
+            for leaf in 0..8_u8 {
+                let store = &store;
+                scope.spawn(move || {
+                    for again in 0..8 {
+                        let data = [leaf, again];
+                        store.put_leaf(CAddr::of_leaf(&data), &data).unwrap();
+                    }
+                });
+            }
+        });
+        let shown = [&metrics.storage_blobs, &metrics.storage_blob_bytes].map(|it| it.get());
+        assert_eq!(shown.map(|it| it.to_string()), ["64", "128"]);
+    }
 }

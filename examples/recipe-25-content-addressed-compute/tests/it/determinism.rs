@@ -3,7 +3,7 @@
 use cookbook_recipe_25_content_addressed_compute::{Functions, Limits, Recipe};
 use tonic::Code;
 
-use crate::bench::{Bench, bytes_of};
+use crate::bench::{Bench, bytes_of, description};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_deterministic_passes_and_is_counted() {
@@ -67,5 +67,27 @@ async fn a_leaf_that_was_changed_in_the_store_is_found_and_not_served() {
     let verified = bench.verify(leaf).await.unwrap();
     assert!(!verified.passed);
     assert_eq!(verified.expected, bytes_of(leaf));
+    bench.until("deriva.verification", "result=fail", 1.0).await;
     assert_eq!(bench.get(leaf).await.unwrap_err().code(), Code::DataLoss);
+    bench.until("deriva.verification", "result=fail", 2.0).await;
+    assert_eq!(bench.sealed("deriva.determinism_violation").len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recipe_that_was_changed_in_the_store_is_corrupt_whether_it_can_be_parsed_or_not() {
+    for change in [
+        "parameters = 'no object'",
+        "inputs = x'00'",
+        "depth = -1",
+        "parameters = '{\"op\":\"upper\"}'",
+    ] {
+        let bench = Bench::new().await;
+        let leaf = bench.leaf("a").await;
+        let recipe = bench.recipe(Recipe::new("identity/v1", [leaf])).await;
+        let store = rusqlite::Connection::open(bench.data.path().join("store.sqlite")).unwrap();
+        let update = format!("UPDATE recipes SET {change}");
+        store.execute(&update, []).unwrap();
+        let status = bench.get(recipe).await.unwrap_err();
+        assert_eq!(status.message(), description("store.corrupt"), "{change}");
+    }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use cookbook_recipe_25_content_addressed_compute::{Functions, Limits, Recipe};
 use parking_lot::{Condvar, Mutex};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, description};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_graph_is_computed_from_its_leaves_up() {
@@ -68,6 +68,27 @@ async fn a_node_that_is_needed_twice_is_computed_once_even_without_room_in_the_c
     bench
         .until("deriva.compute.duration", "function=sha256/v1", 30.0)
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_fails_is_computed_once_for_a_call_however_many_paths_lead_to_it() {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&runs);
+    let fails = Functions::standard().with("fails/v1", move |_, _| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Err("it never does".to_owned())
+    });
+    let bench = Bench::with(fails, Limits::default()).await;
+    let leaf = bench.leaf("a").await;
+    let mut top = bench.recipe(Recipe::new("fails/v1", [leaf])).await;
+    // 2^30 paths lead to what fails.
+    for _ in 0..30 {
+        let pair = bench.recipe(Recipe::new("concat/v1", [top, top])).await;
+        top = bench.recipe(Recipe::new("sha256/v1", [pair])).await;
+    }
+    let failed = bench.get(top).await.unwrap_err();
+    assert_eq!(failed.message(), description("compute.refused"));
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
 }
 
 /// A gate that functions wait at, and how many have come to it.
