@@ -144,6 +144,7 @@ const REMEMBERED: usize = 512;
 impl Mix {
     async fn work(mut self, until: Instant) -> Result<Figures, hdrhistogram::CreationError> {
         let mut figures = Figures::new()?;
+        let mut failures = 0;
         while Instant::now() < until {
             let started = Instant::now();
             let answered = self.call().await;
@@ -154,6 +155,10 @@ impl Mix {
                 figures
                     .first_error
                     .get_or_insert_with(|| status.message().to_owned());
+                tokio::time::sleep(pause(failures)).await;
+                failures += 1;
+            } else {
+                failures = 0;
             }
         }
         Ok(figures)
@@ -248,6 +253,11 @@ impl Mix {
     }
 }
 
+/// How long to wait after so many failures in a row before the next call: a server that is busy or gone is not called harder.
+fn pause(failures: u32) -> Duration {
+    Duration::from_millis(10 << failures.min(6))
+}
+
 fn remember(addresses: &mut Vec<Bytes>, address: Bytes) {
     if addresses.len() == REMEMBERED {
         addresses.remove(0);
@@ -296,5 +306,16 @@ impl Figures {
                 println!("p50 {p50:.1} ms, p95 {p95:.1} ms, p99 {p99:.1} ms, max {max:.1} ms");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_grows_with_each_failure_up_to_a_bound() {
+        let pauses = [0, 1, 6, 7, u32::MAX].map(|it| pause(it).as_millis());
+        assert_eq!(pauses, [10, 20, 640, 640, 640]);
     }
 }
