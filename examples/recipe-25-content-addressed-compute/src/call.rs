@@ -27,19 +27,18 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// Begins a call, within its span. It has an error when as many as may be are under way.
+    /// Begins a call. It has an error when as many as may be are under way.
     pub(crate) fn begin(
         engine: &Engine,
         admissions: &Arc<Semaphore>,
         method: Method,
-        address: Option<CAddr>,
     ) -> Result<Self, ErrorCode> {
         let name = method.as_str();
         let span = tracing::info_span!(
             "rpc",
             otel.name = %format_args!("rpc.{name}"),
             method = name,
-            addr = address.map(tracing::field::display),
+            addr = Empty,
             error_code = Empty,
             otel.status_code = Empty,
         );
@@ -59,8 +58,15 @@ impl Call {
             call.end(Err(BUSY));
             return Err(BUSY);
         }
-        call.span.in_scope(|| tracing::info!("request started"));
         Ok(call)
+    }
+
+    /// Its message was read; this is the address that it is about.
+    pub(crate) fn start(&self, address: Option<CAddr>) {
+        if let Some(address) = address {
+            self.span.record("addr", tracing::field::display(address));
+        }
+        self.span.in_scope(|| tracing::info!("request started"));
     }
 
     /// What its work and its log lines belong to.

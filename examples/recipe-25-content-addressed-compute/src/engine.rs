@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use counterfoil::tower::{ErrorCode, Mutation};
-use counterfoil::{Clock, Digest, Observer, Ticks};
+use counterfoil::{Clock, Digest, InContext, Observer, Ticks};
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 use crate::blocking::blocking;
 use crate::cache::Cache;
-use crate::errors::{ADDRESS_UNKNOWN, FUNCTION_UNKNOWN, INPUT_MISSING, LEAF_TOO_LARGE, TOO_DEEP};
+use crate::errors::{
+    ADDRESS_UNKNOWN, BUSY, FUNCTION_UNKNOWN, INPUT_MISSING, LEAF_TOO_LARGE, NOT_SEALED, TOO_DEEP,
+};
 use crate::flights::Flights;
 use crate::ledger::Ledger;
 use crate::limits::Limits;
@@ -22,6 +25,9 @@ use crate::{CAddr, Functions, Recipe};
 
 /// How long nothing more is said of evictions.
 const QUIET: Duration = Duration::from_secs(60);
+
+/// How many changes are made at the same time. Many share a sync of the audit log.
+const CHANGES: u32 = 128;
 
 /// Everything that calls share. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -38,6 +44,8 @@ pub(crate) struct Shared {
     /// One permit for each function that may run.
     pub(crate) running: Arc<Semaphore>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// One permit for each change that may be under way.
+    changing: Arc<Semaphore>,
     ledger: Ledger,
     started: Ticks,
     /// When it was last said that the cache is under pressure, in nanoseconds of the clock.
@@ -85,6 +93,7 @@ impl Engine {
             cache: Cache::new(limits.cache_bytes, Arc::clone(&metrics)),
             flights: Flights::default(),
             running: Arc::new(Semaphore::new(limits.parallel_functions.max(1))),
+            changing: Arc::new(Semaphore::new(CHANGES as usize)),
             ledger: Ledger::new(observer.clone())?,
             started: clock.ticks(),
             warned: AtomicU64::new(0),
@@ -109,14 +118,17 @@ impl Engine {
                 created: false,
             });
         }
-        let mutation = Mutation::new("leaf.put");
-        mutation
-            .record(shared.ledger.leaf_put(address, size))
-            .await?;
-        let store = shared.store.clone();
-        let created = mutation
-            .apply(blocking(move || store.put_leaf(address, &data)))
-            .await?;
+        let (mutation, shared) = (Mutation::new("leaf.put"), Arc::clone(shared));
+        let change = async move {
+            mutation
+                .record(shared.ledger.leaf_put(address, size))
+                .await?;
+            let store = shared.store.clone();
+            mutation
+                .apply(blocking(move || store.put_leaf(address, &data)))
+                .await
+        };
+        let created = self.to_its_end(change).await?;
         Ok(Put { address, created })
     }
 
@@ -136,18 +148,44 @@ impl Engine {
         }
         let mutation = Mutation::new("recipe.put");
         let depth = mutation.resolve(self.depth_of(&recipe)).await?;
-        mutation
-            .record(shared.ledger.recipe_put(address, &recipe))
-            .await?;
-        let (store, started) = (shared.store.clone(), shared.clock.ticks());
-        let created = mutation
-            .apply(blocking(move || store.put_recipe(address, &recipe, depth)))
-            .await?;
-        shared
-            .metrics
-            .dag_insert_duration
-            .record_duration(shared.since(started));
+        let shared = Arc::clone(shared);
+        let change = async move {
+            mutation
+                .record(shared.ledger.recipe_put(address, &recipe))
+                .await?;
+            let (store, started) = (shared.store.clone(), shared.clock.ticks());
+            let created = mutation
+                .apply(blocking(move || store.put_recipe(address, &recipe, depth)))
+                .await?;
+            shared
+                .metrics
+                .dag_insert_duration
+                .record_duration(shared.since(started));
+            Ok(created)
+        };
+        let created = self.to_its_end(change).await?;
         Ok(Put { address, created })
+    }
+
+    /// Makes a change in a task of its own: a caller who goes away does not part what was sealed from what is stored.
+    async fn to_its_end<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = Result<T, ErrorCode>> + Send + 'static,
+    ) -> Result<T, ErrorCode> {
+        let changing = Arc::clone(&self.0.changing);
+        let permit = changing.acquire_owned().await.map_err(|_closed| BUSY)?;
+        let change = async move {
+            let _permit = permit;
+            change.await
+        };
+        let task = tokio::spawn(change.in_current_span().in_current_context());
+        // The panic itself was logged by the hook of `init`.
+        task.await.unwrap_or(Err(NOT_SEALED))
+    }
+
+    /// Waits until every change that is under way has been made, also those whose callers are gone.
+    pub(crate) async fn settled(&self) {
+        let _all = self.0.changing.acquire_many(CHANGES).await;
     }
 
     /// How deep a recipe is, if its inputs are there.

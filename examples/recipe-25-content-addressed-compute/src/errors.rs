@@ -48,6 +48,10 @@ counterfoil::tower::error_codes! {
     STORE_UNAVAILABLE: "store.unavailable", http 503, grpc 14;
     /// The change could not be sealed, so it was not made.
     NOT_SEALED: "audit.not_sealed", http 503, grpc 14;
+    /// The message cannot be read: it is larger than this server takes, or it is none of that method.
+    MESSAGE_INVALID: "message.invalid", http 400, grpc 3;
+    /// The client neither sent the rest of its message nor took more of the answer for too long.
+    CLIENT_STALLED: "client.stalled", http 408, grpc 4;
     /// As many calls as this server takes at once are under way; try again.
     BUSY: "server.busy", http 429, grpc 8;
 }

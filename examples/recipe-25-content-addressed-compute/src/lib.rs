@@ -1,6 +1,7 @@
 //! A gRPC server that computes what a content address names, observed in three layers: see the README.
 
 mod address;
+mod admission;
 mod blocking;
 mod cache;
 mod call;

@@ -30,6 +30,8 @@ pub struct Limits {
     pub parallel_functions: usize,
     /// How many calls are answered at the same time.
     pub calls: usize,
+    /// How long a client may take to send its message, and to take a chunk of an answer.
+    pub patience: Duration,
 }
 
 /// From when on a function is slow, which is worth a warning.
@@ -52,6 +54,7 @@ impl Default for Limits {
             parallel_inputs: 16,
             parallel_functions: std::thread::available_parallelism().map_or(2, usize::from),
             calls: 128,
+            patience: Duration::from_secs(30),
         }
     }
 }

@@ -6,22 +6,29 @@ use counterfoil::Observer;
 use counterfoil::health::ReportReader;
 use counterfoil::tower::ServerLayer;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::Service;
-use crate::proto::deriva_server::DerivaServer;
+use crate::admission::Admission;
+use crate::proto::deriva_server::{self, DerivaServer};
 
 /// What a message has beside the bytes of a leaf.
 const ENVELOPE: usize = 64 << 10;
 /// How often gRPC's health protocol is told how the checks stand.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(250);
+/// The most calls on one connection: all that are answered at once by default, and some room for health.
+const STREAMS: u32 = 160;
 /// How long a connection that is silent is believed to be alive.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
-/// Serves on `listener` until `stop` resolves and every call that is under way has ended.
+/// The name of the service, and the empty one of the server as a whole, in gRPC's health protocol.
+const NAMES: [&str; 2] = [deriva_server::SERVICE_NAME, ""];
+
+/// Serves on `listener` until `stop` resolves and every call and every change that is under way has ended.
 ///
 /// # Errors
 /// When the connection to the network fails.
@@ -34,24 +41,52 @@ pub async fn serve(
 ) -> Result<(), tonic::transport::Error> {
     let layer = ServerLayer::builder(observer.registry()).grpc();
     let (reporter, health_service) = tonic_health::server::health_reporter();
-    reporter.set_not_serving::<DerivaServer<Service>>().await;
-    let most = service.leaf_bytes() + ENVELOPE;
+    tell(&reporter, ServingStatus::NotServing).await;
+    let (engine, (stopping, stopped)) = (service.engine().clone(), oneshot::channel::<()>());
+    let stop = async move {
+        stop.await;
+        drop(stopping);
+    };
+    let most = engine.0.limits.leaf_bytes + ENVELOPE;
+    let deriva = DerivaServer::new(service).max_decoding_message_size(most);
     let served = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .tcp_nodelay(true)
-        .max_concurrent_streams(256)
+        .max_concurrent_streams(STREAMS)
         .layer(layer)
         .add_service(health_service)
-        .add_service(DerivaServer::new(service).max_decoding_message_size(most))
+        .add_service(Admission::new(deriva, engine.clone()))
         .serve_with_incoming_shutdown(TcpIncoming::from(listener), stop);
+    let ((), served) = tokio::join!(follow_until(stopped, reporter, health), served);
+    engine.settled().await;
+    served
+}
+
+/// Tells gRPC's health protocol how the checks stand. When the server stops it ends the streams of those who watch them, which would
+/// otherwise be calls under way until they leave by themselves.
+async fn follow_until(
+    stopped: oneshot::Receiver<()>,
+    mut reporter: HealthReporter,
+    health: ReportReader,
+) {
     tokio::select! {
-        served = served => served,
-        () = follow(reporter, health) => Ok(()),
+        _ = stopped => {}
+        () = follow(&reporter, health) => {}
+    }
+    tell(&reporter, ServingStatus::NotServing).await;
+    for name in NAMES {
+        reporter.clear_service_status(name).await;
     }
 }
 
-/// Tells gRPC's health protocol what `/readyz` says, as long as there are checks.
-async fn follow(reporter: HealthReporter, health: ReportReader) {
+async fn tell(reporter: &HealthReporter, status: ServingStatus) {
+    for name in NAMES {
+        reporter.set_service_status(name, status).await;
+    }
+}
+
+/// Says what `/readyz` says.
+async fn follow(reporter: &HealthReporter, health: ReportReader) {
     let mut said = None;
     let mut every = tokio::time::interval(HEALTH_INTERVAL);
     loop {
@@ -63,10 +98,7 @@ async fn follow(reporter: HealthReporter, health: ReportReader) {
             } else {
                 ServingStatus::NotServing
             };
-            reporter.set_service_status("", status).await;
-            reporter
-                .set_service_status("deriva.v1.Deriva", status)
-                .await;
+            tell(reporter, status).await;
             said = Some(ready);
         }
     }

@@ -1,18 +1,15 @@
 //! The six calls of the service.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use counterfoil::tower::ErrorCode;
-use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 use tracing::Instrument;
 
+use crate::admission::admitted;
 use crate::call::Call;
 use crate::chunks::Chunks;
 use crate::engine::{Engine, Put};
 use crate::errors::ADDRESS_INVALID;
-use crate::metrics::Method;
 use crate::proto::deriva_server::Deriva;
 use crate::proto::resolve_response::Kind;
 use crate::proto::{
@@ -26,37 +23,17 @@ use crate::{CAddr, Recipe};
 #[derive(Clone, Debug)]
 pub struct Service {
     engine: Engine,
-    admissions: Arc<Semaphore>,
 }
 
 impl Service {
-    /// A service that answers as many calls at once as the engine's limits allow.
+    /// A service whose calls are let in by [`serve`](crate::serve).
     #[must_use]
-    pub fn new(engine: Engine) -> Self {
-        let calls = engine.0.limits.calls;
-        Self {
-            engine,
-            admissions: Arc::new(Semaphore::new(calls)),
-        }
+    pub const fn new(engine: Engine) -> Self {
+        Self { engine }
     }
 
-    /// The largest leaf that it takes.
-    pub(crate) fn leaf_bytes(&self) -> usize {
-        self.engine.0.limits.leaf_bytes
-    }
-
-    /// Answers a call that has one message for an answer.
-    async fn answer<T>(
-        &self,
-        method: Method,
-        address: Option<CAddr>,
-        work: impl Future<Output = Result<T, ErrorCode>>,
-    ) -> Result<Response<T>, Status> {
-        let mut call = Call::begin(&self.engine, &self.admissions, method, address)?;
-        let span = call.span().clone();
-        let outcome = work.instrument(span).await;
-        call.end(outcome.as_ref().map(|_| ()).map_err(|code| *code));
-        Ok(Response::new(outcome?))
+    pub(crate) const fn engine(&self) -> &Engine {
+        &self.engine
     }
 }
 
@@ -68,30 +45,32 @@ impl Deriva for Service {
         &self,
         request: Request<PutLeafRequest>,
     ) -> Result<Response<PutResponse>, Status> {
-        let data = request.into_inner().data;
-        let work = async { self.engine.put_leaf(data).await.map(put_response) };
-        self.answer(Method::PutLeaf, None, work).await
+        let (call, message) = admitted(request)?;
+        let work = async { self.engine.put_leaf(message.data).await.map(put_response) };
+        answer(call, None, work).await
     }
 
     async fn put_recipe(
         &self,
         request: Request<PutRecipeRequest>,
     ) -> Result<Response<PutResponse>, Status> {
-        let message = request.into_inner();
+        let (call, message) = admitted(request)?;
         let work = async {
             let recipe = recipe_of(message)?;
             self.engine.put_recipe(recipe).await.map(put_response)
         };
-        self.answer(Method::PutRecipe, None, work).await
+        answer(call, None, work).await
     }
 
     async fn get(&self, request: Request<GetRequest>) -> Result<Response<Chunks>, Status> {
-        let address = CAddr::from_slice(&request.get_ref().address);
-        let mut call = Call::begin(&self.engine, &self.admissions, Method::Get, address)?;
+        let (mut call, message) = admitted(request)?;
+        let address = CAddr::from_slice(&message.address);
+        call.start(address);
         let span = call.span().clone();
+        let patience = self.engine.0.limits.patience;
         let work = async { self.engine.get(address.ok_or(ADDRESS_INVALID)?).await };
         match work.instrument(span).await {
-            Ok(value) => Ok(Response::new(Chunks::new(value, call))),
+            Ok(value) => Ok(Response::new(Chunks::new(value, call, patience))),
             Err(code) => {
                 call.end(Err(code));
                 Err(code.into())
@@ -103,20 +82,22 @@ impl Deriva for Service {
         &self,
         request: Request<ResolveRequest>,
     ) -> Result<Response<ResolveResponse>, Status> {
-        let address = CAddr::from_slice(&request.get_ref().address);
+        let (call, message) = admitted(request)?;
+        let address = CAddr::from_slice(&message.address);
         let work = async {
             let resolved = self.engine.resolve(address.ok_or(ADDRESS_INVALID)?);
             let (node, cached) = resolved.await?;
             Ok(resolve_response(node, cached))
         };
-        self.answer(Method::Resolve, address, work).await
+        answer(call, address, work).await
     }
 
     async fn verify(
         &self,
         request: Request<VerifyRequest>,
     ) -> Result<Response<VerifyResponse>, Status> {
-        let address = CAddr::from_slice(&request.get_ref().address);
+        let (call, message) = admitted(request)?;
+        let address = CAddr::from_slice(&message.address);
         let work = async {
             let verified = self.engine.verify(address.ok_or(ADDRESS_INVALID)?).await?;
             Ok(VerifyResponse {
@@ -125,16 +106,30 @@ impl Deriva for Service {
                 actual: Bytes::copy_from_slice(verified.actual.as_bytes()),
             })
         };
-        self.answer(Method::Verify, address, work).await
+        answer(call, address, work).await
     }
 
     async fn status(
         &self,
-        _request: Request<StatusRequest>,
+        request: Request<StatusRequest>,
     ) -> Result<Response<StatusResponse>, Status> {
+        let (call, _) = admitted(request)?;
         let work = async { Ok(status_response(&self.engine)) };
-        self.answer(Method::Status, None, work).await
+        answer(call, None, work).await
     }
+}
+
+/// Answers a call that has one message for an answer.
+async fn answer<T>(
+    mut call: Call,
+    address: Option<CAddr>,
+    work: impl Future<Output = Result<T, ErrorCode>>,
+) -> Result<Response<T>, Status> {
+    call.start(address);
+    let span = call.span().clone();
+    let outcome = work.instrument(span).await;
+    call.end(outcome.as_ref().map(|_| ()).map_err(|code| *code));
+    Ok(Response::new(outcome?))
 }
 
 fn put_response(put: Put) -> PutResponse {

@@ -11,6 +11,7 @@ use cookbook_recipe_25_content_addressed_compute::{
     Engine, Functions, Limits, Service, config, observer, serve,
 };
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 
 /// How long calls that are under way may take when the server stops.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -40,13 +41,19 @@ struct Arguments {
     telemetry: counterfoil::init::Args,
 }
 
-#[tokio::main]
 #[expect(
     clippy::print_stderr,
     reason = "why it does not start, before there is a log"
 )]
-async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let served = Runtime::new().map_err(Into::into).and_then(|runtime| {
+        let served = runtime.block_on(run(arguments));
+        // A function that does not return is given up with the call that it ran for.
+        runtime.shutdown_background();
+        served
+    });
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("deriva-server: {error}");

@@ -15,7 +15,10 @@ use counterfoil::health::Health;
 use counterfoil::{MetricValue, Observer};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tonic::Status;
+use tonic::client::Grpc;
 use tonic::transport::Channel;
 
 /// How long to wait for what has to come.
@@ -26,6 +29,8 @@ pub(crate) struct Bench {
     pub(crate) data: TempDir,
     pub(crate) address: SocketAddr,
     pub(crate) client: DerivaClient<Channel>,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<Result<(), tonic::transport::Error>>,
     _health: Health,
 }
 
@@ -42,9 +47,10 @@ impl Bench {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (served, reader) = (observer.clone(), health.reader());
-        tokio::spawn(async move {
-            let service = Service::new(engine);
-            serve(listener, service, &served, reader, std::future::pending()).await
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(async move {
+            let (service, stopped) = (Service::new(engine), async { _ = stopped.await });
+            serve(listener, service, &served, reader, stopped).await
         });
         let url = format!("http://{address}");
         Self {
@@ -52,8 +58,31 @@ impl Bench {
             data,
             address,
             client: DerivaClient::connect(url).await.unwrap(),
+            stop,
+            served,
             _health: health,
         }
+    }
+
+    /// Stops the server and waits until it has ended by itself.
+    pub(crate) async fn stop(self) {
+        self.stop.send(()).unwrap();
+        let served = tokio::time::timeout(PATIENCE, self.served).await;
+        served.unwrap().unwrap().unwrap();
+    }
+
+    /// A connection of its own, with this window for what it receives.
+    pub(crate) async fn channel(&self, window: u32) -> Channel {
+        let endpoint = Channel::from_shared(format!("http://{}", self.address)).unwrap();
+        let endpoint = endpoint.initial_stream_window_size(window);
+        endpoint.connect().await.unwrap()
+    }
+
+    /// A client that is bound to no method.
+    pub(crate) async fn raw(&self) -> Grpc<Channel> {
+        let mut raw = Grpc::new(self.channel(65_535).await);
+        raw.ready().await.unwrap();
+        raw
     }
 
     pub(crate) async fn leaf(&self, data: impl Into<Bytes>) -> CAddr {

@@ -1,9 +1,18 @@
 //! What the server does not take on.
 
-use cookbook_recipe_25_content_addressed_compute::{CAddr, Functions, Limits, Recipe};
-use tonic::{Code, Status};
+use std::time::Duration;
 
-use crate::bench::{Bench, description};
+use cookbook_recipe_25_content_addressed_compute::proto::deriva_client::DerivaClient;
+use cookbook_recipe_25_content_addressed_compute::proto::{
+    GetRequest, PutLeafRequest, PutResponse,
+};
+use cookbook_recipe_25_content_addressed_compute::{CAddr, Functions, Limits, Recipe};
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::codegen::tokio_stream;
+use tonic::{Code, Request, Status};
+use tonic_prost::ProstCodec;
+
+use crate::bench::{Bench, bytes_of, description};
 
 async fn limited(limits: Limits) -> Bench {
     Bench::with(Functions::standard(), limits).await
@@ -149,4 +158,80 @@ async fn more_calls_at_once_than_there_may_be_are_refused() {
     bench
         .until("deriva.rpc", "method=put_leaf,status=error", 1.0)
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_too_large_or_malformed_is_refused_and_counted() {
+    let bench = limited(Limits {
+        leaf_bytes: 3,
+        ..Limits::default()
+    })
+    .await;
+    let large = bench.put_leaf(vec![0; 1 << 20]).await;
+    refused(large, Code::InvalidArgument, "message.invalid");
+    let labels = "method=put_leaf,status=error";
+    bench.until("deriva.rpc", labels, 1.0).await;
+
+    // What is a name in a recipe is bytes here, which are no UTF-8.
+    let malformed = GetRequest {
+        address: vec![0xff].into(),
+    };
+    let path = PathAndQuery::from_static("/deriva.v1.Deriva/PutRecipe");
+    let mut raw = bench.raw().await;
+    let codec = ProstCodec::<_, PutResponse>::default();
+    let answered = raw.unary(Request::new(malformed), path, codec).await;
+    refused(answered, Code::InvalidArgument, "message.invalid");
+    let labels = "method=put_recipe,status=error";
+    bench.until("deriva.rpc", labels, 1.0).await;
+    bench
+        .until("deriva.rpc.active", "method=put_recipe", 0.0)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_never_sends_its_message_loses_its_call() {
+    let bench = limited(Limits {
+        patience: Duration::from_millis(50),
+        ..Limits::default()
+    })
+    .await;
+    let path = PathAndQuery::from_static("/deriva.v1.Deriva/PutLeaf");
+    let never = Request::new(tokio_stream::pending::<PutLeafRequest>());
+    let mut raw = bench.raw().await;
+    let codec = ProstCodec::<_, PutResponse>::default();
+    let answered = raw.client_streaming(never, path, codec).await;
+    refused(answered, Code::DeadlineExceeded, "client.stalled");
+    let labels = "method=put_leaf,status=error";
+    bench.until("deriva.rpc", labels, 1.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_what_it_gets_loses_its_call() {
+    let bench = limited(Limits {
+        patience: Duration::from_secs(2),
+        ..Limits::default()
+    })
+    .await;
+    let leaf = bench.leaf(vec![b'a'; 4 << 20]).await;
+    let address = bytes_of(leaf);
+    // The window of this connection is 64 KiB.
+    let mut client = DerivaClient::new(bench.channel(65_535).await);
+    let mut unread = client
+        .get(GetRequest { address })
+        .await
+        .unwrap()
+        .into_inner();
+    bench
+        .until("deriva.rpc", "method=get,status=error", 1.0)
+        .await;
+    bench.until("deriva.rpc.active", "method=get", 0.0).await;
+    // It is told when it reads on, and does not take the part that it has for the whole.
+    let status = loop {
+        match unread.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("the value was cut off"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(status.message(), description("client.stalled"));
 }

@@ -6,7 +6,6 @@ use cookbook_recipe_25_content_addressed_compute::proto::{
 };
 use cookbook_recipe_25_content_addressed_compute::{CAddr, Recipe, TABLE};
 use tonic::Code;
-use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -42,6 +41,23 @@ async fn a_leaf_comes_back_as_it_was_put_and_is_sealed_once() {
         .until("deriva.rpc", "method=put_leaf,status=ok", 2.0)
         .await;
     assert!((bench.figure("deriva.storage.blobs", "") - 1.0).abs() < f64::EPSILON);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaf_whose_caller_goes_away_once_it_is_sealed_is_stored_all_the_same() {
+    let bench = Bench::new().await;
+    for round in 1..=20 {
+        let sealed = async {
+            while bench.sealed("deriva.leaf_put").len() < round {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = bench.put_leaf(format!("leaf {round}")) => {}
+            () = sealed => {}
+        }
+    }
+    bench.until("deriva.storage.blobs", "", 20.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,11 +140,9 @@ async fn status_counts_what_there_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn grpc_health_says_that_the_service_serves() {
+async fn grpc_health_says_that_the_service_serves_and_lets_go_of_who_watches_when_it_stops() {
     let bench = Bench::new().await;
-    let url = format!("http://{}", bench.address);
-    let channel = Channel::from_shared(url).unwrap().connect().await;
-    let mut health = HealthClient::new(channel.unwrap());
+    let mut health = HealthClient::new(bench.channel(65_535).await);
     let request = HealthCheckRequest {
         service: "deriva.v1.Deriva".to_owned(),
     };
@@ -138,5 +152,9 @@ async fn grpc_health_says_that_the_service_serves() {
         if change.status() == ServingStatus::Serving {
             break;
         }
+    }
+    bench.stop().await;
+    while let Some(change) = changes.message().await.unwrap() {
+        assert_eq!(change.status(), ServingStatus::NotServing);
     }
 }
