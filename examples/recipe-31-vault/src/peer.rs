@@ -3,19 +3,20 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use counterfoil::Sensitive;
 use counterfoil::metrics::Registry;
 use counterfoil::tower::{Client, ClientLayer};
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, HeaderValue, InvalidHeaderValue};
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tower::{Layer, ServiceExt};
+use zeroize::Zeroizing;
 
 use crate::address::Address;
 use crate::errors::{Failure, PEER_REFUSED, PEER_UNREACHABLE};
+use crate::principals::Key;
 use crate::query;
 use crate::store::About;
 
@@ -26,19 +27,26 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     base: String,
-    authorization: Sensitive<String>,
+    authorization: HeaderValue,
     client: Client<HttpClient<HttpConnector, Full<Bytes>>>,
 }
 
 impl Peer {
     /// The vault at `url`, which knows this one by `key`.
-    pub(crate) fn new(url: &Uri, key: &Sensitive<String>, registry: &Registry) -> Self {
+    pub(crate) fn new(
+        url: &Uri,
+        key: &Key,
+        registry: &Registry,
+    ) -> Result<Self, InvalidHeaderValue> {
         let client = HttpClient::builder(TokioExecutor::new()).build_http();
-        Self {
+        let bearer = Zeroizing::new(format!("Bearer {}", key.expose().as_str()));
+        let mut authorization = HeaderValue::from_str(&bearer)?;
+        authorization.set_sensitive(true);
+        Ok(Self {
             base: url.to_string().trim_end_matches('/').to_owned(),
-            authorization: Sensitive::new(format!("Bearer {}", key.expose())),
+            authorization,
             client: ClientLayer::builder(registry).http().layer(client),
-        }
+        })
     }
 
     /// Gives it a replica.
@@ -61,7 +69,7 @@ impl Peer {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base))
-            .header(AUTHORIZATION, self.authorization.expose())
+            .header(AUTHORIZATION, self.authorization.clone())
             .body(Full::new(body))
             .map_err(|error| Failure::because(PEER_REFUSED, error))?;
         let call = tokio::time::timeout(PATIENCE, self.client.clone().oneshot(request));

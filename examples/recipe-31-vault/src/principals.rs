@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use counterfoil::audit::PseudonymKey;
 use counterfoil::metrics::Counter;
 use counterfoil::{Sensitive, WorkloadIdentity};
+use zeroize::Zeroizing;
 
 use crate::address::Address;
 use crate::metrics::Metrics;
@@ -17,6 +18,9 @@ use crate::telemetry::TENANT;
 
 /// Fewest characters of a key: it is looked up by its digest, so it has to be one that nobody finds by trying.
 const SHORTEST: usize = 20;
+
+/// A key that this vault shows.
+pub(crate) type Key = Sensitive<Zeroizing<String>>;
 
 /// What a principal may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +53,7 @@ impl Principals {
         pseudonyms: &PseudonymKey,
         metrics: &Metrics,
     ) -> Result<Self, String> {
-        let text = std::fs::read_to_string(path)
+        let text = read_secret(path)
             .map_err(|error| format!("cannot read the keys in {}: {error}", path.display()))?;
         let mut callers = HashMap::new();
         for (at, line) in text.lines().enumerate() {
@@ -100,15 +104,20 @@ impl Principals {
 }
 
 /// The key that this vault shows to its peer: the only line of a file.
-pub(crate) fn read_peer_key(path: &Path) -> Result<Sensitive<String>, String> {
-    let text = std::fs::read_to_string(path)
+pub(crate) fn read_peer_key(path: &Path) -> Result<Key, String> {
+    let text = read_secret(path)
         .map_err(|error| format!("cannot read the peer's key in {}: {error}", path.display()))?;
     let key = text.trim();
     if key.len() < SHORTEST || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         let next = "it holds one key of at least 20 visible characters and nothing else";
         return Err(format!("{}: {next}", path.display()));
     }
-    Ok(Sensitive::new(key.to_owned()))
+    Ok(Sensitive::new(Zeroizing::new(key.to_owned())))
+}
+
+/// A file that holds keys, which do not stay in memory.
+fn read_secret(path: &Path) -> std::io::Result<Zeroizing<String>> {
+    std::fs::read_to_string(path).map(Zeroizing::new)
 }
 
 fn parse(line: &str) -> Result<(&str, Role, &str), &'static str> {

@@ -1,7 +1,7 @@
 //! The three layers of a vault, what they never show, and how they are started.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use counterfoil::audit::{AuditLog, PseudonymKey};
 use counterfoil::init::{Args, Config};
 use counterfoil::trace::{SamplingRules, TailSampler};
 use counterfoil::{Observer, Redactor};
+use zeroize::Zeroizing;
 
 /// The tenant that everybody who uses this vault belongs to.
 pub(crate) const TENANT: &str = "vault";
@@ -88,15 +89,21 @@ impl Telemetry {
 }
 
 /// The secret that pseudonyms are made with, kept so that a principal has the same one after a restart.
-fn pseudonym_secret(path: &Path) -> Result<[u8; 32], Box<dyn std::error::Error>> {
-    if let Ok(bytes) = fs::read(path) {
-        return bytes.try_into().map_err(|_| {
+fn pseudonym_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, Box<dyn std::error::Error>> {
+    let mut secret = Zeroizing::new([0; 32]);
+    match fs::read(path).map(Zeroizing::new) {
+        Ok(bytes) if bytes.len() == secret.len() => {
+            secret.copy_from_slice(&bytes);
+            return Ok(secret);
+        }
+        Ok(_) => {
             let next = "restore it, or remove it and all pseudonyms change";
-            format!("{} does not hold 32 bytes; {next}", path.display()).into()
-        });
+            return Err(format!("{} does not hold 32 bytes; {next}", path.display()).into());
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(format!("cannot read {}: {error}", path.display()).into()),
     }
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret)?;
+    getrandom::fill(&mut *secret)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -104,7 +111,7 @@ fn pseudonym_secret(path: &Path) -> Result<[u8; 32], Box<dyn std::error::Error>>
     let mut file = options
         .open(path)
         .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    file.write_all(&secret)?;
+    file.write_all(&*secret)?;
     file.sync_all()?;
     Ok(secret)
 }

@@ -94,7 +94,7 @@ impl Vault {
         let peer = match &settings.peer {
             Some(peer) => {
                 let key = read_peer_key(&peer.key)?;
-                Some((Peer::new(&peer.url, &key, &registry), peer.interval))
+                Some((Peer::new(&peer.url, &key, &registry)?, peer.interval))
             }
             None => None,
         };

@@ -14,13 +14,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use clap::{Parser, ValueEnum};
 use hdrhistogram::Histogram;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, HeaderValue};
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::task::JoinSet;
+use zeroize::Zeroizing;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -76,7 +77,11 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Outcome<ExitCode> {
     let key = std::fs::read_to_string(&arguments.key)
+        .map(Zeroizing::new)
         .map_err(|error| format!("cannot read the key {}: {error}", arguments.key.display()))?;
+    let bearer = Zeroizing::new(format!("Bearer {}", key.trim()));
+    let mut authorization = HeaderValue::from_str(&bearer)?;
+    authorization.set_sensitive(true);
     let client = Client::builder(TokioExecutor::new()).build_http();
     let started = Instant::now();
     let until = started + Duration::from_secs(arguments.seconds);
@@ -85,7 +90,7 @@ async fn run(arguments: Arguments) -> Outcome<ExitCode> {
         let mix = Mix {
             client: client.clone(),
             url: arguments.url.trim_end_matches('/').to_owned(),
-            authorization: format!("Bearer {}", key.trim()),
+            authorization: authorization.clone(),
             random: fastrand::Rng::with_seed(arguments.seed ^ (worker << 32)),
             bytes: arguments.bytes,
             fault: arguments.fault,
@@ -122,7 +127,7 @@ async fn show_progress(started: Instant, seconds: u64) {
 struct Mix {
     client: Client<HttpConnector, Full<Bytes>>,
     url: String,
-    authorization: String,
+    authorization: HeaderValue,
     random: fastrand::Rng,
     bytes: u64,
     fault: bool,
@@ -189,7 +194,7 @@ impl Mix {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
-            .header(AUTHORIZATION, &self.authorization)
+            .header(AUTHORIZATION, self.authorization.clone())
             .body(Full::new(body))?;
         let answer = self.client.request(request).await.map_err(|error| {
             format!(
