@@ -116,7 +116,9 @@ fn replication(state: &State) -> Outcome {
     let Some(figures) = state.figures() else {
         return Outcome::unknown("nobody has looked yet");
     };
-    let outcome = if figures.lag > LATE {
+    let outcome = if figures.set_aside > 0 {
+        Outcome::degraded("objects cannot be given to the peer; the audit log says which and why")
+    } else if figures.lag > LATE {
         Outcome::degraded("the peer lacks objects that are older than 5 minutes")
     } else {
         Outcome::healthy()
@@ -124,6 +126,11 @@ fn replication(state: &State) -> Outcome {
     outcome
         .with(Figure::new("lag", figures.lag.as_secs_f64(), "s"))
         .with(Figure::new("pending", figures.pending as f64, "{object}"))
+        .with(Figure::new(
+            "set aside",
+            figures.set_aside as f64,
+            "{object}",
+        ))
 }
 
 fn firing(alerts: &Alerts) -> Outcome {

@@ -26,6 +26,8 @@ counterfoil::tower::error_codes! {
     UNKNOWN_OBJECT: "object.unknown", http 404, grpc 5;
     /// What was stored is not what its address says.
     CORRUPT: "object.corrupt", http 500, grpc 15;
+    /// The file of the object cannot be read; the log says why.
+    UNREADABLE: "object.unreadable", http 500, grpc 15;
     /// The body does not have the address that it was sent to.
     ADDRESS_MISMATCH: "object.address_mismatch", http 422, grpc 3;
     /// The object does not fit into what is left of the capacity.
@@ -40,6 +42,8 @@ counterfoil::tower::error_codes! {
     PEER_UNREACHABLE: "peer.unreachable", http 502, grpc 14;
     /// The peer answered with an error.
     PEER_REFUSED: "peer.refused", http 502, grpc 9;
+    /// The peer does not take this object.
+    PEER_REFUSED_OBJECT: "peer.refused_object", http 502, grpc 9;
 }
 
 /// Why something was not done: an entry of the catalogue, and what was found out for the log.

@@ -59,6 +59,8 @@ counterfoil::instruments! {
     REPLICATION_LAG: Gauge("vault.replication.lag", "s", []);
     /// Objects that the peer does not have. Only where there is a peer.
     REPLICATION_PENDING: Gauge("vault.replication.objects.pending", "{object}", []);
+    /// Those of them that were set aside, because they cannot be given to it. Only where there is a peer.
+    REPLICATION_SET_ASIDE: Gauge("vault.replication.objects.set_aside", "{object}", []);
     /// Attempts to give an object to the peer.
     REPLICATION_ATTEMPTS: Counter("vault.replication.attempts", "{attempt}", ["result"]);
 

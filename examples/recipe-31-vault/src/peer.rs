@@ -15,7 +15,7 @@ use tower::{Layer, ServiceExt};
 use zeroize::Zeroizing;
 
 use crate::address::Address;
-use crate::errors::{Failure, PEER_REFUSED, PEER_UNREACHABLE};
+use crate::errors::{Failure, PEER_REFUSED, PEER_REFUSED_OBJECT, PEER_UNREACHABLE};
 use crate::principals::Key;
 use crate::query;
 use crate::store::About;
@@ -77,12 +77,17 @@ impl Peer {
             .await
             .map_err(|error| Failure::because(PEER_UNREACHABLE, error))?
             .map_err(|error| Failure::because(PEER_UNREACHABLE, error))?;
-        match answer.status() {
-            StatusCode::OK | StatusCode::CREATED => Ok(()),
-            status => Err(Failure::because(
-                PEER_REFUSED,
-                format!("it answered with {status}"),
-            )),
-        }
+        let code = match answer.status() {
+            StatusCode::OK | StatusCode::CREATED => return Ok(()),
+            status if is_of_the_object(status) => PEER_REFUSED_OBJECT,
+            _ => PEER_REFUSED,
+        };
+        let status = answer.status();
+        Err(Failure::because(code, format!("it answered with {status}")))
     }
+}
+
+/// Whether an answer is about what was sent, and not about who sent it, how often, or where to.
+fn is_of_the_object(status: StatusCode) -> bool {
+    status.is_client_error() && !matches!(status.as_u16(), 401 | 403..=405 | 407 | 408 | 429)
 }

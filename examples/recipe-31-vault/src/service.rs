@@ -53,11 +53,12 @@ pub(crate) struct Service {
     pub(crate) kinds: Arc<Kinds>,
 }
 
-/// The kinds of records that requests seal.
+/// The kinds of records of a vault's own.
 #[derive(Debug)]
 pub(crate) struct Kinds {
     put: ExtensionKind,
     replicated: ExtensionKind,
+    pub(crate) set_aside: ExtensionKind,
 }
 
 impl Kinds {
@@ -65,6 +66,7 @@ impl Kinds {
         Ok(Self {
             put: "vault.object_put".parse()?,
             replicated: "vault.object_replicated".parse()?,
+            set_aside: "vault.object_set_aside".parse()?,
         })
     }
 }

@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 
 use crate::errors_rate::ErrorRate;
 use crate::metrics::{
-    ERRORS_RATE, NETWORK_PEERS, REPLICATION_LAG, REPLICATION_PENDING, SOUP_INDEX_SIZE,
-    STORAGE_AVAILABLE, STORAGE_OBJECTS, STORAGE_USED, STORAGE_UTILIZATION,
+    ERRORS_RATE, NETWORK_PEERS, REPLICATION_LAG, REPLICATION_PENDING, REPLICATION_SET_ASIDE,
+    SOUP_INDEX_SIZE, STORAGE_AVAILABLE, STORAGE_OBJECTS, STORAGE_USED, STORAGE_UTILIZATION,
 };
 use crate::store::Figures;
 
@@ -81,6 +81,7 @@ impl State {
             if state.has_peer {
                 out.gauge(&REPLICATION_LAG, &[], figures.lag.as_secs_f64());
                 out.gauge(&REPLICATION_PENDING, &[], figures.pending as f64);
+                out.gauge(&REPLICATION_SET_ASIDE, &[], figures.set_aside as f64);
             }
         })
     }

@@ -26,7 +26,7 @@ pub(crate) use index::{About, Entry, Wanted};
 pub(crate) use pending::Pending;
 
 use crate::address::Address;
-use crate::errors::{CORRUPT, FULL, Failure, READ_ONLY, STORAGE, UNKNOWN_OBJECT};
+use crate::errors::{CORRUPT, FULL, Failure, READ_ONLY, STORAGE, UNKNOWN_OBJECT, UNREADABLE};
 use files::Files;
 
 /// Trace context and request id of whoever put an object, on its way to the peer.
@@ -57,6 +57,8 @@ pub(crate) struct Figures {
     pub(crate) objects: u64,
     pub(crate) index_bytes: u64,
     pub(crate) pending: u64,
+    /// Those of them that were set aside, because they cannot be given to the peer.
+    pub(crate) set_aside: u64,
     /// How long the oldest object has waited for the peer.
     pub(crate) lag: Duration,
 }
@@ -145,10 +147,41 @@ impl Store {
         self.blocking(Inner::collect).await
     }
 
-    /// The objects that have waited longest for the peer, at most so many.
+    /// The objects that the peer is to get next, at most so many.
     pub(crate) async fn pending(&self, most: u32) -> Result<Vec<Pending>, Failure> {
-        self.blocking(move |inner| Ok(pending::oldest(&inner.index.lock(), most)?))
+        self.blocking(move |inner| Ok(pending::due(&inner.index.lock(), inner.now(), most)?))
             .await
+    }
+
+    /// Has an object wait behind all others that wait now.
+    pub(crate) async fn put_back(&self, pending: &Pending) -> Result<(), Failure> {
+        let (number, set_aside) = (pending.number, pending.set_aside);
+        self.blocking(move |inner| {
+            let now = inner.now();
+            Ok(pending::postpone(
+                &inner.index.lock(),
+                number,
+                now,
+                set_aside,
+            )?)
+        })
+        .await
+    }
+
+    /// Sets an object aside for so long: the others go on meanwhile.
+    pub(crate) async fn set_aside(&self, pending: &Pending, time: Duration) -> Result<(), Failure> {
+        let (number, set_aside) = (pending.number, pending.set_aside.saturating_add(1));
+        self.blocking(move |inner| {
+            let nanos = i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+            let due = inner.now().saturating_add(nanos);
+            Ok(pending::postpone(
+                &inner.index.lock(),
+                number,
+                due,
+                set_aside,
+            )?)
+        })
+        .await
     }
 
     /// The peer has an object, or it is gone.
@@ -251,12 +284,14 @@ impl Inner {
         let entry = || index::entry(&self.index.lock(), address, self.now());
         entry()?.ok_or(UNKNOWN_OBJECT)?;
         let bytes = match self.files.read(address) {
-            // Its time came between the two.
-            Err(error) if error.kind() == ErrorKind::NotFound && entry()?.is_none() => {
-                return Err(UNKNOWN_OBJECT.into());
+            // Its time came between the two; it may have been put again.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                entry()?.ok_or(UNKNOWN_OBJECT)?;
+                self.files.read(address)
             }
-            read => read?,
+            read => read,
         };
+        let bytes = bytes.map_err(|error| Failure::because(UNREADABLE, error))?;
         if Address::of(&bytes) != address {
             return Err(Failure::because(
                 CORRUPT,
@@ -293,15 +328,18 @@ impl Inner {
     fn figures(&self) -> Result<Figures, Failure> {
         let index = self.index.lock();
         let (objects, _) = index::totals(&index)?;
-        let (pending, oldest) = pending::backlog(&index)?;
+        let backlog = pending::backlog(&index)?;
         let now = self.clock.utc();
         Ok(Figures {
             used: self.used.load(Ordering::Relaxed),
             capacity: self.capacity,
             objects,
             index_bytes: index::size(&index)?,
-            pending,
-            lag: oldest.map_or(Duration::ZERO, |since| now.since(restored(since))),
+            pending: backlog.pending,
+            set_aside: backlog.set_aside,
+            lag: backlog
+                .since
+                .map_or(Duration::ZERO, |since| now.since(restored(since))),
         })
     }
 

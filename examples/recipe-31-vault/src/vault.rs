@@ -166,6 +166,7 @@ impl Vault {
                 state: Arc::clone(&service.state),
                 metrics: Arc::clone(&service.metrics),
                 observer: service.observer.clone(),
+                kind: service.kinds.set_aside.clone(),
                 put: Arc::clone(&service.put),
                 interval,
             };

@@ -32,13 +32,18 @@ const SCHEMA: &str = "
         PRIMARY KEY (address, name)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS attributes_by_value ON attributes (name, value);
-    CREATE TABLE IF NOT EXISTS pending (
-        number INTEGER PRIMARY KEY,
+    CREATE TABLE IF NOT EXISTS queue (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
         address TEXT NOT NULL REFERENCES objects (address) ON DELETE CASCADE,
         headers TEXT NOT NULL,
-        since INTEGER NOT NULL
+        since INTEGER NOT NULL,
+        due INTEGER NOT NULL,
+        set_aside INTEGER NOT NULL
     ) STRICT;
-    CREATE INDEX IF NOT EXISTS pending_by_address ON pending (address);
+    CREATE INDEX IF NOT EXISTS queue_by_address ON queue (address);
+    CREATE INDEX IF NOT EXISTS queue_by_due ON queue (due);
+    CREATE INDEX IF NOT EXISTS queue_by_since ON queue (since);
+    CREATE INDEX IF NOT EXISTS queue_set_aside ON queue (number) WHERE set_aside > 0;
     CREATE TABLE IF NOT EXISTS totals (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         objects INTEGER NOT NULL,

@@ -47,6 +47,28 @@ async fn a_snapshot_is_removed_when_its_thirty_days_are_over_and_nothing_else_is
 }
 
 #[tokio::test]
+async fn settling_an_object_that_is_gone_leaves_a_later_one_in_the_queue() {
+    let (directory, clock) = (tempfile::tempdir().unwrap(), Arc::new(FakeClock::new()));
+    let store = open(directory.path(), &clock);
+    let put = |text, ttl| {
+        let ttl = Some(Duration::from_secs(ttl));
+        store.put(
+            Bytes::from_static(text),
+            about("note", ttl),
+            Some(Vec::new()),
+        )
+    };
+    put(b"first", 1).await.unwrap();
+    let first = store.pending(1).await.unwrap().remove(0);
+    clock.step(Duration::from_secs(1));
+    assert_eq!(store.collect().await.unwrap(), 1);
+
+    put(b"second", 60).await.unwrap();
+    store.settle(first.number).await.unwrap();
+    assert_eq!(store.figures().await.unwrap().pending, 1);
+}
+
+#[tokio::test]
 async fn an_object_that_is_put_again_stays_for_the_longer_of_both_times() {
     let (directory, clock) = (tempfile::tempdir().unwrap(), Arc::new(FakeClock::new()));
     let store = open(directory.path(), &clock);
