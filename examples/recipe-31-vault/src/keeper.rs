@@ -10,10 +10,11 @@ use counterfoil::prometheus::Renderer;
 use counterfoil::{MetricSnapshot, Observer, Timestamp};
 use parking_lot::Mutex;
 use serde_json::json;
+use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
 use crate::address::Address;
-use crate::alerts::{Alerts, Change, RULES, Severity};
+use crate::alerts::{Alerts, Change, RULES, Rule, Severity};
 use crate::errors::{Failure, NOT_SEALED};
 use crate::metrics::{Attempt, Metrics};
 use crate::state::State;
@@ -37,19 +38,25 @@ pub(crate) struct Keeper {
     pub(crate) health: Health,
     /// How often it stores its metrics.
     pub(crate) snapshots: Duration,
+    /// Told when it is to end.
+    pub(crate) end: Arc<Notify>,
 }
 
 impl Keeper {
-    /// Runs until it is aborted.
+    /// Runs until its end, which is never between a record and what is noted of it.
     pub(crate) async fn run(self) {
         for rule in &RULES {
-            self.metrics.alerts_firing.with(&[rule.name]).set(0.0);
+            self.show(rule, false);
+        }
+        for rule in self.alerts.lock().firing() {
+            self.show(rule, true);
         }
         let mut from = self.store.now();
         let [mut look, mut collect, mut snapshot] = [LOOK, COLLECT, self.snapshots].map(ticks);
         snapshot.reset();
         loop {
             let done = tokio::select! {
+                () = self.end.notified() => return,
                 _ = look.tick() => self.look().await,
                 _ = collect.tick() => self.collect().await,
                 _ = snapshot.tick() => self.store_snapshot(&mut from).await,
@@ -62,10 +69,12 @@ impl Keeper {
 
     async fn look(&self) -> Result<(), Failure> {
         self.state.set_figures(self.store.figures().await?);
-        let changes = {
-            let metrics = self.observer.snapshot();
-            self.alerts.lock().evaluate(&metrics)
-        };
+        // An alert that was firing when the vault was stopped has not ended because the peer was not asked yet.
+        if !self.state.is_known() {
+            return Ok(());
+        }
+        let (now, gauges) = (self.store.now(), self.state.gauges());
+        let changes = self.alerts.lock().evaluate(now, &gauges);
         for change in changes {
             self.raise(change).await?;
         }
@@ -100,16 +109,24 @@ impl Keeper {
         })
         .await?;
         // Only now: it comes again each second until it is sealed.
-        self.keep(text).await;
         self.alerts.lock().note(&change);
-        let firing = self.metrics.alerts_firing.with(&[rule.name]);
-        firing.set(f64::from(u8::from(is_firing)));
+        let since = is_firing.then_some(change.since);
+        if let Err(failure) = self.store.set_firing(rule.name, since).await {
+            failure.log();
+        }
+        self.keep(text).await;
+        self.show(rule, is_firing);
         tell(&change);
         if is_firing {
             self.health
                 .record_error("alert", format!("{}: {}", rule.name, rule.message));
         }
         Ok(())
+    }
+
+    fn show(&self, rule: &Rule, is_firing: bool) {
+        let gauge = self.metrics.alerts_firing.with(&[rule.name]);
+        gauge.set(f64::from(u8::from(is_firing)));
     }
 
     /// Stores all metrics in the vault, and seals their address.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use counterfoil::Clock;
 use counterfoil::metrics::{Observed, Registry};
+use counterfoil::names::GaugeDef;
 use parking_lot::Mutex;
 
 use crate::errors_rate::ErrorRate;
@@ -23,6 +24,9 @@ pub(crate) struct State {
     figures: Mutex<Option<Figures>>,
     peer: Mutex<Option<PeerState>>,
 }
+
+/// Gauges and what they show.
+pub(crate) type Readings = Vec<(GaugeDef, f64)>;
 
 /// How the peer answered when it was last asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,27 +65,44 @@ impl State {
         self.peer.lock().clone()
     }
 
-    /// Has every snapshot of `registry` show it.
+    /// Whether everything was looked at once.
+    pub(crate) fn is_known(&self) -> bool {
+        self.figures().is_some() && (!self.has_peer || self.peer().is_some())
+    }
+
+    /// What the gauges show now. Alerts are evaluated from the same, so that looking at it is not a snapshot of all metrics.
+    pub(crate) fn gauges(&self) -> Readings {
+        let mut gauges = vec![(ERRORS_RATE, self.errors.get(self.clock.ticks()))];
+        if let Some(peer) = self.peer() {
+            let connected = matches!(peer, PeerState::Connected(_));
+            gauges.push((NETWORK_PEERS, f64::from(u8::from(connected))));
+        }
+        let Some(figures) = self.figures() else {
+            return gauges;
+        };
+        gauges.extend([
+            (STORAGE_USED, figures.used as f64),
+            (STORAGE_AVAILABLE, figures.available() as f64),
+            (STORAGE_UTILIZATION, figures.utilization()),
+            (STORAGE_OBJECTS, figures.objects as f64),
+            (SOUP_INDEX_SIZE, figures.index_bytes as f64),
+        ]);
+        if self.has_peer {
+            gauges.extend([
+                (REPLICATION_LAG, figures.lag.as_secs_f64()),
+                (REPLICATION_PENDING, figures.pending as f64),
+                (REPLICATION_SET_ASIDE, figures.set_aside as f64),
+            ]);
+        }
+        gauges
+    }
+
+    /// Has every snapshot of `registry` show them.
     pub(crate) fn observe(self: &Arc<Self>, registry: &Registry) -> Observed {
         let state = Arc::clone(self);
         registry.observe(move |out| {
-            out.gauge(&ERRORS_RATE, &[], state.errors.get(state.clock.ticks()));
-            if let Some(peer) = state.peer() {
-                let connected = matches!(peer, PeerState::Connected(_));
-                out.gauge(&NETWORK_PEERS, &[], f64::from(u8::from(connected)));
-            }
-            let Some(figures) = state.figures() else {
-                return;
-            };
-            out.gauge(&STORAGE_USED, &[], figures.used as f64);
-            out.gauge(&STORAGE_AVAILABLE, &[], figures.available() as f64);
-            out.gauge(&STORAGE_UTILIZATION, &[], figures.utilization());
-            out.gauge(&STORAGE_OBJECTS, &[], figures.objects as f64);
-            out.gauge(&SOUP_INDEX_SIZE, &[], figures.index_bytes as f64);
-            if state.has_peer {
-                out.gauge(&REPLICATION_LAG, &[], figures.lag.as_secs_f64());
-                out.gauge(&REPLICATION_PENDING, &[], figures.pending as f64);
-                out.gauge(&REPLICATION_SET_ASIDE, &[], figures.set_aside as f64);
+            for (gauge, value) in state.gauges() {
+                out.gauge(&gauge, &[], value);
             }
         })
     }

@@ -5,6 +5,7 @@
 //! same bytes takes over.
 
 mod files;
+mod firing;
 mod index;
 mod pending;
 #[cfg(test)]
@@ -187,6 +188,24 @@ impl Store {
     /// The peer has an object, or it is gone.
     pub(crate) async fn settle(&self, pending: i64) -> Result<(), Failure> {
         self.blocking(move |inner| Ok(pending::remove(&inner.index.lock(), pending)?))
+            .await
+    }
+
+    /// The alerts that were firing when the vault was stopped, and since when, for whoever may block.
+    pub(crate) fn firing_now(&self) -> rusqlite::Result<Vec<(String, Timestamp)>> {
+        let firing = firing::all(&self.inner.index.lock())?;
+        let restored = firing.into_iter().map(|(name, at)| (name, restored(at)));
+        Ok(restored.collect())
+    }
+
+    /// An alert has been firing since then; `None` if it is no more.
+    pub(crate) async fn set_firing(
+        &self,
+        name: &'static str,
+        since: Option<Timestamp>,
+    ) -> Result<(), Failure> {
+        let since = since.map(stored);
+        self.blocking(move |inner| Ok(firing::set(&inner.index.lock(), name, since)?))
             .await
     }
 

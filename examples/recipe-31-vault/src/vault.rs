@@ -86,8 +86,10 @@ impl Vault {
         let principals = Principals::read(&settings.keys, &telemetry.pseudonyms, &metrics)?;
         let (capacity, read_only) = (settings.capacity, settings.read_only);
         let store = Store::open(&settings.data, capacity, read_only, Arc::clone(&clock))?;
+        let firing = store.firing_now();
+        let firing = firing.map_err(|error| format!("cannot read alerts in the index: {error}"))?;
         let state = Arc::new(State::new(clock, settings.peer.is_some()));
-        let alerts = Arc::new(Mutex::new(Alerts::default()));
+        let alerts = Arc::new(Mutex::new(Alerts::restored(firing)));
         for check in checks::all(&store, &state, &principals, &alerts) {
             health.register(check)?;
         }
@@ -145,9 +147,8 @@ impl Vault {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
         let service = self.service;
-        // Dropped at the end, which aborts them: what waits for the peer is in the index.
-        let mut beside = JoinSet::new();
-        beside.spawn(
+        let (mut keeper, end) = (JoinSet::new(), Arc::new(Notify::new()));
+        keeper.spawn(
             Keeper {
                 store: service.store.clone(),
                 state: Arc::clone(&service.state),
@@ -156,9 +157,12 @@ impl Vault {
                 alerts: self.alerts,
                 health: service.health.clone(),
                 snapshots: self.snapshots,
+                end: Arc::clone(&end),
             }
             .run(),
         );
+        // Dropped at the end, which aborts it: what waits for the peer is in the index.
+        let mut beside = JoinSet::new();
         if let Some((peer, interval)) = self.peer {
             let replication = Replication {
                 store: service.store.clone(),
@@ -175,7 +179,10 @@ impl Vault {
         let listener = Counted::new(self.listener, Arc::clone(&service.metrics));
         axum::serve(listener, service::router(service))
             .with_graceful_shutdown(stop)
-            .await
+            .await?;
+        end.notify_one();
+        keeper.join_next().await;
+        Ok(())
     }
 }
 

@@ -44,6 +44,10 @@ const SCHEMA: &str = "
     CREATE INDEX IF NOT EXISTS queue_by_due ON queue (due);
     CREATE INDEX IF NOT EXISTS queue_by_since ON queue (since);
     CREATE INDEX IF NOT EXISTS queue_set_aside ON queue (number) WHERE set_aside > 0;
+    CREATE TABLE IF NOT EXISTS alerts (
+        name TEXT PRIMARY KEY,
+        since INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS totals (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         objects INTEGER NOT NULL,

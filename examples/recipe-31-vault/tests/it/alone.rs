@@ -148,6 +148,39 @@ fn a_snapshot_of_the_metrics_is_an_object_whose_address_is_sealed() {
 }
 
 #[test]
+fn an_alert_is_sealed_once_and_as_resolved_though_the_vault_is_restarted_meanwhile() {
+    let data = tempfile::tempdir().unwrap();
+    let counted = |what: &str, name: &str| {
+        let chain = sealed(data.path());
+        let name = format!("\"name\":\"{name}\"");
+        let lines = chain.lines().filter(|line| line.contains(what));
+        lines.filter(|line| line.contains(&name)).count()
+    };
+    let mut vault = Vault::start(data.path(), &["--capacity", "1000"]);
+    vault.store("", TRACE, &"x".repeat(900));
+    wait_until("the alert", || {
+        counted("obs_alert_fired", "storage-warning") == 1
+    });
+    vault.terminate();
+
+    let mut vault = Vault::start(data.path(), &["--capacity", "1000"]);
+    vault.store("", TRACE, &"x".repeat(60));
+    wait_until("another alert, so that it was looked at both", || {
+        counted("obs_alert_fired", "storage-critical") == 1
+    });
+    vault.terminate();
+    assert_eq!(counted("obs_alert_fired", "storage-warning"), 1);
+
+    let _vault = Vault::start(data.path(), &[]);
+    for name in ["storage-critical", "storage-warning"] {
+        wait_until("the end of the alert", || {
+            counted("obs_alert_resolved", name) == 1
+        });
+        assert_eq!(counted("obs_alert_fired", name), 1);
+    }
+}
+
+#[test]
 fn a_storage_that_fills_up_raises_an_alert_that_is_sealed_and_shown() {
     let data = tempfile::tempdir().unwrap();
     let vault = Vault::start(data.path(), &["--capacity", "1000"]);
