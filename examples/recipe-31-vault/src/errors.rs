@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use counterfoil::tower::{Coded, ErrorCode};
 
@@ -80,6 +82,21 @@ impl Failure {
 impl From<ErrorCode> for Failure {
     fn from(code: ErrorCode) -> Self {
         Self { code, cause: None }
+    }
+}
+
+impl From<BytesRejection> for Failure {
+    fn from(rejected: BytesRejection) -> Self {
+        // Whoever goes away in the middle has not sent too much.
+        let is_too_large = rejected.status() == StatusCode::PAYLOAD_TOO_LARGE;
+        let code = if is_too_large { TOO_LARGE } else { MALFORMED };
+        Self::because(code, rejected)
+    }
+}
+
+impl From<PathRejection> for Failure {
+    fn from(rejected: PathRejection) -> Self {
+        Self::because(MALFORMED, rejected)
     }
 }
 

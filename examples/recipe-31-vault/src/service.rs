@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Bytes, HttpBody};
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Extension, Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
@@ -16,13 +17,13 @@ use counterfoil::tower::axum::matched_path;
 use counterfoil::tower::{ErrorCode, Producer, ServerLayer};
 use counterfoil::{Current, DomainRecord, ExtensionKind, InContext, Observer, OpType};
 use serde_json::{Value, json};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tracing::Instrument;
 
 use crate::address::Address;
 use crate::errors::{
     ADDRESS_MISMATCH, FORBIDDEN, Failure, MALFORMED, NO_ROUTE, NOT_SEALED, OVERLOADED, STORAGE,
-    TIMEOUT, TOO_LARGE, UNAUTHENTICATED,
+    TIMEOUT, UNAUTHENTICATED, UNKNOWN_OBJECT,
 };
 use crate::metrics::Metrics;
 use crate::principals::{Caller, Principals, Role};
@@ -31,7 +32,7 @@ use crate::store::{About, Headers, Store};
 
 /// The largest object.
 const MOST_BYTES: usize = 8 << 20;
-/// Requests that may be under way at once, and what their bodies may hold together.
+/// Requests that may be under way at once, and what their bodies may hold together; so may the objects that are sent.
 const MOST_REQUESTS: usize = 256;
 const MOST_IN_FLIGHT: usize = 64 << 20;
 /// How long a request may take.
@@ -71,18 +72,56 @@ impl Kinds {
     }
 }
 
-/// Places for requests, and for the bytes of their bodies.
+/// Places for requests, and for the bytes of their bodies and of the objects that are sent.
 #[derive(Debug)]
 pub(crate) struct Places {
-    requests: Semaphore,
-    bytes: Semaphore,
+    requests: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
+}
+
+/// What a request takes of them until its work is done, which may be later than its answer.
+#[derive(Clone)]
+struct Taken {
+    _places: Arc<[OwnedSemaphorePermit; 2]>,
+}
+
+impl Places {
+    /// One place, and room for a body of so many bytes.
+    fn take(&self, bytes: u32) -> Result<Taken, TryAcquireError> {
+        let place = Arc::clone(&self.requests).try_acquire_owned()?;
+        let room = Arc::clone(&self.bytes).try_acquire_many_owned(bytes)?;
+        Ok(Taken {
+            _places: Arc::new([place, room]),
+        })
+    }
+
+    /// Room for an object until it was sent, however slowly somebody reads it.
+    fn for_answer(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Failure> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.answers).try_acquire_many_owned(bytes);
+        room.map_err(|_| OVERLOADED.into())
+    }
+}
+
+/// An object on its way to whoever got it, and the room that it takes.
+struct Answer {
+    bytes: Bytes,
+    _room: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Answer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl Default for Places {
     fn default() -> Self {
         Self {
-            requests: Semaphore::new(MOST_REQUESTS),
-            bytes: Semaphore::new(MOST_IN_FLIGHT),
+            requests: Arc::new(Semaphore::new(MOST_REQUESTS)),
+            bytes: Arc::new(Semaphore::new(MOST_IN_FLIGHT)),
+            answers: Arc::new(Semaphore::new(MOST_IN_FLIGHT)),
         }
     }
 }
@@ -112,15 +151,16 @@ pub(crate) fn router(service: Service) -> Router {
 async fn put_object(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
+    Extension(taken): Extension<Taken>,
     Query(parameters): Query<Parameters>,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Failure> {
-    let bytes = body.map_err(|_| TOO_LARGE)?;
+    let bytes = body?;
     let about = query::about(parameters)?;
     let (size, kind) = (bytes.len() as u64, about.kind.clone());
     let before = service.state.clock.ticks().0;
     let storing = service.clone();
-    let stored = to_its_end(async move {
+    let stored = to_its_end(taken, async move {
         let stored = storing.put_and_enqueue(bytes, about).await?;
         // Each put is sealed, not the first alone: that one may have been cut off before its record.
         let put = &storing.kinds.put;
@@ -157,10 +197,12 @@ async fn put_object(
 async fn get_object(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
-    Path(address): Path<String>,
+    address: Result<Path<String>, PathRejection>,
 ) -> Result<Bytes, Failure> {
-    let address: Address = address.parse()?;
+    let address: Address = address?.parse()?;
     let before = service.state.clock.ticks().0;
+    let entry = service.store.entry(address).await?.ok_or(UNKNOWN_OBJECT)?;
+    let room = service.places.for_answer(entry.bytes)?;
     let bytes = service.store.get(address).await?;
     let (took, size) = (service.since(before), bytes.len() as u64);
     service.metrics.get.increment();
@@ -175,7 +217,7 @@ async fn get_object(
         .observer
         .operation_with(&Current, OpType::Read, took, size);
     caller.operations.increment();
-    Ok(bytes)
+    Ok(Bytes::from_owner(Answer { bytes, _room: room }))
 }
 
 async fn query_soup(
@@ -195,19 +237,20 @@ async fn query_soup(
 async fn put_replica(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
-    Path(address): Path<String>,
+    Extension(taken): Extension<Taken>,
+    address: Result<Path<String>, PathRejection>,
     Query(parameters): Query<Parameters>,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, Failure> {
     only_peers(&caller)?;
-    let bytes = body.map_err(|_| TOO_LARGE)?;
-    let address: Address = address.parse()?;
+    let bytes = body?;
+    let address: Address = address?.parse()?;
     if Address::of(&bytes) != address {
         return Err(ADDRESS_MISMATCH.into());
     }
     let about = query::about(parameters)?;
     let (size, kind) = (bytes.len() as u64, about.kind.clone());
-    let stored = to_its_end(async move {
+    let stored = to_its_end(taken, async move {
         let (_, is_new) = service.store.put(bytes, about, None).await?;
         let replicated = &service.kinds.replicated;
         service.seal(replicated, address, &kind, size).await?;
@@ -227,10 +270,16 @@ async fn answer_peer(Extension(caller): Extension<Caller>) -> Result<StatusCode,
     Ok(StatusCode::OK)
 }
 
-/// Runs what stores and seals to its end, even if whoever asked for it goes away meanwhile.
+/// Runs what stores and seals to its end, even if whoever asked for it goes away meanwhile; until then it has its place.
 async fn to_its_end<T: Send + 'static>(
+    taken: Taken,
     work: impl Future<Output = Result<T, Failure>> + Send + 'static,
 ) -> Result<T, Failure> {
+    let work = async move {
+        let done = work.await;
+        drop(taken);
+        done
+    };
     let work = tokio::spawn(work.in_current_span().in_current_context());
     work.await
         .map_err(|error| Failure::because(STORAGE, error))?
@@ -301,16 +350,12 @@ async fn guard(
     // A body that does not say how long it is takes the place of the longest.
     let most = body.size_hint().upper().unwrap_or(u64::MAX);
     let most = u32::try_from(most.min(MOST_BYTES as u64)).unwrap_or(u32::MAX);
-    let places = &service.places;
-    let _place = places.requests.try_acquire().map_err(|_| OVERLOADED)?;
-    let _room = places
-        .bytes
-        .try_acquire_many(most)
-        .map_err(|_| OVERLOADED)?;
+    let taken = service.places.take(most).map_err(|_| OVERLOADED)?;
+    parts.extensions.insert(taken.clone());
     let answered = next.run(Request::from_parts(parts, body));
-    tokio::time::timeout(LONGEST, answered)
-        .await
-        .map_err(|_| TIMEOUT)
+    let answered = tokio::time::timeout(LONGEST, answered).await;
+    drop(taken);
+    answered.map_err(|_| TIMEOUT)
 }
 
 /// Counts answers that are errors, by their code, and shows those that are the vault's own on the status page.

@@ -247,7 +247,9 @@ impl Inner {
         }
         let address = Address::of(bytes);
         let now = self.now();
-        if self.renew(&mut self.index.lock(), address, about, headers, now)? {
+        let is_there = self.renew(&mut self.index.lock(), address, about, headers, now)?;
+        if is_there {
+            self.restore(address, bytes)?;
             return Ok((address, false));
         }
         let room = self.reserve(bytes.len() as u64)?;
@@ -299,6 +301,21 @@ impl Inner {
         Ok(true)
     }
 
+    /// Gives an object that is there its file back where that was changed or lost: whoever puts it again has what it held.
+    fn restore(&self, address: Address, bytes: &[u8]) -> Result<(), Failure> {
+        if self.files.read(address).is_ok_and(|held| held == bytes) {
+            return Ok(());
+        }
+        let written = self.files.write(bytes)?;
+        let index = self.index.lock();
+        // It may have been removed meanwhile.
+        if index::lifetime(&index, address)?.is_some() {
+            self.files.publish(written, address)?;
+            tracing::warn!(hash = %address, "the file of an object was restored by a put");
+        }
+        Ok(())
+    }
+
     fn get(&self, address: Address) -> Result<Bytes, Failure> {
         let entry = || index::entry(&self.index.lock(), address, self.now());
         entry()?.ok_or(UNKNOWN_OBJECT)?;
@@ -314,7 +331,7 @@ impl Inner {
         if Address::of(&bytes) != address {
             return Err(Failure::because(
                 CORRUPT,
-                "its SHA-256 is another one; restore it from the peer",
+                "its SHA-256 is another one; put the object again, from the peer",
             ));
         }
         Ok(bytes.into())
@@ -341,7 +358,10 @@ impl Inner {
     fn discard(&self, index: &Connection, address: Address, bytes: u64) -> Result<(), Failure> {
         index::remove(index, address)?;
         self.used.fetch_sub(bytes, Ordering::Relaxed);
-        Ok(self.files.remove(address)?)
+        if let Err(error) = self.files.remove(address) {
+            tracing::warn!(hash = %address, %error, "the file of a removed object stays");
+        }
+        Ok(())
     }
 
     fn figures(&self) -> Result<Figures, Failure> {

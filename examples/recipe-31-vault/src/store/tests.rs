@@ -47,6 +47,27 @@ async fn a_snapshot_is_removed_when_its_thirty_days_are_over_and_nothing_else_is
 }
 
 #[tokio::test]
+async fn a_file_that_cannot_be_removed_takes_no_room_and_holds_up_no_other() {
+    let (directory, clock) = (tempfile::tempdir().unwrap(), Arc::new(FakeClock::new()));
+    let store = open(directory.path(), &clock);
+    let put = |text| {
+        let about = about("note", Some(Duration::from_secs(1)));
+        store.put(Bytes::from_static(text), about, None)
+    };
+    let (first, _) = put(b"first").await.unwrap();
+    put(b"second").await.unwrap();
+    let name = first.to_string();
+    let file = directory.path().join("objects").join(&name[..2]).join(name);
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir_all(file.join("in-the-way")).unwrap();
+
+    clock.step(Duration::from_secs(1));
+    assert_eq!(store.collect().await.unwrap(), 2);
+    let figures = store.figures().await.unwrap();
+    assert_eq!((figures.objects, figures.used), (0, 0));
+}
+
+#[tokio::test]
 async fn settling_an_object_that_is_gone_leaves_a_later_one_in_the_queue() {
     let (directory, clock) = (tempfile::tempdir().unwrap(), Arc::new(FakeClock::new()));
     let store = open(directory.path(), &clock);

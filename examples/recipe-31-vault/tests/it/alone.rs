@@ -52,21 +52,26 @@ fn what_cannot_be_done_is_an_error_and_counted() {
     assert_eq!(vault.put("", TRACE, "more than eight bytes").0, 507);
     assert_eq!(vault.put("ttl=never", TRACE, "x").0, 400);
     assert_eq!(vault.get("/v1/peer").0, 403);
+    let (status, answer) = vault.get("/v1/objects/%ff");
+    assert!(
+        status == 400 && answer.contains("vault.malformed"),
+        "{answer}"
+    );
     let metrics = vault.page("/metrics").1;
-    for code in [
-        "object.unknown",
-        "storage.full",
-        "vault.malformed",
-        "vault.forbidden",
+    for (code, errors) in [
+        ("object.unknown", 1),
+        ("storage.full", 1),
+        ("vault.malformed", 2),
+        ("vault.forbidden", 1),
     ] {
-        let line = format!("vault_errors_total{{type=\"{code}\"}} 1");
+        let line = format!("vault_errors_total{{type=\"{code}\"}} {errors}");
         assert!(metrics.contains(&line), "{line}\n{metrics}");
     }
     assert!(vault.page("/status").1.contains("storage.full"));
 }
 
 #[test]
-fn an_object_that_was_changed_on_disk_is_not_given_out() {
+fn an_object_that_was_changed_on_disk_is_not_given_out_before_it_is_put_again() {
     let data = tempfile::tempdir().unwrap();
     let vault = Vault::start(data.path(), &[]);
     let address = vault.store("", TRACE, "hello");
@@ -75,6 +80,14 @@ fn an_object_that_was_changed_on_disk_is_not_given_out() {
     let (status, answer) = vault.get(&format!("/v1/objects/{address}"));
     assert_eq!(status, 500);
     assert!(answer.contains("object.corrupt"), "{answer}");
+    std::fs::remove_file(path.join(&address)).unwrap();
+    let (status, answer) = vault.get(&format!("/v1/objects/{address}"));
+    assert_eq!(status, 500);
+    assert!(answer.contains("object.unreadable"), "{answer}");
+
+    assert_eq!(vault.put("", TRACE, "hello").0, 200);
+    let restored = vault.get(&format!("/v1/objects/{address}"));
+    assert_eq!(restored, (200, "hello".to_owned()));
 }
 
 #[test]
