@@ -11,6 +11,7 @@ pub(crate) mod outbox;
 mod schema;
 pub(crate) mod tasks;
 
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,9 +100,10 @@ impl Store {
         blocking(move || {
             let _permit = permit;
             let connection = inner.idle.lock().pop().ok_or(STORE_UNAVAILABLE)?;
-            let result = work(&connection);
+            // Whatever becomes of the work: a reader that does not come back is one that everybody misses.
+            let result = panic::catch_unwind(AssertUnwindSafe(|| work(&connection)));
             inner.idle.lock().push(connection);
-            result
+            result.unwrap_or_else(|panicked| panic::resume_unwind(panicked))
         })
         .await
     }
@@ -161,4 +163,25 @@ pub(crate) fn stored(time: Timestamp) -> i64 {
 /// A stored time.
 pub(crate) fn restored(nanos: i64) -> Timestamp {
     Timestamp::from_unix_nanos(u64::try_from(nanos).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use counterfoil::SystemClock;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_read_that_panics_leaves_its_reader_to_those_behind_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("platform.db");
+        let store = Store::open(&path, Arc::new(SystemClock::new())).unwrap();
+        for _ in 0..=READERS {
+            let read = store.read::<()>(|_| panic!("a defect"));
+            assert_eq!(read.await.map_err(|it| it.code()), Err(INTERNAL));
+        }
+        let read =
+            store.read(|connection| Ok(connection.query_row("SELECT 7", [], |it| it.get(0))?));
+        assert_eq!(read.await.map_err(|it| it.code()), Ok(7));
+    }
 }
