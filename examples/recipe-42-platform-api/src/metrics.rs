@@ -67,6 +67,8 @@ counterfoil::metrics::label_values! {
         Credited = "credited",
         /// It came before.
         Duplicate = "duplicate",
+        /// It is about nothing that this platform follows.
+        Ignored = "ignored",
         /// It is wrong.
         Rejected = "rejected",
         /// It could not be credited; the provider will send it again.

@@ -24,6 +24,8 @@ use crate::metrics::WebhookOutcome;
 use crate::store::ledger::{Entry, Posted, Reason};
 use crate::store::{Change, ledger, members};
 
+/// The type of event that credits. Whatever else the provider tells is acknowledged, or it would be told again for days.
+const PAYMENT: &str = "payment.succeeded";
 /// The largest payment, in cents.
 const MOST_CENTS: i64 = 100_000_000;
 
@@ -32,10 +34,16 @@ pub(super) struct BillingSecret(Sensitive<Zeroizing<String>>);
 
 /// What the billing provider tells. It tells more, some of it about persons; what is not needed is not even read.
 #[derive(Deserialize)]
-struct Payment {
+struct Event {
     id: String,
     #[serde(rename = "type")]
     kind: String,
+}
+
+/// An event of the type `payment.succeeded`.
+#[derive(Deserialize)]
+struct Payment {
+    id: String,
     data: PaymentData,
 }
 
@@ -59,17 +67,17 @@ pub(super) async fn receive(
 ) -> Result<Json<Receipt>, Failure> {
     let result = platform.receive(&headers, &body).await;
     let outcome = match &result {
-        Ok(Receipt { credited: true }) => WebhookOutcome::Credited,
-        Ok(_) => WebhookOutcome::Duplicate,
+        Ok(outcome) => *outcome,
         Err(failure) if failure.code().http_status() < 500 => WebhookOutcome::Rejected,
         Err(_) => WebhookOutcome::Error,
     };
     platform.metrics.webhooks.at(outcome).increment();
-    result.map(Json)
+    let credited = result? == WebhookOutcome::Credited;
+    Ok(Json(Receipt { credited }))
 }
 
 impl Platform {
-    async fn receive(&self, headers: &HeaderMap, body: &[u8]) -> Result<Receipt, Failure> {
+    async fn receive(&self, headers: &HeaderMap, body: &[u8]) -> Result<WebhookOutcome, Failure> {
         signature::verify(
             headers,
             body,
@@ -77,15 +85,21 @@ impl Platform {
             self.store.now(),
         )?;
         let verified = self.store.now();
+        let event = Event::parse(body)?;
+        if event.kind != PAYMENT {
+            tracing::info!(event_type = event.kind, "webhook ignored");
+            return Ok(WebhookOutcome::Ignored);
+        }
         let payment = Payment::parse(body)?;
         let content = Sha256::digest(body).into();
         let context = in_name_of(&payment.data.tenant);
         let credited = self.credit(payment, content).in_context(context).await?;
-        if credited {
-            let elapsed = self.store.now().since(verified);
-            self.metrics.webhook_to_credit.record_duration(elapsed);
+        if !credited {
+            return Ok(WebhookOutcome::Duplicate);
         }
-        Ok(Receipt { credited })
+        let elapsed = self.store.now().since(verified);
+        self.metrics.webhook_to_credit.record_duration(elapsed);
+        Ok(WebhookOutcome::Credited)
     }
 
     /// Credits a payment. Whether this was the first time.
@@ -154,13 +168,25 @@ impl Platform {
     }
 }
 
+impl Event {
+    fn parse(body: &[u8]) -> Result<Self, Failure> {
+        let event: Self = serde_json::from_slice(body).map_err(|_| MALFORMED)?;
+        let is_word = |text: &str| {
+            (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        if is_word(&event.id) && is_word(&event.kind) {
+            Ok(event)
+        } else {
+            Err(MALFORMED.into())
+        }
+    }
+}
+
 impl Payment {
     fn parse(body: &[u8]) -> Result<Self, Failure> {
         let payment: Self = serde_json::from_slice(body).map_err(|_| MALFORMED)?;
-        let id = payment.id.as_bytes();
-        let known = (1..=128).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
         let amount = (1..=MOST_CENTS).contains(&payment.data.amount_cents);
-        if known && amount && payment.kind == "payment.succeeded" && is_name(&payment.data.tenant) {
+        if amount && is_name(&payment.data.tenant) {
             Ok(payment)
         } else {
             Err(MALFORMED.into())

@@ -194,6 +194,47 @@ fn a_payment_is_credited_once_however_often_it_is_told() {
 }
 
 #[test]
+fn an_event_that_is_no_payment_is_acknowledged_and_changes_nothing() {
+    let platform = Platform::without_worker();
+    for kind in ["customer.updated", "token=hunter2"] {
+        let event = json!({"id": "evt_1", "type": kind, "data": {"email": "a@b.example"}});
+        let answer = platform.webhook(&event.to_string());
+        assert_eq!(answer, (200, json!({"credited": false})), "{kind}");
+    }
+    // The id is not taken: what was ignored is not what came before.
+    let payment =
+        r#"{"id":"evt_1","type":"payment.succeeded","data":{"tenant":"acme","amount_cents":5}}"#;
+    assert_eq!(platform.webhook(payment), (200, json!({"credited": true})));
+    for malformed in [
+        "[]",
+        r#"{"type": "customer.updated"}"#,
+        r#"{"id": "evt_2", "type": ""}"#,
+        r#"{"id": "evt 2", "type": "customer.updated"}"#,
+        r#"{"id": "evt_2", "type": "payment.succeeded"}"#,
+    ] {
+        let (status, answer) = platform.webhook(malformed);
+        assert_eq!(
+            (status, &answer["error_code"]),
+            (400, &json!("request.malformed")),
+            "{malformed}"
+        );
+    }
+    let text = platform.api.page("/metrics");
+    for line in [
+        "platform_webhooks_total{outcome=\"ignored\"} 2",
+        "platform_webhooks_total{outcome=\"credited\"} 1",
+        "platform_webhooks_total{outcome=\"duplicate\"} 0",
+        "platform_webhooks_total{outcome=\"rejected\"} 5",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    let (ended, _collector, _directory) = platform.stop();
+    let log = &ended[0].log;
+    assert!(log.contains("\"event_type\":\"customer.updated\""), "{log}");
+    assert!(!log.contains("hunter2"), "{log}");
+}
+
+#[test]
 fn a_webhook_that_the_provider_did_not_sign_just_now_credits_nothing() {
     let platform = Platform::without_worker();
     let body =

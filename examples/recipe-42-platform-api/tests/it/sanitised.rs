@@ -29,7 +29,7 @@ fn a_canary_in_every_field_comes_out_of_no_process_and_no_sink() {
     let mut canaries = vec![ACME.to_owned(), SECRET.to_owned()];
     for (number, field) in FIELDS.into_iter().enumerate() {
         let canary = format!("canary{number}x7f3a");
-        // As a parameter of a URL, as a member of a body, as a header, as an idempotency key, as a node, and in a signed webhook.
+        // As a parameter of a URL, as a member of a body, as a header, as an idempotency key, as a reason, and in signed webhooks.
         let path = format!("/v1/allocations?{field}={canary}");
         platform.ask("GET", &path, "", &[(&field.replace('_', "-"), &canary)]);
         let body = format!(r#"{{"bytes": 4096, "{field}": "{canary}"}}"#);
@@ -45,6 +45,11 @@ fn a_canary_in_every_field_comes_out_of_no_process_and_no_sink() {
             r#"{{"id":"evt_{number}","type":"payment.succeeded","{field}":"{canary}","data":{{"tenant":"acme","amount_cents":5,"{field}":"{canary}"}}}}"#
         );
         assert_eq!(platform.webhook(&payment).0, 200);
+        let ignored = format!(r#"{{"id":"{field}={canary}","type":"{field}={canary}"}}"#);
+        assert_eq!(platform.webhook(&ignored).0, 200);
+        let path = format!("/v1/allocations/{}", platform.create(r#"{"bytes": 4096}"#));
+        let reason = format!(r#"{{"metadata": {{"reason": "{field}={canary}"}}}}"#);
+        assert_eq!(platform.ask("DELETE", &path, &reason, &[]).0, 200);
         canaries.push(canary);
     }
     let id = platform.create(r#"{"bytes": 4096, "node": "node-x"}"#);
