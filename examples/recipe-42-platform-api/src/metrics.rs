@@ -15,7 +15,7 @@ const BEHIND_SECONDS: &[f64] = &[
 
 counterfoil::instruments! {
     /// What the platform measures. What the layers measure (`http.server.*`, `http.client.*`, `messaging.*`) is not repeated.
-    pub TABLE: prefix "platform.", labels ["event.type", "outcome", "state"];
+    pub TABLE: prefix "platform.", labels ["event.type", "kind", "outcome", "state"];
 
     /// How long it took to find out who asks and what the tenant lets them do.
     AUTHORIZATION_DURATION: Histogram("platform.authorization.duration", "s", ["outcome"], bounds: AUTHORIZATION_SECONDS, ceiling: 60.0);
@@ -46,6 +46,8 @@ counterfoil::instruments! {
     QUEUE_WAIT: Histogram("platform.queue.wait", "s", [], bounds: BEHIND_SECONDS, ceiling: 3600.0);
     /// How long a node took to provision or to release an allocation.
     PROVISION_DURATION: Histogram("platform.provision.duration", "s", ["outcome"], bounds: BEHIND_SECONDS, ceiling: 3600.0);
+    /// What nobody came back for and was removed: rows that are kept for 30 days, and what ended allocations left on nodes.
+    REMOVED: Counter("platform.housekeeping.removed", "{item}", ["kind"]);
 }
 
 counterfoil::metrics::label_values! {
@@ -112,6 +114,18 @@ counterfoil::metrics::label_values! {
     }
 }
 
+counterfoil::metrics::label_values! {
+    /// What housekeeping removes.
+    pub(crate) enum Removed {
+        /// A message that was given up.
+        DeadLetter = "dead_letter",
+        /// An incident.
+        Incident = "incident",
+        /// What an allocation that is at its end left on a node.
+        Volume = "volume",
+    }
+}
+
 /// The instruments of the API. Every series is there from the start, so that an increase from 0 is seen.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiMetrics {
@@ -151,6 +165,7 @@ pub(crate) struct WorkerMetrics {
     pub(crate) dead_letters: By<EventType, Counter>,
     pub(crate) queue_wait: Histogram,
     pub(crate) provision: By<NodeOutcome, Histogram>,
+    pub(crate) removed: By<Removed, Counter>,
 }
 
 impl WorkerMetrics {
@@ -160,6 +175,7 @@ impl WorkerMetrics {
             dead_letters: registry.by(&DEAD_LETTERS),
             queue_wait: registry.instrument(&QUEUE_WAIT),
             provision: registry.by(&PROVISION_DURATION),
+            removed: registry.by(&REMOVED),
         }
     }
 }

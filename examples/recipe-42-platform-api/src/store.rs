@@ -160,6 +160,11 @@ pub(crate) fn stored(time: Timestamp) -> i64 {
     i64::try_from(time.unix_nanos()).unwrap_or(i64::MAX)
 }
 
+/// The time that was so long before `now`, as it is stored.
+pub(crate) fn before(now: Timestamp, span: Duration) -> i64 {
+    stored(now).saturating_sub(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX))
+}
+
 /// A stored time.
 pub(crate) fn restored(nanos: i64) -> Timestamp {
     Timestamp::from_unix_nanos(u64::try_from(nanos).unwrap_or_default())

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod dead_letter;
+mod housekeeping;
 mod nodes;
 
 use std::fmt;
@@ -85,6 +86,8 @@ impl Worker {
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut attempts = JoinSet::new();
+        let shared = Arc::clone(&self.shared);
+        let housekeeping = tokio::spawn(async move { shared.keep_house().await });
         loop {
             tokio::select! {
                 biased;
@@ -109,6 +112,7 @@ impl Worker {
         while let Some(ended) = attempts.join_next().await {
             note(ended);
         }
+        housekeeping.abort();
     }
 
     /// Takes messages that wait, at most as many as there is room for.
@@ -157,5 +161,33 @@ impl fmt::Debug for Worker {
         f.debug_struct("Worker")
             .field("settings", &self.shared.settings)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// What a worker shares, with nothing in its database yet.
+    pub(super) fn shared(directory: &Path) -> Shared {
+        let settings = WorkerSettings {
+            database: directory.join("platform.db"),
+            nodes: directory.join("nodes"),
+            concurrency: 1,
+            attempts: 1,
+            pause: Duration::ZERO,
+            hidden: Duration::from_secs(30),
+        };
+        let observer = Observer::builder().build().unwrap();
+        Shared {
+            store: Store::open(&settings.database, Arc::clone(observer.clock())).unwrap(),
+            nodes: Nodes::open(&settings.nodes).unwrap(),
+            audit: AuditTrail::new(observer.clone()).unwrap(),
+            metrics: WorkerMetrics::new(observer.registry()),
+            queue: Consumer::new(observer.registry(), "sqlite", "node_tasks"),
+            settings,
+        }
     }
 }

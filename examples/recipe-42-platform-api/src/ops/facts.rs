@@ -10,7 +10,7 @@ use crate::AllocationState;
 use crate::domain::is_name;
 use crate::errors::{CATALOGUE, Failure};
 use crate::store::backlog::Backlog;
-use crate::store::{restored, stored};
+use crate::store::{before, restored};
 
 /// How long an incident that was closed is still shown.
 const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -120,9 +120,4 @@ fn count(
 
 fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     Ok(row.get::<_, i64>(column)?.unsigned_abs())
-}
-
-fn before(now: Timestamp, span: Duration) -> i64 {
-    let nanos = i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
-    stored(now).saturating_sub(nanos)
 }

@@ -77,6 +77,19 @@ pub(crate) fn move_on(
     Ok(changed > 0)
 }
 
+/// Those of these allocations that are at their end: nothing of them may lie anywhere.
+pub(crate) fn ended(connection: &Connection, ids: Vec<String>) -> Result<Vec<String>, Failure> {
+    let sql = "SELECT 1 FROM allocations WHERE id = ? AND state IN ('released', 'failed')";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut ended = Vec::new();
+    for id in ids {
+        if statement.exists([&id])? {
+            ended.push(id);
+        }
+    }
+    Ok(ended)
+}
+
 fn allocation(row: &Row<'_>) -> rusqlite::Result<Allocation> {
     let state: String = row.get(4)?;
     Ok(Allocation {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use counterfoil::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::stored;
+use super::{before, stored};
 use crate::errors::{Failure, IDEMPOTENCY_REUSED};
 
 /// How long a key is remembered.
@@ -54,11 +54,10 @@ pub(crate) fn insert(
 
 /// Forgets keys that are a day old.
 pub(crate) fn forget(connection: &Connection, now: Timestamp) -> Result<(), Failure> {
-    let kept = i64::try_from(KEPT.as_nanos()).unwrap_or(i64::MAX);
     let sql = "DELETE FROM idempotency WHERE key_hash IN
         (SELECT key_hash FROM idempotency WHERE at < ? ORDER BY at LIMIT ?)";
     connection
         .prepare_cached(sql)?
-        .execute(params![stored(now).saturating_sub(kept), FORGOTTEN])?;
+        .execute(params![before(now, KEPT), FORGOTTEN])?;
     Ok(())
 }

@@ -40,3 +40,11 @@ pub(crate) fn close(connection: &Connection, subject: &str, now: Timestamp) -> R
         .execute(params![subject, stored(now)])?;
     Ok(())
 }
+
+/// Forgets incidents that were opened before `until`, at most `most`. How many. One that nobody has closed by then nobody will.
+pub(crate) fn forget(connection: &Connection, until: i64, most: usize) -> Result<usize, Failure> {
+    let sql = "DELETE FROM incidents WHERE number IN
+        (SELECT number FROM incidents WHERE opened_at < ? LIMIT ?)";
+    let mut statement = connection.prepare_cached(sql)?;
+    Ok(statement.execute(params![until, i64::try_from(most).unwrap_or(i64::MAX)])?)
+}

@@ -96,4 +96,5 @@ pub(super) const TABLES: &str = "
         opened_at INTEGER NOT NULL,
         closed_at INTEGER
     ) STRICT;
+    CREATE INDEX IF NOT EXISTS incidents_by_age ON incidents (opened_at);
 ";

@@ -95,6 +95,18 @@ pub(crate) fn bury(connection: &Connection, task: &Task) -> Result<bool, Failure
     Ok(statement.execute(params![task.id, task.attempts])? > 0)
 }
 
+/// Forgets dead letters whose last attempt was before `until`, at most `most`. How many.
+pub(crate) fn forget_dead(
+    connection: &Connection,
+    until: i64,
+    most: usize,
+) -> Result<usize, Failure> {
+    let sql = "DELETE FROM node_tasks WHERE number IN (SELECT number FROM node_tasks
+        WHERE dead = 1 AND visible_at < ? LIMIT ?)";
+    let mut statement = connection.prepare_cached(sql)?;
+    Ok(statement.execute(params![until, i64::try_from(most).unwrap_or(i64::MAX)])?)
+}
+
 fn task(row: &Row<'_>) -> rusqlite::Result<Task> {
     Ok(Task {
         id: row.get(0)?,

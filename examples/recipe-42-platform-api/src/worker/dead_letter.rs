@@ -150,39 +150,13 @@ fn fail(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Duration;
 
-    use counterfoil::tower::Consumer;
-    use counterfoil::{Observer, Timestamp};
+    use counterfoil::Timestamp;
 
     use super::*;
-    use crate::audit::AuditTrail;
     use crate::errors::NODE_UNREACHABLE;
-    use crate::metrics::WorkerMetrics;
-    use crate::store::Store;
-    use crate::worker::WorkerSettings;
-    use crate::worker::nodes::Nodes;
-
-    fn shared(directory: &std::path::Path) -> Shared {
-        let settings = WorkerSettings {
-            database: directory.join("platform.db"),
-            nodes: directory.join("nodes"),
-            concurrency: 1,
-            attempts: 1,
-            pause: Duration::ZERO,
-            hidden: Duration::from_secs(30),
-        };
-        let observer = Observer::builder().build().unwrap();
-        Shared {
-            store: Store::open(&settings.database, Arc::clone(observer.clock())).unwrap(),
-            nodes: Nodes::open(&settings.nodes).unwrap(),
-            audit: AuditTrail::new(observer.clone()).unwrap(),
-            metrics: WorkerMetrics::new(observer.registry()),
-            queue: Consumer::new(observer.registry(), "sqlite", "node_tasks"),
-            settings,
-        }
-    }
+    use crate::worker::tests::shared;
 
     #[tokio::test]
     async fn what_was_given_back_before_its_message_is_given_up_is_not_said_to_have_failed() {
