@@ -3,6 +3,7 @@
 pub(crate) mod allocations;
 pub(crate) mod backlog;
 mod change;
+pub(crate) mod heartbeat;
 pub(crate) mod idempotency;
 pub(crate) mod incidents;
 pub(crate) mod ledger;

@@ -20,12 +20,14 @@ use tokio::time::MissedTickBehavior;
 use crate::audit::AuditTrail;
 use crate::errors::Failure;
 use crate::metrics::WorkerMetrics;
-use crate::store::Store;
 use crate::store::tasks::{self, Task};
+use crate::store::{Store, heartbeat};
 use nodes::Nodes;
 
 /// How often it looks whether there is something to do.
 const INTERVAL: Duration = Duration::from_millis(100);
+/// How often it says that it is at work.
+const HEARTBEAT: Duration = Duration::from_secs(5);
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -85,6 +87,8 @@ impl Worker {
         let mut stop = pin!(stop);
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut beats = tokio::time::interval(HEARTBEAT);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut attempts = JoinSet::new();
         let shared = Arc::clone(&self.shared);
         let housekeeping = tokio::spawn(async move { shared.keep_house().await });
@@ -92,6 +96,7 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
+                _ = beats.tick() => self.beat().await,
                 Some(ended) = attempts.join_next() => note(ended),
                 _ = ticks.tick() => {}
             }
@@ -113,6 +118,15 @@ impl Worker {
             note(ended);
         }
         housekeeping.abort();
+    }
+
+    /// Says that it is at work, here where messages are taken: a worker that takes none any more falls silent.
+    async fn beat(&self) {
+        let (store, now) = (&self.shared.store, self.shared.store.now());
+        let beaten = store.bookkeeping(move |connection| heartbeat::beat(connection, now));
+        if let Err(failure) = beaten.await {
+            failure.log();
+        }
     }
 
     /// Takes messages that wait, at most as many as there is room for.

@@ -10,7 +10,7 @@ use crate::AllocationState;
 use crate::domain::is_name;
 use crate::errors::{CATALOGUE, Failure};
 use crate::store::backlog::Backlog;
-use crate::store::{before, restored};
+use crate::store::{before, heartbeat, restored};
 
 /// How long an incident that was closed is still shown.
 const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -23,6 +23,8 @@ const OTHER: &str = "other";
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
     pub(super) backlog: Backlog,
+    /// How long ago a worker was last at work, if ever.
+    pub(super) worker_silent: Option<Duration>,
     pub(super) requested: u64,
     pub(super) active: u64,
     pub(super) released: u64,
@@ -54,6 +56,7 @@ impl Facts {
         let requested = "SELECT count(*) FROM allocations WHERE created_at >= ?";
         Ok(Self {
             backlog: Backlog::read(connection, now)?,
+            worker_silent: heartbeat::last(connection)?.map(|last| now.since(last)),
             requested: count(connection, requested, params![from])?,
             active: moved(AllocationState::Active)?,
             released: moved(AllocationState::Released)?,

@@ -1,5 +1,7 @@
 //! The document: five sections, each of which says for itself how far it is to be believed.
 
+use std::time::Duration;
+
 use counterfoil::Timestamp;
 use counterfoil::health::{Report, Status};
 use counterfoil::tower::ErrorCode;
@@ -14,6 +16,8 @@ use crate::store::backlog::Waiting;
 const LATE_SECONDS: f64 = 5.0;
 /// A message that waits longer than this waits for nobody.
 const STUCK_SECONDS: f64 = 60.0;
+/// A worker that was not heard of for longer than this is gone.
+const WORKER_GONE: Duration = Duration::from_secs(30);
 
 /// How the platform does.
 #[derive(Debug, Serialize)]
@@ -192,6 +196,14 @@ fn health(report: &Report, facts: Result<&Facts, ErrorCode>) -> Section<Roll> {
             };
             let node_tasks = punctuality(facts.backlog.queue).max(given_up);
             states.push(("node_tasks", node_tasks));
+            // Nobody is kept waiting yet: when somebody is, the queue says so.
+            let at_work = facts.worker_silent.is_some_and(|it| it <= WORKER_GONE);
+            let worker = if at_work {
+                Status::Healthy
+            } else {
+                Status::Degraded
+            };
+            states.push(("worker", worker));
         }
         Err(_) => states.push(("database", Status::Unhealthy)),
     }

@@ -86,6 +86,10 @@ pub(super) const TABLES: &str = "
         dead INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE INDEX IF NOT EXISTS node_tasks_visible ON node_tasks (dead, visible_at);
+    CREATE TABLE IF NOT EXISTS worker_heartbeat (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        at INTEGER NOT NULL
+    ) STRICT;
     CREATE TABLE IF NOT EXISTS incidents (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         kind TEXT NOT NULL,

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::platform::{ACME, OTHER, Platform};
+use crate::platform::{ACME, OTHER, Platform, wait_until};
 
 const OVERVIEW: &str = "/admin/ops/overview";
 
@@ -107,4 +107,20 @@ fn whatever_stands_in_the_database_no_secret_comes_out() {
         assert!(!text.contains(secret), "{secret} is in {text}");
     }
     assert!(text.contains("\"error_code\":\"other\""), "{text}");
+}
+
+#[test]
+fn the_health_says_whether_a_worker_is_at_work() {
+    let mut platform = Platform::without_worker();
+    let worker = |platform: &Platform| {
+        let components = overview(platform)["health"]["components"].take();
+        let components = components.as_array().unwrap();
+        let worker = components.iter().find(|it| it["name"] == "worker").unwrap();
+        worker["status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(worker(&platform), "degraded");
+    platform.start_worker();
+    wait_until("the worker is heard of", || {
+        (worker(&platform) == "healthy").then_some(())
+    });
 }

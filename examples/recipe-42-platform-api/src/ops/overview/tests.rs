@@ -18,6 +18,7 @@ const SECRET: &str = "cannot reach postgres://admin:hunter2@db";
 fn facts() -> Facts {
     Facts {
         backlog: Backlog::default(),
+        worker_silent: Some(Duration::ZERO),
         requested: 1,
         active: 0,
         released: 0,
@@ -89,4 +90,19 @@ fn messages_that_wait_are_late_and_then_stuck() {
         health[1]["status"].as_str().unwrap().to_owned()
     };
     assert_eq!([of(5), of(6), of(61)], ["healthy", "degraded", "unhealthy"]);
+}
+
+#[test]
+fn a_worker_that_is_not_heard_of_is_shown_before_its_queue_grows() {
+    let of = |silent: Option<u64>| {
+        let mut facts = facts();
+        facts.worker_silent = silent.map(Duration::from_secs);
+        let health = document(WINDOW, Ok(facts))["health"]["components"].take();
+        assert_eq!(health[3]["name"], "worker");
+        health[3]["status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(
+        [of(Some(30)), of(Some(31)), of(None)],
+        ["healthy", "degraded", "degraded"]
+    );
 }
