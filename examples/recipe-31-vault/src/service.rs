@@ -373,3 +373,39 @@ async fn count_errors(State(service): State<Service>, request: Request, next: Ne
     }
     answer
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_takes_room_until_nobody_sends_it_any_more() {
+        let places = Places::default();
+        let room = places.for_answer(MOST_IN_FLIGHT as u64).unwrap();
+        let sent = Bytes::from_owner(Answer {
+            bytes: Bytes::from_static(b"hello"),
+            _room: room,
+        });
+        let rest = sent.slice(3..);
+        drop(sent);
+        assert_eq!(places.for_answer(1).unwrap_err().code(), OVERLOADED);
+        drop(rest);
+        assert!(places.for_answer(1).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_put_has_its_place_until_its_work_is_done_though_nobody_waits_for_it() {
+        let places = Places::default();
+        let taken = places.take(MOST_IN_FLIGHT as u32).unwrap();
+        let (finish, finished) = tokio::sync::oneshot::channel::<()>();
+        let work = to_its_end(taken, async { Ok(finished.await.ok()) });
+        let waited = tokio::time::timeout(Duration::ZERO, work).await;
+        assert!(waited.is_err());
+        assert!(places.take(1).is_err());
+
+        finish.send(()).unwrap();
+        let freed = places.bytes.acquire_many(MOST_IN_FLIGHT as u32);
+        let freed = tokio::time::timeout(Duration::from_secs(60), freed).await;
+        assert!(freed.unwrap().is_ok());
+    }
+}

@@ -311,6 +311,7 @@ impl Inner {
         // It may have been removed meanwhile.
         if index::lifetime(&index, address)?.is_some() {
             self.files.publish(written, address)?;
+            pending::hurry(&index, address, self.now())?;
             tracing::warn!(hash = %address, "the file of an object was restored by a put");
         }
         Ok(())

@@ -107,14 +107,17 @@ async fn objects_that_cannot_be_read_are_set_aside_and_the_others_go_on() {
     replicate_until(replication(&store, &clock, &peer), all_but_one).await;
     assert_eq!(*peer.taken.lock(), addresses[REFUSED..]);
 
-    // Once a file is restored, its object follows when its time is over.
-    let restored = directory.path().join("objects").join(&addresses[0][..2]);
-    std::fs::write(restored.join(&addresses[0]), "0").unwrap();
+    // Who puts one of them again restores its file, and it follows; the others are tried again when their time is over.
     assert!(store.pending(AT_ONCE).await.unwrap().is_empty());
-    clock.step(FIRST_ASIDE);
+    let put = store.put("0".into(), About::default(), Some(Vec::new()));
+    put.await.unwrap();
     let one_fewer = |it: &Figures| it.pending == REFUSED as u64 - 1;
     replicate_until(replication(&store, &clock, &peer), one_fewer).await;
     assert_eq!(peer.taken.lock().last(), addresses.first());
+    clock.step(FIRST_ASIDE);
+    let again = store.pending(AT_ONCE).await.unwrap();
+    assert!(again.iter().all(|it| it.set_aside == 1), "{again:?}");
+    assert_eq!(again.len(), AT_ONCE as usize);
 }
 
 #[tokio::test]

@@ -76,6 +76,14 @@ pub(super) fn postpone(
     Ok(())
 }
 
+/// Has an object that was set aside be due: what it was set aside for may be mended.
+pub(super) fn hurry(index: &Connection, address: Address, now: i64) -> rusqlite::Result<()> {
+    index
+        .prepare_cached("UPDATE queue SET due = min(due, ?2) WHERE address = ?1")?
+        .execute(params![address.to_string(), now])?;
+    Ok(())
+}
+
 pub(super) fn remove(index: &Connection, number: i64) -> rusqlite::Result<()> {
     index
         .prepare_cached("DELETE FROM queue WHERE number = ?1")?
