@@ -41,6 +41,6 @@ mod page;
 mod server;
 
 #[cfg(feature = "http")]
-pub use counterfoil_http::{Bytes, Error, ErrorKind, Method, Request, Response};
+pub use counterfoil_http::{Bytes, Error, ErrorKind, Host, Method, Request, Response};
 #[cfg(feature = "http")]
 pub use server::{Builder, DEFAULT_ADDRESS, Reply, ScrapeServer};

@@ -25,10 +25,12 @@
 mod conversation;
 mod error;
 mod handler;
+mod host;
 mod server;
 
 pub use error::{Error, ErrorKind};
 pub use handler::{Handler, text};
 pub use hyper::body::Bytes;
+pub use host::Host;
 pub use hyper::{Method, Request, Response, StatusCode, header};
 pub use server::{Builder, Server};
