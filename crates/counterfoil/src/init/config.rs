@@ -238,7 +238,9 @@ impl Config {
     /// [`json::push_event`](crate::json::push_event). Off unless set: the page names tenants and principals.
     ///
     /// `trace_id`, `tenant` and `kind` choose among them, and `limit` says how many of the newest are wanted: 1000 unless given,
-    /// 10 000 at most. A parameter that is wrong, unknown or there twice is answered with status 400.
+    /// 10 000 at most. A parameter that is wrong, unknown or there twice is answered with status 400. A request whose `Host` is
+    /// neither an IP address nor `localhost` is answered with status 403: there is no login, and a page in a browser can have a
+    /// name of its own lead here (DNS rebinding).
     pub const fn events_page(mut self, wanted: bool) -> Self {
         self.events_page = wanted;
         self

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use counterfoil_core::{Event, Redact, TraceId, json};
 use counterfoil_events::Filter;
-use counterfoil_exporter_prometheus::{Bytes, Request, Response};
+use counterfoil_exporter_prometheus::{Bytes, Host, Request, Response};
 
 use crate::Observer;
 
@@ -18,6 +18,10 @@ const USUAL: usize = 1_000;
 const MOST: usize = 10_000;
 /// Bytes of a name that is asked for: the longest that a ring keeps.
 const LONGEST: usize = 256;
+
+/// What is answered to requests for another host.
+const FOREIGN: &str = "/events answers what is sent to localhost or to an IP address, and the Host of this request is another, which a \
+                       page in a browser may have led here; ask for the address of this listener, as in http://127.0.0.1:9464/events\n";
 
 /// Recent events as JSON lines, oldest first.
 #[derive(Debug)]
@@ -42,14 +46,22 @@ impl EventsPage {
         if request.uri().path() != PATH {
             return None;
         }
-        let (status, content_type, body) = match Wanted::parse(request.uri().query()) {
-            Ok(wanted) => (200, "application/x-ndjson", self.lines(&wanted)),
-            Err(refused) => (400, "text/plain; charset=utf-8", format!("{refused}\n")),
+        let plain = "text/plain; charset=utf-8";
+        let (status, content_type, body) = if !is_meant_for_us(request) {
+            (403, plain, FOREIGN.to_owned())
+        } else {
+            match Wanted::parse(request.uri().query()) {
+                Ok(wanted) => (200, "application/x-ndjson", self.lines(&wanted)),
+                Err(refused) => (400, plain, format!("{refused}\n")),
+            }
         };
+        // No header allows another origin anything, so that browsers keep the answer from its pages.
         let response = Response::builder()
             .status(status)
             .header("content-type", content_type)
-            .header("cache-control", "no-store");
+            .header("cache-control", "no-store")
+            .header("cross-origin-resource-policy", "same-origin")
+            .header("x-content-type-options", "nosniff");
         // Status and headers are constants, so this is there.
         response.body(Bytes::from(body)).ok()
     }
@@ -113,6 +125,12 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Whether the request names an address or localhost, which is all that a listener can be told to listen at. There is no login
+/// here, and whoever owns another name can have it lead here for a page in a browser.
+fn is_meant_for_us(request: &Request<Bytes>) -> bool {
+    Host::of(request.headers()).is_some_and(|host| host.is_fixed())
 }
 
 /// What is refused is not repeated: it may be a secret in the wrong place.

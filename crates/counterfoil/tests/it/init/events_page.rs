@@ -1,5 +1,8 @@
 //! The page with the ring's recent events.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
 use counterfoil::init::Guard;
 use counterfoil::{
     Context, DomainRecord, ExtensionKind, LeaseId, Name, Redact, ResourceType, TraceContext,
@@ -7,7 +10,7 @@ use counterfoil::{
 };
 use serde_json::Value;
 
-use super::{config, get, start};
+use super::{config, start};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
@@ -16,7 +19,19 @@ fn showing() -> Guard {
 }
 
 fn answer(guard: &Guard, query: &str) -> String {
-    get(guard.metrics_address().unwrap(), &format!("/events{query}"))
+    let address = guard.metrics_address().unwrap();
+    let path = format!("/events{query}");
+    get_at(address, &format!("host: {address}\r\n"), &path)
+}
+
+/// The answer to `GET path` with these headers, each of which ends its line.
+fn get_at(address: SocketAddr, headers: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\n{headers}connection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 fn lines(guard: &Guard, query: &str) -> Vec<Value> {
@@ -144,4 +159,73 @@ fn the_page_is_not_there_unless_asked_for() {
     let guard = start(config().metrics_port(0));
     assert!(answer(&guard, "").starts_with("HTTP/1.1 404 "));
     assert!(answer(&showing(), "/more").starts_with("HTTP/1.1 404 "));
+}
+
+#[test]
+fn a_host_that_is_no_address_of_this_listener_is_refused_and_told_what_to_ask_for() {
+    let guard = showing();
+    acquire(&guard, &of_tenant("acme"), 1);
+    let address = guard.metrics_address().unwrap();
+    let ask = |headers: &str| get_at(address, headers, "/events");
+    for host in [
+        "attacker.example",
+        "localhost.attacker.example",
+        "vault",
+        "127.0.0.1.example",
+    ] {
+        let answer = ask(&format!("host: {host}:{}\r\n", address.port()));
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{host}: {answer}");
+        assert!(
+            answer.contains("ask for the address of this listener"),
+            "{host}: {answer}"
+        );
+        assert!(!answer.contains("acme"), "{host}: {answer}");
+    }
+    for none_or_two in ["", "host: localhost\r\nhost: attacker.example\r\n"] {
+        let answer = ask(none_or_two);
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    }
+    // A name can be led anywhere by whoever owns it; an address says where it leads.
+    for host in [
+        "localhost:9464",
+        "LOCALHOST",
+        "127.0.0.1",
+        "[::1]:9464",
+        "192.0.2.7:9464",
+    ] {
+        let answer = ask(&format!("host: {host}\r\n"));
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{host}: {answer}");
+    }
+}
+
+#[test]
+fn pages_that_are_scraped_and_probed_by_a_name_stay_open_to_it() {
+    let guard = showing();
+    for path in ["/metrics", "/livez", "/readyz", "/health", "/status"] {
+        let answer = get_at(
+            guard.metrics_address().unwrap(),
+            "host: vault:9464\r\n",
+            path,
+        );
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+    }
+}
+
+#[test]
+fn browsers_are_told_to_keep_guess_and_share_nothing() {
+    let guard = showing();
+    let foreign = "host: 127.0.0.1\r\norigin: http://attacker.example\r\n";
+    for query in ["", "?limit=0"] {
+        let path = format!("/events{query}");
+        let answer = get_at(guard.metrics_address().unwrap(), foreign, &path);
+        let (head, _) = answer.split_once("\r\n\r\n").unwrap();
+        for header in [
+            "cache-control: no-store",
+            "x-content-type-options: nosniff",
+            "cross-origin-resource-policy: same-origin",
+        ] {
+            assert!(head.contains(header), "{header}: {head}");
+        }
+        assert!(!head.contains("access-control-"), "{head}");
+    }
 }
