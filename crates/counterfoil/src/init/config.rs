@@ -127,7 +127,7 @@ impl Config {
     /// |---|---|
     /// | `RUST_LOG` | which log lines and spans are wanted, `info` unless set |
     /// | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | name, version and whatever else describes the service |
-    /// | `OTEL_EXPORTER_PROMETHEUS_HOST`, `OTEL_EXPORTER_PROMETHEUS_PORT` | the listener for metrics and health |
+    /// | `OTEL_EXPORTER_PROMETHEUS_HOST`, `OTEL_EXPORTER_PROMETHEUS_PORT` | the listener for metrics and health; one of them alone leaves the other half as the code has set it |
     /// | `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | which traces are recorded |
     /// | `OTEL_METRIC_EXPORT_INTERVAL` | how often exporters get metrics, in milliseconds; 60000 unless set |
     /// | `COUNTERFOIL_COLLECTOR_URL`, `COUNTERFOIL_KEY` | the collector that the audit log is shipped to, and the key for it, with the feature `collector` |
@@ -155,7 +155,8 @@ impl Config {
         let (name, version) = env.service()?;
         self.service_name = name.unwrap_or(self.service_name);
         self.service_version = version.unwrap_or(self.service_version);
-        if let Some(address) = env.metrics_address()? {
+        let unless = self.metrics_address.unwrap_or(DEFAULT_ADDRESS);
+        if let Some(address) = env.metrics_address(unless)? {
             self.metrics_address = Some(address);
         }
         if let Some(interval) = env.metrics_interval()? {

@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use counterfoil_core::HeadSampler;
-use counterfoil_exporter_prometheus::DEFAULT_ADDRESS;
 
 use super::START;
 use crate::{Error, ErrorKind};
@@ -39,8 +38,9 @@ impl Env<'_> {
         ))
     }
 
-    /// Where the listener for metrics is to be, where the standard variables say so.
-    pub(crate) fn metrics_address(&self) -> Result<Option<SocketAddr>, Error> {
+    /// Where the listener for metrics is to be, where the standard variables say so. What only one of them says leaves the other
+    /// half as it is in `unless`.
+    pub(crate) fn metrics_address(&self, unless: SocketAddr) -> Result<Option<SocketAddr>, Error> {
         const HOST: &str = "OTEL_EXPORTER_PROMETHEUS_HOST";
         const PORT: &str = "OTEL_EXPORTER_PROMETHEUS_PORT";
         let (host, port) = (self.text(HOST)?, self.text(PORT)?);
@@ -48,14 +48,14 @@ impl Env<'_> {
             return Ok(None);
         }
         let host: IpAddr = match host.as_deref() {
-            None => DEFAULT_ADDRESS.ip(),
+            None => unless.ip(),
             Some("localhost") => Ipv4Addr::LOCALHOST.into(),
             Some(host) => host
                 .parse()
                 .map_err(|_| wrong(HOST, "is neither an IP address nor localhost"))?,
         };
         let port = match port.as_deref() {
-            None => DEFAULT_ADDRESS.port(),
+            None => unless.port(),
             Some(port) => port
                 .parse()
                 .map_err(|_| wrong(PORT, "is no port from 0 to 65535"))?,

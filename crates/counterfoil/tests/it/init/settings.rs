@@ -49,6 +49,20 @@ fn what_is_said_after_the_environment_counts() {
 }
 
 #[test]
+fn a_host_of_the_environment_and_a_port_of_the_code_combine_and_the_other_way_round() {
+    let address = |variables: &[(&str, &str)]| {
+        let code = config().metrics_address(([127, 0, 0, 3], 0).into());
+        let guard = start(with(code, variables).unwrap());
+        guard.metrics_address().unwrap()
+    };
+    let by_host = address(&[("OTEL_EXPORTER_PROMETHEUS_HOST", "127.0.0.2")]);
+    assert_eq!(by_host.ip().to_string(), "127.0.0.2");
+    assert_ne!(by_host.port(), 9464, "the code has asked for any port");
+    let by_port = address(&[("OTEL_EXPORTER_PROMETHEUS_PORT", "0")]);
+    assert_eq!(by_port.ip().to_string(), "127.0.0.3");
+}
+
+#[test]
 fn an_empty_variable_stands_for_none() {
     let names = [
         "RUST_LOG",
