@@ -28,7 +28,7 @@ pub enum PanicHook {
     Chain,
     /// The same without the hook before: nothing but the log line.
     Replace,
-    /// Panics are left alone.
+    /// Panics are left alone, and `counterfoil_panic_seen_total` is not shown: a 0 would say that there were none.
     Off,
 }
 
@@ -329,7 +329,8 @@ impl Config {
     }
 
     /// Leaves alone what a process has only one of: subscriber, recorder, panic hook, signals. It may then be started as often
-    /// as wanted, in tests above all; [`Guard::dispatch`](super::Guard::dispatch) is the subscriber.
+    /// as wanted, in tests above all; [`Guard::dispatch`](super::Guard::dispatch) is the subscriber. Nobody counts panics then, so
+    /// `counterfoil_panic_seen_total` is not shown.
     pub const fn without_globals(mut self) -> Self {
         self.globals = false;
         self

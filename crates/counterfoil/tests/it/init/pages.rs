@@ -150,6 +150,12 @@ fn an_exporter_that_delivers_nothing_is_on_the_health_page_and_in_the_metrics() 
 }
 
 #[test]
+fn panics_are_not_shown_as_none_where_nobody_counts_them() {
+    let text = metrics(&listening());
+    assert!(!text.contains("counterfoil_panic_seen"), "{text}");
+}
+
+#[test]
 fn what_only_init_knows_of_is_fed_whole() {
     let guard = start(config().exporter("memory", super::exporters::memory()));
     super::record(&guard);
