@@ -137,7 +137,9 @@ impl Consumer {
             otel.link = producer.map(tracing::field::display),
         });
         let count: Arc<Messages> = Arc::clone(&channel.count);
-        let task = Task::counted(span, count).with_context(Arc::new(hop.context(identity)));
+        let task = Task::counted(span, count)
+            .with_trace(hop.trace)
+            .with_context(Arc::new(hop.context(identity)));
         Tracked::new(task, work)
     }
 }
@@ -213,7 +215,8 @@ impl Producer {
             messaging.operation.type = "send",
         });
         let count: Arc<Messages> = Arc::clone(&channel.count);
-        Tracked::new(Task::counted(span, count), send(headers))
+        let task = Task::counted(span, count).with_trace(hop.trace);
+        Tracked::new(task, send(headers))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
-use counterfoil_core::{Clock, Context, Current, Ticks, TraceContext};
+use counterfoil_core::{Clock, Context, Current, Place, Ticks, TraceContext};
 use pin_project_lite::pin_project;
 use tracing::Span;
 
@@ -48,6 +48,8 @@ pub(crate) struct Task {
     count: Option<(Arc<dyn Count>, Ticks)>,
     /// What is current while it is done; the caller's where this is `None`.
     context: Option<Arc<Context>>,
+    /// The exemplar of its duration: its own span, or the one around it where nobody opens spans.
+    trace: Option<TraceContext>,
     span: Span,
     ended: Option<Ended>,
     working: bool,
@@ -59,6 +61,7 @@ impl Task {
         Self {
             count: None,
             context: None,
+            trace: None,
             span,
             ended: None,
             working: false,
@@ -78,6 +81,12 @@ impl Task {
         self
     }
 
+    /// Its place in a trace is known beforehand.
+    pub(crate) const fn with_trace(mut self, trace: TraceContext) -> Self {
+        self.trace = Some(trace);
+        self
+    }
+
     /// Does the work, to its end.
     pub(crate) fn call<T, E: Coded>(mut self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let result = self.work(work);
@@ -92,9 +101,13 @@ impl Task {
         result
     }
 
-    fn within<R>(&self, work: impl FnOnce() -> R) -> R {
+    fn within<R>(&mut self, work: impl FnOnce() -> R) -> R {
         let _current = self.context.clone().map(Current::enter);
         let _entered = self.span.enter();
+        if self.trace.is_none() && self.count.is_some() {
+            // Noted here, for nobody knows where this is dropped.
+            self.trace = Place::current_trace();
+        }
         work()
     }
 
@@ -115,9 +128,7 @@ impl Drop for Task {
         };
         if let Some((count, started)) = &self.count {
             let elapsed = count.clock().ticks().0.saturating_sub(started.0);
-            let own = self.context.clone().or_else(Current::get);
-            let trace = own.as_ref().and_then(|it| it.trace());
-            count.ended(how, Duration::from_nanos(elapsed), trace);
+            count.ended(how, Duration::from_nanos(elapsed), self.trace.as_ref());
         }
         if how != Ended::Well {
             let code = match how {
@@ -150,7 +161,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             match this.task.take() {
-                Some(task) => task.within(|| this.inner.set(None)),
+                Some(mut task) => task.within(|| this.inner.set(None)),
                 None => this.inner.set(None),
             }
         }

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use counterfoil::audit::AuditLog;
-use counterfoil::tower::{ClientLayer, Consumer, ErrorCode, Message, ServerLayer};
+use counterfoil::metrics::Registry;
+use counterfoil::tower::{Calls, ClientLayer, Consumer, ErrorCode, Message, Producer, ServerLayer};
 use counterfoil::trace::LogFormat;
 use counterfoil::{Current, LeaseId, Name, Observer, ResourceType, SpanKind, SpanRecord};
 use http::{Request, Response};
@@ -126,7 +127,7 @@ fn a_traceparent_is_found_in_span_log_line_ring_and_audit_record() {
 
 #[test]
 fn a_call_of_a_job_goes_out_in_the_trace_of_the_span_around_it() {
-    let registry = counterfoil::metrics::Registry::new();
+    let registry = Registry::new();
     let (pipeline, sent) = run(builder().0.spans(4), || {
         let client = ClientLayer::builder(&registry)
             .http()
@@ -147,7 +148,7 @@ fn a_call_of_a_job_goes_out_in_the_trace_of_the_span_around_it() {
 
 #[test]
 fn the_span_of_a_message_is_linked_to_its_producer() {
-    let registry = counterfoil::metrics::Registry::new();
+    let registry = Registry::new();
     let orders = Consumer::new(&registry, "kafka", "orders");
     let message = Message::from_headers(&[("traceparent", TRACEPARENT)]);
     let (pipeline, ()) = run(builder().0.spans(4), || {
@@ -159,4 +160,151 @@ fn the_span_of_a_message_is_linked_to_its_producer() {
         (spans[0].kind, &*spans[0].name),
         (SpanKind::Consumer, "process orders")
     );
+}
+
+/// The span that stands as exemplar on the one bucket of this family that has counted something, by trace and span.
+#[cfg(feature = "prometheus")]
+fn exemplar(registry: &Registry, family: &str) -> (String, String) {
+    use counterfoil::prometheus::{Format, Renderer};
+
+    let page =
+        Renderer::with_format(Format::OpenMetrics).render(&registry.snapshot(Default::default()));
+    let buckets = page
+        .lines()
+        .filter(|line| line.starts_with(&format!("{family}_bucket{{")));
+    let (_, exemplar) = buckets
+        .filter_map(|line| line.split_once(" # "))
+        .next()
+        .unwrap_or_else(|| panic!("{family} has no exemplar:\n{page}"));
+    let id = |key: &str| {
+        let (_, value) = exemplar.split_once(&format!("{key}=\"")).unwrap();
+        value.split('"').next().unwrap().to_owned()
+    };
+    (id("trace_id"), id("span_id"))
+}
+
+/// A handler that calls others, sends and processes a message, and calls a method of its own.
+#[cfg(feature = "prometheus")]
+async fn at_work(registry: &Registry) -> Result<Response<Body>, Infallible> {
+    let clients = [
+        ClientLayer::builder(registry).http(),
+        ClientLayer::builder(registry).grpc("other:50051"),
+    ];
+    for client in clients {
+        let call = request("http://other/shop.Orders/Get");
+        client
+            .layer(service_fn(called))
+            .oneshot(call)
+            .await
+            .unwrap();
+    }
+    let headers = Vec::<(&str, String)>::new();
+    let sent =
+        Producer::new(registry, "kafka", "orders").send(headers, async |_| Ok::<_, ErrorCode>(()));
+    sent.await.unwrap();
+    let message = Message::from_headers(&[("traceparent", TRACEPARENT)]);
+    let done = async { Ok::<_, ErrorCode>(()) };
+    let consumer = Consumer::new(registry, "kafka", "orders");
+    consumer.process(message, done).await.unwrap();
+    let charged = Calls::new(registry, "charge").call(|| Ok::<_, ErrorCode>(()));
+    charged.unwrap();
+    Ok(Response::new(Body::new()))
+}
+
+#[cfg(feature = "prometheus")]
+fn request(uri: &str) -> Request<()> {
+    let request = Request::builder().uri(uri);
+    request.header("traceparent", TRACEPARENT).body(()).unwrap()
+}
+
+#[cfg(feature = "prometheus")]
+#[test]
+fn each_duration_of_a_request_leads_to_the_span_that_it_was_measured_for() {
+    let registry = Registry::new();
+    let (pipeline, ()) = run(builder().0.spans(64), || {
+        let servers = [
+            ServerLayer::builder(&registry).http(),
+            ServerLayer::builder(&registry).grpc(),
+        ];
+        for server in servers {
+            let service = server.layer(service_fn(|_: Request<()>| at_work(&registry)));
+            // The answer is dropped elsewhere than in the request, as servers do.
+            drop(block_on(service.oneshot(request("/shop.Orders/Get"))).unwrap());
+        }
+    });
+    let spans = pipeline.drain_spans(64);
+    for (family, kind, name) in [
+        (
+            "http_server_request_duration_seconds",
+            SpanKind::Server,
+            "GET",
+        ),
+        (
+            "rpc_server_call_duration_seconds",
+            SpanKind::Server,
+            "shop.Orders/Get",
+        ),
+        (
+            "http_client_request_duration_seconds",
+            SpanKind::Client,
+            "GET",
+        ),
+        (
+            "rpc_client_call_duration_seconds",
+            SpanKind::Client,
+            "shop.Orders/Get",
+        ),
+        (
+            "messaging_client_operation_duration_seconds",
+            SpanKind::Producer,
+            "send orders",
+        ),
+        (
+            "messaging_process_duration_seconds",
+            SpanKind::Consumer,
+            "process orders",
+        ),
+        (
+            "counterfoil_call_duration_seconds",
+            SpanKind::Internal,
+            "charge",
+        ),
+    ] {
+        let (trace, span) = exemplar(&registry, family);
+        assert_eq!(trace, TRACE, "{family}");
+        let of = spans.iter().find(|it| it.trace.span_id.to_string() == span);
+        let of = of.map(|it| (it.kind, &*it.name));
+        assert_eq!(of, Some((kind, name)), "{family}");
+    }
+}
+
+#[cfg(feature = "prometheus")]
+#[test]
+fn durations_of_a_job_without_a_request_lead_to_their_spans_too() {
+    let registry = Registry::new();
+    let (pipeline, ()) = run(builder().0.spans(8), || {
+        let sent = Producer::new(&registry, "kafka", "orders")
+            .send(Vec::<(&str, String)>::new(), async |_| {
+                Ok::<_, ErrorCode>(())
+            });
+        let charged = Calls::new(&registry, "charge").run(async { Ok::<_, ErrorCode>(()) });
+        let job = async { sent.await.and(charged.await) };
+        block_on(job.instrument(info_span!("job"))).unwrap();
+    });
+    let spans = pipeline.drain_spans(8);
+    for (family, name) in [
+        ("messaging_client_operation_duration_seconds", "send orders"),
+        ("counterfoil_call_duration_seconds", "charge"),
+    ] {
+        let (trace, span) = exemplar(&registry, family);
+        let of = spans
+            .iter()
+            .find(|it| it.trace.span_id.to_string() == span)
+            .unwrap();
+        assert_eq!(
+            (&*of.name, of.trace.trace_id.to_string()),
+            (name, trace),
+            "{family}"
+        );
+    }
 }
