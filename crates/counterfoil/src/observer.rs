@@ -289,6 +289,13 @@ impl Observer {
             .snapshot(self.inner.clock.utc())
     }
 
+    /// The same for a reader beside the exporters, such as one that evaluates alerts: their exemplars and idle series are left alone.
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn peek(&self) -> counterfoil_core::MetricSnapshot {
+        self.registry().peek(self.inner.clock.utc())
+    }
+
     /// The event layer.
     #[cfg(feature = "events")]
     #[must_use]

@@ -30,6 +30,21 @@ fn a_series_without_a_handle_goes_when_it_has_been_idle_for_the_limit() {
 }
 
 #[test]
+fn who_peeks_removes_nothing_and_takes_from_nobody_what_is_shown_a_last_time() {
+    let registry = registry();
+    let seen = registry.family(&SEEN);
+    seen.with(&["a"]).add(1);
+    let shown = |time| counter(&registry.snapshot(at(time)), "app.seen", "kind=a");
+    let peeked = |time| counter(&registry.peek(at(time)), "app.seen", "kind=a");
+    assert_eq!(shown(0), Some(1));
+    for time in [60, 1_000] {
+        assert_eq!(peeked(time), Some(1));
+    }
+    assert_eq!(shown(1_000), Some(1), "shown a last time");
+    assert_eq!(peeked(1_001), None);
+}
+
+#[test]
 fn a_series_with_a_handle_stays_however_long_it_is_idle() {
     let registry = registry();
     let kept = registry.family(&SEEN).with(&["a"]);

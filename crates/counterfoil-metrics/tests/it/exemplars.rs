@@ -5,7 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use counterfoil_core::{
-    Clock, Exemplar, FabricError, FabricEvent, MetricValue, OpType, Ticks, Timestamp, TraceContext,
+    Clock, Exemplar, FabricError, FabricEvent, MetricSnapshot, MetricValue, OpType, Ticks,
+    Timestamp, TraceContext,
 };
 use counterfoil_metrics::{FabricMetrics, Registry};
 
@@ -48,8 +49,11 @@ fn exemplar(value: f64, number: u64) -> Exemplar {
 }
 
 fn shown(registry: &Registry, name: &str) -> Vec<Exemplar> {
-    let snapshot = registry.snapshot(at(0));
-    match &family(&snapshot, name).unwrap().series[0].value {
+    exemplars(&registry.snapshot(at(0)), name)
+}
+
+fn exemplars(snapshot: &MetricSnapshot, name: &str) -> Vec<Exemplar> {
+    match &family(snapshot, name).unwrap().series[0].value {
         MetricValue::Histogram(value) => value.exemplars.clone(),
         MetricValue::ExponentialHistogram(value) => value.exemplars.clone(),
         other => panic!("{other:?}"),
@@ -70,6 +74,19 @@ fn a_bucket_shows_the_first_sampled_value_after_each_snapshot() {
     let second = [exemplar(0.007, 4), exemplar(0.5, 3)];
     assert_eq!(shown(&registry, "app.wait"), second);
     assert_eq!(wait.get().counts, [0, 3, 0, 1]);
+}
+
+#[test]
+fn who_peeks_sees_the_exemplars_and_leaves_them_to_the_next_snapshot() {
+    let registry = registry();
+    let wait = registry.instrument(&WAIT);
+    wait.record_with(0.005, Some(&trace(1, 1)));
+    let peeked = exemplars(&registry.peek(at(0)), "app.wait");
+    assert_eq!(peeked, [exemplar(0.005, 1)]);
+    wait.record_with(0.006, Some(&trace(2, 1)));
+    assert_eq!(shown(&registry, "app.wait"), [exemplar(0.005, 1)]);
+    wait.record_with(0.007, Some(&trace(3, 1)));
+    assert_eq!(shown(&registry, "app.wait"), [exemplar(0.007, 3)]);
 }
 
 #[test]
