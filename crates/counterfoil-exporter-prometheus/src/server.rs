@@ -145,8 +145,8 @@ impl fmt::Debug for Builder {
 
 /// Answers `GET /metrics`, and further routes, until it is stopped or dropped.
 ///
-/// HTTP/1.1 with keep-alive, at most 64 connections at once (further ones wait in the system's queue), 5 s for a request's
-/// headers, 5 min per connection. Request bodies are not read. There is no encryption and no authentication: listen on
+/// HTTP/1.1 with keep-alive, at most 64 connections at once (a further one takes the place of the one that has waited longest for a
+/// request), 5 s for a request's headers, 5 min per connection. Request bodies are not read. There is no encryption and no authentication: listen on
 /// the loopback interface, or put a proxy in front. Answers of 1 KiB and more are compressed with gzip where the client takes
 /// it.
 ///

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::handler::{Handler, text};
 use crate::server::CLOSING_TIMEOUT;
+use crate::waiting::Waiting;
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,6 +27,7 @@ const BUFFER_MAX: usize = 16 << 10;
 pub(crate) struct Conversation {
     pub(crate) handler: Arc<dyn Handler>,
     pub(crate) max_body: usize,
+    pub(crate) waiting: Arc<Waiting>,
 }
 
 impl Conversation {
@@ -35,9 +37,16 @@ impl Conversation {
         stream: tokio::net::TcpStream,
         mut stopped: watch::Receiver<()>,
     ) {
-        let service = service_fn(move |request| {
-            let this = self.clone();
-            async move { Ok::<_, Infallible>(this.answer(request).await.map(Full::new)) }
+        let place = self.waiting.join();
+        let service = service_fn(|request| {
+            place.serve();
+            let (this, place) = (self.clone(), &place);
+            async move {
+                let answer = this.answer(request).await;
+                // It goes out before this task rests again, as far as the system takes it.
+                place.wait();
+                Ok::<_, Infallible>(answer.map(Full::new))
+            }
         });
         let mut connection = std::pin::pin!(
             hyper::server::conn::http1::Builder::new()
@@ -49,6 +58,7 @@ impl Conversation {
         tokio::select! {
             // A client that went away or sent nonsense is its own affair.
             _ = connection.as_mut() => return,
+            () = place.asked_to_leave() => return,
             _ = stopped.changed() => {}
             () = tokio::time::sleep(CONNECTION_LIFETIME) => {}
         }

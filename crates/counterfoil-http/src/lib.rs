@@ -27,10 +27,11 @@ mod error;
 mod handler;
 mod host;
 mod server;
+mod waiting;
 
 pub use error::{Error, ErrorKind};
 pub use handler::{Handler, text};
-pub use hyper::body::Bytes;
 pub use host::Host;
+pub use hyper::body::Bytes;
 pub use hyper::{Method, Request, Response, StatusCode, header};
 pub use server::{Builder, Server};

@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::conversation::Conversation;
+use crate::waiting::Waiting;
 use crate::{Error, ErrorKind, Handler};
 
 const AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(50);
@@ -28,7 +29,9 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// At most so many connections at once, at least 1; further ones wait in the system's queue. 64 unless set.
+    /// At most so many connections at once, at least 1. 64 unless set. A further one takes the place of the one that has waited
+    /// longest for a request or for the rest of its headers, so that nobody is shut out by connections that ask for nothing; while all
+    /// are being answered it waits.
     #[must_use]
     pub const fn connections(mut self, most: u16) -> Self {
         self.connections = if most == 0 { 1 } else { most };
@@ -72,6 +75,7 @@ impl Builder {
         let conversation = Conversation {
             handler: self.handler,
             max_body: self.max_body,
+            waiting: Arc::default(),
         };
         let thread = thread::Builder::new()
             .name("counterfoil-http".into())
@@ -203,7 +207,7 @@ async fn serve(
     loop {
         let accepted = tokio::select! {
             _ = stopped.changed() => break,
-            accepted = accept(&listener, &slots) => accepted,
+            accepted = accept(&listener, &slots, &conversation.waiting) => accepted,
         };
         if let Some((stream, slot)) = accepted {
             let (conversation, stopped) = (conversation.clone(), stopped.clone());
@@ -211,6 +215,8 @@ async fn serve(
                 conversation.hold(stream, stopped).await;
                 drop(slot);
             });
+            // The new one gets to read what was sent with it before another one can take its place.
+            tokio::task::yield_now().await;
         }
     }
     drop(listener);
@@ -223,14 +229,18 @@ async fn serve(
 async fn accept(
     listener: &tokio::net::TcpListener,
     slots: &Arc<Semaphore>,
+    waiting: &Waiting,
 ) -> Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, _peer)) => Some((stream, slot)),
-        Err(_) => {
-            // Out of file descriptors, most likely: trying again at once would spin.
-            tokio::time::sleep(AFTER_ACCEPT_ERROR).await;
-            None
-        }
-    }
+    let Ok((stream, _peer)) = listener.accept().await else {
+        // Out of file descriptors, most likely: trying again at once would spin.
+        tokio::time::sleep(AFTER_ACCEPT_ERROR).await;
+        return None;
+    };
+    let slot = || Arc::clone(slots).acquire_owned();
+    let slot = tokio::select! {
+        biased;
+        free = slot() => free,
+        () = waiting.make_room() => slot().await,
+    };
+    Some((stream, slot.ok()?))
 }

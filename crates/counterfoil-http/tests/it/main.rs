@@ -7,7 +7,8 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Barrier;
+use std::sync::{Barrier, Mutex, mpsc};
+use std::time::Duration;
 
 use counterfoil_http::{Builder, Bytes, Request, Server, StatusCode, text};
 
@@ -111,4 +112,51 @@ fn as_many_requests_as_there_are_workers_are_answered_at_once() {
         assert!(answer.join().unwrap().ends_with("met"));
     }
     server.stop().unwrap();
+}
+
+#[test]
+fn connections_that_ask_for_nothing_or_never_end_their_headers_shut_nobody_out() {
+    // Each would hold the only place for the 5 s that headers may take, all of them longer than this test waits.
+    let server = echo().connections(1).start(any_port()).unwrap();
+    let idle = (0..200).map(|_| TcpStream::connect(server.address()).unwrap());
+    let idle: Vec<_> = idle.collect();
+    let slow = (0..20).map(|_| {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nho").ok();
+        stream
+    });
+    let slow: Vec<_> = slow.collect();
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    stream
+        .write_all(b"GET /scrape HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("GET /scrape "), "{answer}");
+    drop((idle, slow));
+}
+
+#[test]
+fn a_connection_that_is_being_answered_keeps_its_place() {
+    let (begun, has_begun) = mpsc::channel();
+    let (end, may_end) = mpsc::channel();
+    let may_end = Mutex::new(may_end);
+    let server = Server::builder("hold", move |_: Request<Bytes>| {
+        begun.send(()).unwrap();
+        may_end.lock().unwrap().recv().unwrap();
+        text(StatusCode::OK, "held")
+    });
+    let server = server.connections(1).start(any_port()).unwrap();
+    let address = server.address();
+    let first = std::thread::spawn(move || post(address, ""));
+    has_begun.recv().unwrap();
+    let second = std::thread::spawn(move || post(address, ""));
+    for _ in 0..2 {
+        end.send(()).unwrap();
+    }
+    assert!(first.join().unwrap().ends_with("held"));
+    assert!(second.join().unwrap().ends_with("held"));
 }

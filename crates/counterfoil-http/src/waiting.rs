@@ -1,0 +1,91 @@
+//! Connections that wait for a request, and which of them makes room for another.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+/// The connections of a server that wait for a request, by how long they have.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    line: Mutex<Line>,
+    joined: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    /// The number that was given last.
+    last: u64,
+    /// Ascending by number, so that the one that has waited longest is the first.
+    leaving: BTreeMap<u64, Arc<Notify>>,
+}
+
+/// One connection, in the line whenever it waits.
+#[derive(Debug)]
+pub(crate) struct Place {
+    waiting: Arc<Waiting>,
+    leave: Arc<Notify>,
+    number: Mutex<Option<u64>>,
+}
+
+impl Waiting {
+    /// A connection, which waits for its first request.
+    pub(crate) fn join(self: &Arc<Self>) -> Place {
+        let place = Place {
+            waiting: Arc::clone(self),
+            leave: Arc::default(),
+            number: Mutex::default(),
+        };
+        place.wait();
+        place
+    }
+
+    /// Asks the connection that has waited longest to leave, as soon as there is one.
+    pub(crate) async fn make_room(&self) {
+        loop {
+            if let Some((_, leave)) = lock(&self.line).leaving.pop_first() {
+                return leave.notify_one();
+            }
+            self.joined.notified().await;
+        }
+    }
+}
+
+impl Place {
+    /// It waits from now on.
+    pub(crate) fn wait(&self) {
+        let number = {
+            let mut line = lock(&self.waiting.line);
+            line.last += 1;
+            let number = line.last;
+            line.leaving.insert(number, Arc::clone(&self.leave));
+            number
+        };
+        *lock(&self.number) = Some(number);
+        self.waiting.joined.notify_one();
+    }
+
+    /// Its request is there: it leaves nobody any room until it waits again.
+    pub(crate) fn serve(&self) {
+        let number = lock(&self.number).take();
+        if let Some(number) = number {
+            lock(&self.waiting.line).leaving.remove(&number);
+        }
+    }
+
+    /// Ends when another connection needs the room.
+    pub(crate) async fn asked_to_leave(&self) {
+        self.leave.notified().await;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.serve();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that is done under these locks can leave the data half-changed.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
