@@ -43,7 +43,6 @@ impl Conversation {
             let (this, place) = (self.clone(), &place);
             async move {
                 let answer = this.answer(request).await;
-                // It goes out before this task rests again, as far as the system takes it.
                 place.wait();
                 Ok::<_, Infallible>(answer.map(Full::new))
             }
@@ -58,7 +57,7 @@ impl Conversation {
         tokio::select! {
             // A client that went away or sent nonsense is its own affair.
             _ = connection.as_mut() => return,
-            () = place.asked_to_leave() => return,
+            () = place.asked_to_leave() => if !place.has_served() { return },
             _ = stopped.changed() => {}
             () = tokio::time::sleep(CONNECTION_LIFETIME) => {}
         }

@@ -1,6 +1,7 @@
 //! Connections that wait for a request, and which of them makes room for another.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -26,6 +27,7 @@ pub(crate) struct Place {
     waiting: Arc<Waiting>,
     leave: Arc<Notify>,
     number: Mutex<Option<u64>>,
+    has_served: AtomicBool,
 }
 
 impl Waiting {
@@ -35,6 +37,7 @@ impl Waiting {
             waiting: Arc::clone(self),
             leave: Arc::default(),
             number: Mutex::default(),
+            has_served: AtomicBool::new(false),
         };
         place.wait();
         place
@@ -67,6 +70,16 @@ impl Place {
 
     /// Its request is there: it leaves nobody any room until it waits again.
     pub(crate) fn serve(&self) {
+        self.has_served.store(true, Relaxed);
+        self.leave_the_line();
+    }
+
+    /// Whether it had a request, the answer to which may still be on its way.
+    pub(crate) fn has_served(&self) -> bool {
+        self.has_served.load(Relaxed)
+    }
+
+    fn leave_the_line(&self) {
         let number = lock(&self.number).take();
         if let Some(number) = number {
             lock(&self.waiting.line).leaving.remove(&number);
@@ -81,7 +94,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.serve();
+        self.leave_the_line();
     }
 }
 
