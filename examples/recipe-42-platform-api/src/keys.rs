@@ -17,11 +17,13 @@ pub(crate) struct Key {
 
 /// Fewest characters of a key: it is compared by its digest, so it has to be one that nobody finds by trying.
 const SHORTEST: usize = 20;
+/// What is to be done about a file without keys.
+const WHAT: &str = "write lines of <tenant> <admin|member> <key> into the file of --keys";
 
 /// Reads lines of `<tenant> <admin|member> <key> [<project>,…]`; a tenant without projects has one called `default`. Blank lines and
 /// those that begin with `#` are passed over. A message never repeats a line, which holds a key.
 pub(crate) fn read(path: &Path) -> Result<Vec<Key>, String> {
-    let text = read_secret(path)?;
+    let text = read_secret(path).map_err(|error| format!("{error}; {WHAT}"))?;
     let mut keys = Vec::new();
     for (at, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -32,10 +34,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Key>, String> {
         keys.push(key);
     }
     if keys.is_empty() {
-        return Err(format!(
-            "{} has no key; write lines of <tenant> <admin|member> <key>",
-            path.display()
-        ));
+        return Err(format!("{} has no key; {WHAT}", path.display()));
     }
     Ok(keys)
 }
@@ -68,4 +67,22 @@ fn parse(line: &str) -> Result<Key, &'static str> {
         secret: Sensitive::new(Zeroizing::new(secret.to_owned())),
         projects,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_missing_or_empty_is_named_with_what_belongs_into_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("keys.txt");
+        let missing = read(&path).unwrap_err();
+        std::fs::write(&path, "# nobody yet\n").unwrap();
+        let empty = read(&path).unwrap_err();
+        for message in [missing, empty] {
+            assert!(message.contains("keys.txt"), "{message}");
+            assert!(message.ends_with(WHAT), "{message}");
+        }
+    }
 }

@@ -197,7 +197,8 @@ impl Payment {
 impl BillingSecret {
     /// Reads the secret from a file.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
-        let text = crate::keys::read_secret(path)?;
+        let what = "write the provider's secret into the file of --billing-secret";
+        let text = crate::keys::read_secret(path).map_err(|error| format!("{error}; {what}"))?;
         let secret = text.trim();
         if secret.len() < 32 {
             let path = path.display();
