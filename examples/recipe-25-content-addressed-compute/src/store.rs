@@ -9,14 +9,19 @@ use bytes::Bytes;
 use counterfoil::Digest;
 use counterfoil::tower::ErrorCode;
 use parking_lot::Mutex;
-use rusqlite::{Connection, ErrorCode as ErrorKind, OptionalExtension, Row, params};
+use rusqlite::{
+    Connection, ErrorCode as ErrorKind, OptionalExtension, Row, TransactionBehavior, params,
+};
 
-use crate::errors::{STORE_CORRUPT, STORE_UNAVAILABLE};
+use crate::errors::{GRAPH_INCOMPLETE, STORE_CORRUPT, STORE_UNAVAILABLE};
 use crate::metrics::{Metrics, bytes};
 use crate::{CAddr, Parameters, Recipe};
 
 /// How many connections read at the same time.
 const READERS: usize = 4;
+
+/// How long a change waits for other writers: those of this process, and then another process that has the lock of the file.
+const WRITE_PATIENCE: Duration = Duration::from_secs(5);
 
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS blobs (
@@ -113,8 +118,9 @@ impl Store {
     /// Keeps a leaf; whether it is new.
     pub(crate) fn put_leaf(&self, address: CAddr, data: &[u8]) -> Result<bool, ErrorCode> {
         let size = data.len() as u64;
-        self.write(|writer| {
-            let transaction = writer.transaction()?;
+        self.write("put a leaf", |writer| {
+            // With the lock for writing from the start: one that begins with a read is not given the time to wait for it.
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
             if exists(
                 &transaction,
                 "SELECT 1 FROM leaves WHERE address = ?1",
@@ -135,7 +141,6 @@ impl Store {
             self.show();
             Ok(true)
         })
-        .map_err(|error| failed("put a leaf", &error))
     }
 
     /// Keeps a recipe; whether it is new.
@@ -149,7 +154,7 @@ impl Store {
         let parameters = serde_json::to_string(&recipe.parameters).map_err(|_| STORE_CORRUPT)?;
         let insert = "INSERT INTO recipes (address, function, inputs, parameters, depth) \
                       VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
-        self.write(|writer| {
+        self.write("put a recipe", |writer| {
             let row = params![
                 address.as_bytes(),
                 recipe.function,
@@ -164,7 +169,6 @@ impl Store {
             }
             Ok(created)
         })
-        .map_err(|error| failed("put a recipe", &error))
     }
 
     /// What goes by an address.
@@ -214,15 +218,18 @@ impl Store {
     pub(crate) fn first_output(&self, address: CAddr, output: Digest) -> Result<Digest, ErrorCode> {
         let update =
             "UPDATE recipes SET output = coalesce(output, ?2) WHERE address = ?1 RETURNING output";
-        let first: [u8; 32] = self
-            .write(|writer| {
-                writer
-                    .prepare_cached(update)?
-                    .query_row(params![address.as_bytes(), output.as_bytes()], |row| {
-                        row.get(0)
-                    })
-            })
-            .map_err(|error| failed("remember an output", &error))?;
+        let first: Option<[u8; 32]> = self.write("remember an output", |writer| {
+            writer
+                .prepare_cached(update)?
+                .query_row(params![address.as_bytes(), output.as_bytes()], |row| {
+                    row.get(0)
+                })
+                .optional()
+        })?;
+        let first = first.ok_or_else(|| {
+            tracing::error!(addr = %address, "a recipe is no longer in the store");
+            GRAPH_INCOMPLETE
+        })?;
         Ok(first.into())
     }
 
@@ -255,9 +262,14 @@ impl Store {
 
     fn write<T>(
         &self,
+        what: &'static str,
         change: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
-    ) -> rusqlite::Result<T> {
-        change(&mut self.0.writer.lock())
+    ) -> Result<T, ErrorCode> {
+        let mut writer = self.0.writer.try_lock_for(WRITE_PATIENCE).ok_or_else(|| {
+            tracing::error!("the store could not {what}: too many changes wait before it");
+            STORE_UNAVAILABLE
+        })?;
+        change(&mut writer).map_err(|error| failed(what, &error))
     }
 
     /// Shows what there is. Whoever writes does so before the next one may, or an older count could be what stays.
@@ -271,7 +283,7 @@ impl Store {
 
 fn connect(file: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(file)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(WRITE_PATIENCE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -331,16 +343,46 @@ fn failed(what: &'static str, error: &rusqlite::Error) -> ErrorCode {
 #[cfg(test)]
 mod tests {
     use std::thread;
+    use std::time::Instant;
 
     use counterfoil::metrics::Registry;
 
     use super::*;
 
-    #[test]
-    fn of_puts_at_the_same_time_the_last_count_is_what_the_gauges_show() {
+    fn store() -> (tempfile::TempDir, Store, Arc<Metrics>) {
         let directory = tempfile::tempdir().unwrap();
         let metrics = Arc::new(Metrics::new(&Registry::new(), []));
         let store = Store::open(&directory.path().join("store"), Arc::clone(&metrics)).unwrap();
+        (directory, store, metrics)
+    }
+
+    #[test]
+    fn a_change_waits_until_another_process_lets_go_of_the_lock() {
+        let (directory, store, _metrics) = store();
+        let other = Connection::open(directory.path().join("store")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        thread::scope(|scope| {
+            let put = scope.spawn(|| store.put_leaf(CAddr::of_leaf(b"a"), b"a"));
+            // Long enough for a put that does not wait to fail; one that waits is not held up by it.
+            let until = Instant::now() + Duration::from_millis(200);
+            while !put.is_finished() && Instant::now() < until {
+                thread::sleep(Duration::from_millis(1));
+            }
+            other.execute_batch("COMMIT").unwrap();
+            assert_eq!(put.join().unwrap(), Ok(true));
+        });
+    }
+
+    #[test]
+    fn a_recipe_that_is_gone_when_its_output_is_to_be_remembered_leaves_the_graph_incomplete() {
+        let (_directory, store, _metrics) = store();
+        let gone = store.first_output(CAddr::of_leaf(b"a"), CAddr::of_leaf(b"b").digest());
+        assert_eq!(gone, Err(GRAPH_INCOMPLETE));
+    }
+
+    #[test]
+    fn of_puts_at_the_same_time_the_last_count_is_what_the_gauges_show() {
+        let (_directory, store, metrics) = store();
         thread::scope(|scope| {
             for leaf in 0..8_u8 {
                 let store = &store;
