@@ -1,14 +1,12 @@
 //! One call from its arrival to the end of its answer.
 
-use std::sync::Arc;
-
 use counterfoil::tower::{ErrorCode, InFlight};
 use counterfoil::{Current, Ticks, TraceContext};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Span;
 use tracing::field::Empty;
 
 use crate::CAddr;
+use crate::admission::{Admissions, Admittance};
 use crate::engine::Engine;
 use crate::errors::{BUSY, mark};
 use crate::metrics::{CallStatus, Method};
@@ -23,14 +21,14 @@ pub(crate) struct Call {
     status: CallStatus,
     span: Span,
     _active: InFlight,
-    _admitted: Option<OwnedSemaphorePermit>,
+    _admitted: Option<Admittance>,
 }
 
 impl Call {
     /// Begins a call. It has an error when as many as may be are under way.
     pub(crate) fn begin(
         engine: &Engine,
-        admissions: &Arc<Semaphore>,
+        admissions: &Admissions,
         method: Method,
     ) -> Result<Self, ErrorCode> {
         let name = method.as_str();
@@ -42,7 +40,8 @@ impl Call {
             error_code = Empty,
             otel.status_code = Empty,
         );
-        let admitted = Arc::clone(admissions).try_acquire_owned().ok();
+        span.in_scope(|| tracing::info!("request started"));
+        let admitted = admissions.enter();
         let metrics = &engine.0.metrics;
         let mut call = Self {
             engine: engine.clone(),
@@ -61,12 +60,9 @@ impl Call {
         Ok(call)
     }
 
-    /// Its message was read; this is the address that it is about.
-    pub(crate) fn start(&self, address: Option<CAddr>) {
-        if let Some(address) = address {
-            self.span.record("addr", tracing::field::display(address));
-        }
-        self.span.in_scope(|| tracing::info!("request started"));
+    /// Its message was read: this is the address that it is about.
+    pub(crate) fn about(&self, address: CAddr) {
+        self.span.record("addr", tracing::field::display(address));
     }
 
     /// What its work and its log lines belong to.

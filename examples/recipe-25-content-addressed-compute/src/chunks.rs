@@ -16,12 +16,14 @@ use tracing::Span;
 
 use crate::call::Call;
 use crate::errors::CLIENT_STALLED;
+use crate::limits::Limits;
 use crate::proto::Chunk;
 
 /// How much goes into one message.
 pub(crate) const CHUNK: usize = 64 << 10;
 
-/// A value in chunks of 64 KiB. The call ends with the last of them, or when the client takes none for too long.
+/// A value in chunks of 64 KiB. The call ends with the last of them, or when the client takes none for too long, or
+/// all of them too slowly.
 #[derive(Debug)]
 pub struct Chunks {
     transfer: Arc<Mutex<Transfer>>,
@@ -38,40 +40,47 @@ struct Transfer {
     span: Span,
     /// When the last chunk was taken.
     taken: Instant,
+    /// Until when the last of them has to be.
+    until: Instant,
 }
 
 impl Chunks {
-    pub(crate) fn new(value: Bytes, call: Call, patience: Duration) -> Self {
+    pub(crate) fn new(value: Bytes, call: Call, limits: &Limits) -> Self {
         let (bytes, chunks) = (value.len(), value.len().div_ceil(CHUNK));
         let span = tracing::info_span!(parent: call.span(), "stream", bytes, chunks);
+        let now = Instant::now();
         let transfer = Arc::new(Mutex::new(Transfer {
             rest: value,
             call: Some(call),
             given_up: None,
             span,
-            taken: Instant::now(),
+            taken: now,
+            until: now + limits.transfer(bytes),
         }));
         // A task of its own: nobody polls the stream while the client does not read.
-        let watch = tokio::spawn(watch(Arc::downgrade(&transfer), patience)).abort_handle();
+        let watch = tokio::spawn(watch(Arc::downgrade(&transfer), limits.patience)).abort_handle();
         Self { transfer, watch }
     }
 }
 
-/// Gives a transfer up, and with it the call and the value, when nothing of it was taken for so long.
+/// Gives a transfer up, and with it the call and the value, when nothing of it was taken for so long or too little in all.
 async fn watch(transfer: Weak<Mutex<Transfer>>, patience: Duration) {
-    let mut due = Instant::now() + patience;
     loop {
-        sleep_until(due).await;
         let Some(transfer) = transfer.upgrade() else {
             return;
         };
-        let mut transfer = transfer.lock();
-        due = transfer.taken + patience;
-        if due <= Instant::now() {
-            transfer.given_up = Some(CLIENT_STALLED);
-            transfer.end(Err(CLIENT_STALLED));
-            return;
-        }
+        let due = {
+            let mut transfer = transfer.lock();
+            let due = transfer.until.min(transfer.taken + patience);
+            if due <= Instant::now() {
+                transfer.given_up = Some(CLIENT_STALLED);
+                transfer.end(Err(CLIENT_STALLED));
+                return;
+            }
+            due
+        };
+        drop(transfer);
+        sleep_until(due).await;
     }
 }
 

@@ -13,7 +13,7 @@ use tracing::Instrument;
 use crate::blocking::blocking;
 use crate::cache::Cache;
 use crate::errors::{
-    ADDRESS_UNKNOWN, BUSY, FUNCTION_UNKNOWN, INPUT_MISSING, LEAF_TOO_LARGE, NOT_SEALED, TOO_DEEP,
+    ADDRESS_UNKNOWN, BUSY, FUNCTION_UNKNOWN, INPUT_MISSING, INTERNAL, LEAF_TOO_LARGE, TOO_DEEP,
 };
 use crate::flights::Flights;
 use crate::ledger::Ledger;
@@ -111,14 +111,23 @@ impl Engine {
         if data.len() > shared.limits.leaf_bytes {
             return Err(LEAF_TOO_LARGE);
         }
-        let (address, size) = (CAddr::of_leaf(&data), data.len() as u64);
-        if self.find(address).await?.is_some() {
+        let store = shared.store.clone();
+        let bytes = data.clone();
+        // A large leaf takes milliseconds to hash.
+        let (address, is_there) = blocking(move || {
+            let address = CAddr::of_leaf(&bytes);
+            Ok((address, store.find(address)?.is_some()))
+        })
+        .await?;
+        if is_there {
             return Ok(Put {
                 address,
                 created: false,
             });
         }
-        let (mutation, shared) = (Mutation::new("leaf.put"), Arc::clone(shared));
+        let size = data.len() as u64;
+        let mutation = Mutation::new("leaf.put");
+        let shared = Arc::clone(shared);
         let change = async move {
             mutation
                 .record(shared.ledger.leaf_put(address, size))
@@ -179,12 +188,12 @@ impl Engine {
             change.await
         };
         let task = tokio::spawn(change.in_current_span().in_current_context());
-        // The panic itself was logged by the hook of `init`.
-        task.await.unwrap_or(Err(NOT_SEALED))
+        // The panic itself was logged by the hook of `init`. It can have come before the seal or after it.
+        task.await.unwrap_or(Err(INTERNAL))
     }
 
     /// Waits until every change that is under way has been made, also those whose callers are gone.
-    pub(crate) async fn settled(&self) {
+    pub async fn settled(&self) {
         let _all = self.0.changing.acquire_many(CHANGES).await;
     }
 
@@ -289,5 +298,20 @@ impl Shared {
                 "the cache is full and evicts; nothing more is said of it for a minute"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_change_that_panics_claims_neither_that_it_was_made_nor_that_it_was_not() {
+        let data = tempfile::tempdir().unwrap();
+        let observer = crate::observer(data.path()).unwrap();
+        let functions = Functions::standard();
+        let engine = Engine::open(data.path(), &observer, functions, Limits::default()).unwrap();
+        let panics = async { panic!("after the seal") };
+        assert_eq!(engine.to_its_end::<()>(panics).await, Err(INTERNAL));
     }
 }

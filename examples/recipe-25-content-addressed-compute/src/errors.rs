@@ -50,8 +50,12 @@ counterfoil::tower::error_codes! {
     NOT_SEALED: "audit.not_sealed", http 503, grpc 14;
     /// The message cannot be read: it is larger than this server takes, or it is none of that method.
     MESSAGE_INVALID: "message.invalid", http 400, grpc 3;
-    /// The client neither sent the rest of its message nor took more of the answer for too long.
+    /// The message is in an encoding that this server does not take; the answer's `grpc-accept-encoding` has those that it does.
+    ENCODING_UNSUPPORTED: "message.encoding_unsupported", http 415, grpc 12;
+    /// The client neither sent the rest of its message nor took the answer in the time that it has for that.
     CLIENT_STALLED: "client.stalled", http 408, grpc 4;
+    /// The server failed. Whether what was to be put is there is not known; put it again, it is kept once.
+    INTERNAL: "server.failed", http 500, grpc 13;
     /// As many calls as this server takes at once are under way; try again.
     BUSY: "server.busy", http 429, grpc 8;
 }

@@ -4,18 +4,19 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
+use counterfoil::tower::ErrorCode;
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use crate::CAddr;
 
-/// The value of an address, once somebody has computed it. Whoever waits takes over when the one that computes is cancelled or
-/// fails: a failure is its call's own, whose bounds may be reached where those of the next are not.
-pub(crate) type Flight = Arc<OnceCell<Bytes>>;
+/// The value of an address, or why it can have none, once somebody has computed it. Whoever waits takes over when the one that computes
+/// is cancelled or fails for reasons of its own, such as bounds that are reached where those of the next are not.
+pub(crate) type Flight = Arc<OnceCell<Result<Bytes, ErrorCode>>>;
 
 /// The addresses that somebody works on.
 #[derive(Debug, Default)]
-pub(crate) struct Flights(Mutex<HashMap<CAddr, Weak<OnceCell<Bytes>>>>);
+pub(crate) struct Flights(Mutex<HashMap<CAddr, Weak<OnceCell<Result<Bytes, ErrorCode>>>>>);
 
 impl Flights {
     /// Joins who works on this address, or begins.

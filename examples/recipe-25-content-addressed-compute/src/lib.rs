@@ -6,6 +6,7 @@ mod blocking;
 mod cache;
 mod call;
 mod chunks;
+mod connections;
 mod engine;
 mod errors;
 mod flights;

@@ -28,10 +28,14 @@ pub struct Limits {
     pub parallel_inputs: usize,
     /// How many functions run at the same time.
     pub parallel_functions: usize,
+    /// How many connections there are at the same time.
+    pub connections: usize,
     /// How many calls are answered at the same time.
     pub calls: usize,
     /// How long a client may take to send its message, and to take a chunk of an answer.
     pub patience: Duration,
+    /// How many bytes of an answer a client has to take in a second, all in all.
+    pub least_rate: u32,
 }
 
 /// From when on a function is slow, which is worth a warning.
@@ -53,13 +57,21 @@ impl Default for Limits {
             cache_bytes: 256 << 20,
             parallel_inputs: 16,
             parallel_functions: std::thread::available_parallelism().map_or(2, usize::from),
+            connections: 256,
             calls: 128,
             patience: Duration::from_secs(30),
+            least_rate: 64 << 10,
         }
     }
 }
 
 impl Limits {
+    /// How long a client may take over an answer of so many bytes.
+    pub(crate) fn transfer(&self, bytes: usize) -> Duration {
+        let millis = (bytes as u64).saturating_mul(1000) / u64::from(self.least_rate.max(1));
+        self.patience + Duration::from_millis(millis)
+    }
+
     /// Whether a recipe is within the bounds that can be seen without looking at its inputs.
     pub(crate) fn check(&self, recipe: &Recipe) -> Result<(), ErrorCode> {
         let parameters = &recipe.parameters;

@@ -15,10 +15,10 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use crate::address::sha256;
-use crate::blocking::blocking;
+use crate::blocking::{blocking, blocking_or};
 use crate::engine::{Shared, Verification};
 use crate::errors::{
-    COMPUTE_FAILED, COMPUTE_REFUSED, FUNCTION_UNKNOWN, GRAPH_INCOMPLETE, GRAPH_TOO_LARGE,
+    COMPUTE_FAILED, COMPUTE_REFUSED, FUNCTION_UNKNOWN, GRAPH_INCOMPLETE, GRAPH_TOO_LARGE, INTERNAL,
     NOT_DETERMINISTIC, OUTPUT_TOO_LARGE, STORE_CORRUPT, mark,
 };
 use crate::flights::Flight;
@@ -51,7 +51,45 @@ struct Computed {
 /// What a violation names instead of a function when it is a leaf that was changed.
 const LEAF: &str = "leaf";
 
-type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, ErrorCode>> + Send>>;
+type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
+
+/// Why an address was not materialized.
+#[derive(Clone, Copy, Debug)]
+enum Failure {
+    /// Whoever asks for it fails with it.
+    OfNode(ErrorCode),
+    /// The next call may come further.
+    OfCall(ErrorCode),
+}
+
+impl Failure {
+    const fn code(self) -> ErrorCode {
+        match self {
+            Self::OfNode(code) | Self::OfCall(code) => code,
+        }
+    }
+
+    /// What a function refuses, and gives too much of, it does for every call.
+    fn of_compute(code: ErrorCode) -> Self {
+        if code == COMPUTE_REFUSED || code == OUTPUT_TOO_LARGE {
+            Self::OfNode(code)
+        } else {
+            Self::OfCall(code)
+        }
+    }
+}
+
+impl From<ErrorCode> for Failure {
+    fn from(code: ErrorCode) -> Self {
+        Self::OfCall(code)
+    }
+}
+
+impl From<Failure> for ErrorCode {
+    fn from(failure: Failure) -> Self {
+        failure.code()
+    }
+}
 
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>, root: CAddr) -> Arc<Self> {
@@ -116,8 +154,8 @@ impl Session {
             metrics.materialize_duration.record_duration(elapsed);
             let result = match &outcome {
                 Ok((result, _)) => *result,
-                Err(code) => {
-                    mark(&Span::current(), *code);
+                Err(failure) => {
+                    mark(&Span::current(), failure.code());
                     Materialized::Error
                 }
             };
@@ -131,16 +169,18 @@ impl Session {
     async fn find_or_produce(
         self: &Arc<Self>,
         address: CAddr,
-    ) -> Result<(Materialized, Bytes), ErrorCode> {
+    ) -> Result<(Materialized, Bytes), Failure> {
         if let Some(value) = self.look_up(address) {
             return Ok((Materialized::Hit, value));
         }
         let flight = self.flight(address);
-        let value = flight
+        let produced = flight
             .get_or_try_init(|| self.try_to_produce(address))
-            .await?
-            .clone();
-        Ok((Materialized::Miss, value))
+            .await?;
+        match produced {
+            Ok(value) => Ok((Materialized::Miss, value.clone())),
+            Err(code) => Err(Failure::OfNode(*code)),
+        }
     }
 
     fn look_up(&self, address: CAddr) -> Option<Bytes> {
@@ -166,31 +206,36 @@ impl Session {
         Arc::clone(flight)
     }
 
-    /// Produces a value, unless this call has failed already.
-    async fn try_to_produce(self: &Arc<Self>, address: CAddr) -> Result<Bytes, ErrorCode> {
-        match self.failed.get() {
-            Some(code) => Err(*code),
-            None => self
-                .produce(address)
-                .await
-                .map_err(|code| *self.failed.get_or_init(|| code)),
+    /// Produces what others may share, unless this call has failed already.
+    async fn try_to_produce(
+        self: &Arc<Self>,
+        address: CAddr,
+    ) -> Result<Result<Bytes, ErrorCode>, ErrorCode> {
+        if let Some(code) = self.failed.get() {
+            return Err(*code);
+        }
+        match self.produce(address).await {
+            Ok(value) => Ok(Ok(value)),
+            Err(Failure::OfNode(code)) => Ok(Err(code)),
+            Err(Failure::OfCall(code)) => Err(*self.failed.get_or_init(|| code)),
         }
     }
 
     /// Reads or computes a value and keeps it.
-    async fn produce(self: &Arc<Self>, address: CAddr) -> Result<Bytes, ErrorCode> {
+    async fn produce(self: &Arc<Self>, address: CAddr) -> Result<Bytes, Failure> {
         let value = match self.plan().await?.node(address)? {
             Node::Leaf { .. } => self.read_leaf(address).await?,
             Node::Recipe(stored) => {
                 let inputs = self.inputs(&stored.recipe).await?;
-                let computed = self.compute(&stored.recipe, inputs).await?;
+                let computed = self.compute(&stored.recipe, inputs).await;
+                let computed = computed.map_err(Failure::of_compute)?;
                 self.expect(address, stored, computed.digest).await?;
                 computed.value
             }
         };
         let held = self.held.fetch_add(value.len(), Relaxed) + value.len();
         if held > self.shared.limits.call_bytes {
-            return Err(GRAPH_TOO_LARGE);
+            return Err(GRAPH_TOO_LARGE.into());
         }
         self.shared.keep(address, &value);
         Ok(value)
@@ -237,7 +282,7 @@ impl Session {
     }
 
     /// The values of a recipe's inputs in their order, so many at the same time.
-    async fn inputs(self: &Arc<Self>, recipe: &Recipe) -> Result<Vec<Bytes>, ErrorCode> {
+    async fn inputs(self: &Arc<Self>, recipe: &Recipe) -> Result<Vec<Bytes>, Failure> {
         let mut values = vec![Bytes::new(); recipe.inputs.len()];
         let mut waiting = recipe.inputs.iter().copied().enumerate();
         // Dropped with whatever runs when an input fails or the caller goes away.
@@ -252,7 +297,7 @@ impl Session {
             match running.join_next().await {
                 None => return Ok(values),
                 Some(Ok((at, value))) => values[at] = value?,
-                Some(Err(_panicked)) => return Err(COMPUTE_FAILED),
+                Some(Err(_panicked)) => return Err(INTERNAL.into()),
             }
         }
     }
@@ -274,10 +319,7 @@ impl Session {
         let function = Arc::clone(function.ok_or(FUNCTION_UNKNOWN)?);
         let parameters = recipe.parameters.clone();
         let running = Arc::clone(&shared.running);
-        let permit = running
-            .acquire_owned()
-            .await
-            .map_err(|_closed| COMPUTE_FAILED)?;
+        let permit = running.acquire_owned().await.map_err(|_closed| INTERNAL)?;
         let around = Arc::clone(shared);
         let work = move || {
             // Kept until the function has ended, also when nobody waits for it any more.
@@ -295,7 +337,7 @@ impl Session {
             Ok((Computed { value, digest }, elapsed))
         };
         async {
-            let (computed, elapsed) = blocking(work).await?;
+            let (computed, elapsed) = blocking_or(COMPUTE_FAILED, work).await?;
             let output_bytes = computed.value.len();
             Span::current().record("output_bytes", output_bytes);
             let (input, output) = (input_bytes as u64, output_bytes as u64);

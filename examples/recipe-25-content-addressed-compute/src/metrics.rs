@@ -7,6 +7,7 @@ use counterfoil::metrics::{
     By, Counter, Family, Gauge, Histogram, Registry, UpDownCounter, label_values,
 };
 
+use crate::proto::deriva_server::SERVICE_NAME;
 use crate::rolling::Rolling;
 
 /// Upper bounds in seconds for a call.
@@ -99,6 +100,25 @@ label_values! {
         Resolve = "resolve",
         Verify = "verify",
         Status = "status",
+    }
+}
+
+impl Method {
+    /// The method that the path of a request names.
+    pub(crate) fn of_path(path: &str) -> Option<Self> {
+        let (service, name) = path.strip_prefix('/')?.split_once('/')?;
+        if service != SERVICE_NAME {
+            return None;
+        }
+        Some(match name {
+            "PutLeaf" => Self::PutLeaf,
+            "PutRecipe" => Self::PutRecipe,
+            "Get" => Self::Get,
+            "Resolve" => Self::Resolve,
+            "Verify" => Self::Verify,
+            "Status" => Self::Status,
+            _ => return None,
+        })
     }
 }
 

@@ -8,27 +8,30 @@ use counterfoil::tower::ServerLayer;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::Service;
-use crate::admission::Admission;
+use crate::admission::{Admission, Admissions};
+use crate::connections::incoming;
 use crate::proto::deriva_server::{self, DerivaServer};
 
 /// What a message has beside the bytes of a leaf.
 const ENVELOPE: usize = 64 << 10;
 /// How often gRPC's health protocol is told how the checks stand.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(250);
-/// The most calls on one connection: all that are answered at once by default, and some room for health.
-const STREAMS: u32 = 160;
+/// The most calls on one connection: a fraction of those that are answered at once, so that no client has all of them.
+const STREAMS: u32 = 32;
 /// How long a connection that is silent is believed to be alive.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+/// How long the last bytes of what was answered have when the server stops and a connection stays.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// The name of the service, and the empty one of the server as a whole, in gRPC's health protocol.
 const NAMES: [&str; 2] = [deriva_server::SERVICE_NAME, ""];
 
-/// Serves on `listener` until `stop` resolves and every call and every change that is under way has ended.
+/// Serves on `listener` until `stop` resolves and every call and every change that is under way has ended. A connection that stays
+/// without a call is left behind.
 ///
 /// # Errors
 /// When the connection to the network fails.
@@ -42,24 +45,32 @@ pub async fn serve(
     let layer = ServerLayer::builder(observer.registry()).grpc();
     let (reporter, health_service) = tonic_health::server::health_reporter();
     tell(&reporter, ServingStatus::NotServing).await;
-    let (engine, (stopping, stopped)) = (service.engine().clone(), oneshot::channel::<()>());
+    let (stopping, stopped) = oneshot::channel::<()>();
     let stop = async move {
         stop.await;
         drop(stopping);
     };
-    let most = engine.0.limits.leaf_bytes + ENVELOPE;
-    let deriva = DerivaServer::new(service).max_decoding_message_size(most);
+    let engine = service.engine().clone();
+    let limits = &engine.0.limits;
+    let admissions = Admissions::new(limits.calls);
+    let deriva = DerivaServer::new(service).max_decoding_message_size(limits.leaf_bytes + ENVELOPE);
     let served = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
-        .tcp_nodelay(true)
         .max_concurrent_streams(STREAMS)
         .layer(layer)
         .add_service(health_service)
-        .add_service(Admission::new(deriva, engine.clone()))
-        .serve_with_incoming_shutdown(TcpIncoming::from(listener), stop);
-    let ((), served) = tokio::join!(follow_until(stopped, reporter, health), served);
+        .add_service(Admission::new(deriva, engine.clone(), admissions.clone()))
+        .serve_with_incoming_shutdown(incoming(listener, limits.connections, KEEPALIVE), stop);
+    let done = async {
+        follow_until(stopped, reporter, health).await;
+        admissions.quiet(GRACE).await;
+    };
+    let ended = tokio::select! {
+        served = served => served,
+        () = done => Ok(()),
+    };
     engine.settled().await;
-    served
+    ended
 }
 
 /// Tells gRPC's health protocol how the checks stand. When the server stops it ends the streams of those who watch them, which would

@@ -65,12 +65,17 @@ impl Deriva for Service {
     async fn get(&self, request: Request<GetRequest>) -> Result<Response<Chunks>, Status> {
         let (mut call, message) = admitted(request)?;
         let address = CAddr::from_slice(&message.address);
-        call.start(address);
+        if let Some(address) = address {
+            call.about(address);
+        }
         let span = call.span().clone();
-        let patience = self.engine.0.limits.patience;
         let work = async { self.engine.get(address.ok_or(ADDRESS_INVALID)?).await };
         match work.instrument(span).await {
-            Ok(value) => Ok(Response::new(Chunks::new(value, call, patience))),
+            Ok(value) => Ok(Response::new(Chunks::new(
+                value,
+                call,
+                &self.engine.0.limits,
+            ))),
             Err(code) => {
                 call.end(Err(code));
                 Err(code.into())
@@ -125,7 +130,9 @@ async fn answer<T>(
     address: Option<CAddr>,
     work: impl Future<Output = Result<T, ErrorCode>>,
 ) -> Result<Response<T>, Status> {
-    call.start(address);
+    if let Some(address) = address {
+        call.about(address);
+    }
     let span = call.span().clone();
     let outcome = work.instrument(span).await;
     call.end(outcome.as_ref().map(|_| ()).map_err(|code| *code));

@@ -23,6 +23,9 @@ use tonic::transport::Channel;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
+/// The server takes no more calls at once on one connection.
+const CALLS_PER_CONNECTION: u64 = 32;
+
 /// Drives a deriva-server and says how long its answers took.
 #[derive(Parser)]
 #[command(max_term_width = 80)]
@@ -77,19 +80,14 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Outcome<ExitCode> {
-    let channel = Channel::from_shared(arguments.url.clone())?
-        .connect()
-        .await
-        .map_err(|error| {
-            format!(
-                "no server at {}: {error}; start deriva-server, or name another --url",
-                arguments.url
-            )
-        })?;
+    let mut channel = connect(&arguments.url).await?;
     let started = Instant::now();
     let until = started + Duration::from_secs(arguments.seconds);
     let mut workers = JoinSet::new();
     for worker in 0..arguments.concurrency {
+        if worker > 0 && worker % CALLS_PER_CONNECTION == 0 {
+            channel = connect(&arguments.url).await?;
+        }
         let client = DerivaClient::new(channel.clone());
         let random = fastrand::Rng::with_seed(arguments.seed ^ (worker << 32));
         let mix = Mix {
@@ -115,6 +113,13 @@ async fn run(arguments: Arguments) -> Outcome<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+async fn connect(url: &str) -> Outcome<Channel> {
+    let connected = Channel::from_shared(url.to_owned())?.connect().await;
+    Ok(connected.map_err(|error| {
+        format!("no server at {url}: {error}; start deriva-server, or name another --url")
+    })?)
 }
 
 async fn show_progress(started: Instant, seconds: u64) {

@@ -14,7 +14,9 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 /// How long calls that are under way may take when the server stops.
-const DRAIN: Duration = Duration::from_secs(20);
+const DRAIN: Duration = Duration::from_secs(15);
+/// How long the changes that such calls began may take then, which wait at most for the store.
+const SETTLE: Duration = Duration::from_secs(5);
 /// How long telemetry may take to get out.
 const FLUSH: Duration = Duration::from_secs(5);
 
@@ -83,16 +85,18 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         .map_err(|error| format!("cannot listen at {}: {error}", arguments.listen))?;
     let (address, metrics) = (listener.local_addr()?, guard.metrics_address());
     tracing::info!(%address, ?metrics, "serving until SIGTERM");
-    let (stop, health) = (guard.draining().begun(), guard.health().reader());
-    let served = serve(listener, Service::new(engine), &observer, health, stop);
-    let overdue = async {
-        guard.draining().begun().await;
-        tokio::time::sleep(DRAIN).await;
-    };
-    tokio::select! {
-        served = served => served?,
-        () = overdue => tracing::warn!("calls that were under way are given up"),
+    let (draining, health) = (guard.draining(), guard.health().reader());
+    let service = Service::new(engine.clone());
+    let serving = serve(listener, service, &observer, health, draining.begun());
+    let served = draining.within(DRAIN, serving).await;
+    // Calls can be given up, and not what was sealed for them and is yet to be stored.
+    if tokio::time::timeout(SETTLE, engine.settled())
+        .await
+        .is_err()
+    {
+        tracing::warn!("a change was sealed and not stored in time: it has to be put again");
     }
+    served.transpose()?;
 
     // Calls that were under way are answered. Now what they recorded is sealed and sent. What telemetry lost is said, and is no
     // failure of the server.

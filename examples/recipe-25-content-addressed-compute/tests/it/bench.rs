@@ -64,11 +64,12 @@ impl Bench {
         }
     }
 
-    /// Stops the server and waits until it has ended by itself.
-    pub(crate) async fn stop(self) {
+    /// Stops the server and waits until it has ended by itself; the directory that it leaves.
+    pub(crate) async fn stop(self) -> TempDir {
         self.stop.send(()).unwrap();
         let served = tokio::time::timeout(PATIENCE, self.served).await;
         served.unwrap().unwrap().unwrap();
+        self.data
     }
 
     /// A connection of its own, with this window for what it receives.

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use cookbook_recipe_25_content_addressed_compute::proto::deriva_client::DerivaClient;
 use cookbook_recipe_25_content_addressed_compute::proto::{
-    GetRequest, PutLeafRequest, PutResponse,
+    Chunk, GetRequest, PutLeafRequest, PutResponse, StatusRequest,
 };
 use cookbook_recipe_25_content_addressed_compute::{CAddr, Functions, Limits, Recipe};
+use tokio::task::JoinSet;
+use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::codegen::tokio_stream;
-use tonic::{Code, Request, Status};
+use tonic::transport::Channel;
+use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_prost::ProstCodec;
 
 use crate::bench::{Bench, bytes_of, description};
@@ -188,6 +191,70 @@ async fn a_message_that_is_too_large_or_malformed_is_refused_and_counted() {
         .await;
 }
 
+/// A put whose message does not come.
+async fn never_sent(mut raw: Grpc<Channel>) -> Result<Response<PutResponse>, Status> {
+    let path = PathAndQuery::from_static("/deriva.v1.Deriva/PutLeaf");
+    let never = Request::new(tokio_stream::pending::<PutLeafRequest>());
+    let codec = ProstCodec::<_, PutResponse>::default();
+    raw.client_streaming(never, path, codec).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_in_an_encoding_that_is_not_taken_is_answered_with_those_that_are() {
+    let bench = Bench::new().await;
+    let mut request = Request::new(GetRequest::default());
+    let encoding = "gzip".parse().unwrap();
+    request.metadata_mut().insert("grpc-encoding", encoding);
+    let path = PathAndQuery::from_static("/deriva.v1.Deriva/PutLeaf");
+    let codec = ProstCodec::<_, PutResponse>::default();
+    let answered = bench.raw().await.unary(request, path, codec).await;
+    let status = answered.unwrap_err();
+    assert_eq!(status.code(), Code::Unimplemented, "{status:?}");
+    let accepted = status.metadata().get("grpc-accept-encoding");
+    assert_eq!(accepted.unwrap(), "identity");
+    let labels = "method=put_leaf,status=error";
+    bench.until("deriva.rpc", labels, 1.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_leaves_while_it_sends_its_message_is_counted_as_cancelled_and_no_error() {
+    let bench = Bench::new().await;
+    tokio::select! {
+        answered = never_sent(bench.raw().await) => panic!("{answered:?}"),
+        () = bench.until("deriva.rpc.active", "method=put_leaf", 1.0) => {}
+    }
+    let cancelled = "method=put_leaf,status=cancelled";
+    bench.until("deriva.rpc", cancelled, 1.0).await;
+    let errors = bench.figure("deriva.rpc", "method=put_leaf,status=error");
+    assert!(errors.abs() < f64::EPSILON);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_connection_cannot_have_all_calls() {
+    let bench = limited(Limits {
+        calls: 40,
+        ..Limits::default()
+    })
+    .await;
+    let channel = bench.channel(65_535).await;
+    // With an answer it has been told how many calls it may have at once.
+    let mut client = DerivaClient::new(channel.clone());
+    client.status(StatusRequest {}).await.unwrap();
+    let mut greedy = JoinSet::new();
+    for _ in 0..64 {
+        let mut raw = Grpc::new(channel.clone());
+        greedy.spawn(async move {
+            raw.ready().await.unwrap();
+            never_sent(raw).await
+        });
+    }
+    let active = "method=put_leaf";
+    bench.until("deriva.rpc.active", active, 32.0).await;
+    assert!(bench.put_leaf("a").await.unwrap().created);
+    let errors = bench.figure("deriva.rpc", "method=put_leaf,status=error");
+    assert!(errors.abs() < f64::EPSILON);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_never_sends_its_message_loses_its_call() {
     let bench = limited(Limits {
@@ -195,11 +262,7 @@ async fn a_client_that_never_sends_its_message_loses_its_call() {
         ..Limits::default()
     })
     .await;
-    let path = PathAndQuery::from_static("/deriva.v1.Deriva/PutLeaf");
-    let never = Request::new(tokio_stream::pending::<PutLeafRequest>());
-    let mut raw = bench.raw().await;
-    let codec = ProstCodec::<_, PutResponse>::default();
-    let answered = raw.client_streaming(never, path, codec).await;
+    let answered = never_sent(bench.raw().await).await;
     refused(answered, Code::DeadlineExceeded, "client.stalled");
     let labels = "method=put_leaf,status=error";
     bench.until("deriva.rpc", labels, 1.0).await;
@@ -212,26 +275,46 @@ async fn a_client_that_does_not_read_what_it_gets_loses_its_call() {
         ..Limits::default()
     })
     .await;
-    let leaf = bench.leaf(vec![b'a'; 4 << 20]).await;
-    let address = bytes_of(leaf);
-    // The window of this connection is 64 KiB.
-    let mut client = DerivaClient::new(bench.channel(65_535).await);
-    let mut unread = client
-        .get(GetRequest { address })
-        .await
-        .unwrap()
-        .into_inner();
+    let mut unread = unread(&bench).await;
     bench
         .until("deriva.rpc", "method=get,status=error", 1.0)
         .await;
     bench.until("deriva.rpc.active", "method=get", 0.0).await;
     // It is told when it reads on, and does not take the part that it has for the whole.
-    let status = loop {
-        match unread.message().await {
-            Ok(Some(_)) => {}
-            Ok(None) => panic!("the value was cut off"),
-            Err(status) => break status,
-        }
-    };
+    let status = read(&mut unread, Duration::ZERO).await.unwrap_err();
     assert_eq!(status.message(), description("client.stalled"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_reads_what_it_gets_too_slowly_loses_its_call() {
+    let bench = limited(Limits {
+        patience: Duration::from_secs(1),
+        least_rate: u32::MAX,
+        ..Limits::default()
+    })
+    .await;
+    let mut slow = unread(&bench).await;
+    // Never still for as long as it may be, and at this pace it would take six seconds.
+    let status = read(&mut slow, Duration::from_millis(100)).await;
+    assert_eq!(status.unwrap_err().message(), description("client.stalled"));
+    bench
+        .until("deriva.rpc", "method=get,status=error", 1.0)
+        .await;
+}
+
+/// Gets a value of 4 MiB on a connection whose window is 64 KiB, and reads nothing of it.
+pub(crate) async fn unread(bench: &Bench) -> Streaming<Chunk> {
+    let leaf = bench.leaf(vec![b'a'; 4 << 20]).await;
+    let address = bytes_of(leaf);
+    let mut client = DerivaClient::new(bench.channel(65_535).await);
+    let get = client.get(GetRequest { address });
+    get.await.unwrap().into_inner()
+}
+
+/// Reads to the end, with a pause after each chunk.
+async fn read(chunks: &mut Streaming<Chunk>, pause: Duration) -> Result<(), Status> {
+    while chunks.message().await?.is_some() {
+        tokio::time::sleep(pause).await;
+    }
+    Ok(())
 }

@@ -13,3 +13,4 @@ mod determinism;
 mod end_to_end;
 mod materialize;
 mod process;
+mod stop;

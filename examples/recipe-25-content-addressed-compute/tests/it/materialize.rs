@@ -154,6 +154,34 @@ async fn calls_that_want_the_same_address_at_the_same_time_compute_it_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn calls_that_wait_for_what_a_function_refuses_fail_with_it_and_do_not_run_it_again() {
+    let gate = Arc::new(Gate::default());
+    let inside = Arc::clone(&gate);
+    let refuses = Functions::standard().with("refuses/v1", move |inputs, _| {
+        inside.pass(inputs);
+        Err("it never does".to_owned())
+    });
+    let bench = Bench::with(refuses, Limits::default()).await;
+    let leaf = bench.leaf("a").await;
+    let below = bench.recipe(Recipe::new("refuses/v1", [leaf])).await;
+    let top = bench.recipe(Recipe::new("identity/v1", [below])).await;
+    let all = async { tokio::join!(bench.get(top), bench.get(top), bench.get(below)) };
+    let watched = async {
+        // Each of the three, and the two that the first one of them needs.
+        bench.until("deriva.cache", "result=miss", 5.0).await;
+        gate.open();
+    };
+    let ((one, other, third), ()) = tokio::join!(all, watched);
+    for failed in [one, other, third] {
+        assert_eq!(
+            failed.unwrap_err().message(),
+            description("compute.refused")
+        );
+    }
+    assert_eq!(gate.runs.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_caller_that_goes_away_is_counted_as_cancelled() {
     let (bench, gate) = gated().await;
     let leaf = bench.leaf("a").await;
