@@ -40,6 +40,8 @@ mod env;
 mod events_page;
 mod filter;
 mod guard;
+#[cfg(feature = "audit")]
+mod log_opened;
 mod otlp;
 mod panic_hook;
 mod process;

@@ -175,6 +175,9 @@ impl fmt::Display for Report {
                 "; audit: {} entries are not sealed and {} records not synced",
                 audit.left_in_queues, audit.left_unsynced
             )?;
+            if let Some(alarm) = &audit.alarm {
+                write!(f, " ({alarm})")?;
+            }
         }
         #[cfg(feature = "collector")]
         if let Some(shipping) = self.shipping.as_ref().filter(|it| !it.finished) {

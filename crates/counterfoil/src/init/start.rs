@@ -18,6 +18,8 @@ use super::destination::{self, Destination};
 use super::events_page::EventsPage;
 use super::filter::{Filter, with_requests};
 use super::guard::State;
+#[cfg(feature = "audit")]
+use super::log_opened;
 use super::pump::{Ears, Pump};
 use super::signals::Signals;
 use super::sources::Sources;
@@ -96,7 +98,13 @@ fn start(mut config: Config) -> Result<Guard, Error> {
         observed.extend(install(&config, &observer, &pump, &dispatch)?);
         signals = watch_signals(&config, &draining)?;
     }
-    tracing::dispatcher::with_default(&dispatch, || greet(&config, metrics_address));
+    tracing::dispatcher::with_default(&dispatch, || {
+        greet(&config, metrics_address);
+        #[cfg(feature = "audit")]
+        if let Some(log) = observer.audit() {
+            log_opened::tell(log.opened());
+        }
+    });
     Ok(Guard {
         observer,
         health,

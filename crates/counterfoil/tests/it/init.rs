@@ -3,6 +3,8 @@
 mod draining;
 mod events_page;
 mod exporters;
+#[cfg(feature = "audit")]
+mod log_opened;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod pages;
