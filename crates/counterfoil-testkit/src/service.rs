@@ -28,6 +28,7 @@
     reason = "without the service there is no test to go on with"
 )]
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -71,8 +72,8 @@ pub struct Ended {
 struct Log(Arc<Mutex<String>>);
 
 impl Service {
-    /// Starts it with `data` as its folder, a JSON log, without `RUST_LOG` and with its metrics on a port that the system chooses, and waits until it
-    /// serves.
+    /// Starts it with `data` as its folder, a JSON log and its metrics on a port that the system chooses, and waits until it serves.
+    /// Of the settings of telemetry in the environment it sees those that `command` sets, and not those of whoever runs the tests.
     ///
     /// # Panics
     /// When it cannot be started, and when it ends or the deadline comes before it serves.
@@ -80,10 +81,10 @@ impl Service {
         command
             .args(["--metrics-port", "0", "--log-format", "json", "--data"])
             .arg(data)
-            .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
+        forget_settings(command);
         let mut process = command
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
@@ -167,9 +168,11 @@ impl Service {
     /// When it has ended already, or has not by the deadline.
     #[must_use]
     pub fn terminate(mut self) -> Ended {
+        if let Some(status) = self.process.try_wait().unwrap() {
+            panic!("it had ended already, {status}:\n{}", self.log());
+        }
         let id = self.process.id().to_string();
-        let sent = Command::new("kill").arg(id).status().unwrap();
-        assert!(sent.success(), "it had ended already:\n{}", self.log());
+        assert!(Command::new("kill").arg(id).status().unwrap().success());
         let begin = Instant::now();
         let status = loop {
             if let Some(status) = self.process.try_wait().unwrap() {
@@ -206,10 +209,25 @@ impl Drop for Service {
     }
 }
 
+/// Takes from the command what it would inherit of settings of telemetry.
+fn forget_settings(command: &mut Command) {
+    let set: Vec<OsString> = command
+        .get_envs()
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if (text.starts_with("OTEL_") || text == "RUST_LOG") && !set.contains(&name) {
+            command.env_remove(&name);
+        }
+    }
+}
+
 impl Log {
     /// Reads it to its end, and sends the fields of the line that says that the service serves.
     fn follow(self, stderr: ChildStderr, serving: &mpsc::Sender<Value>) {
-        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+        for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line);
             let mut parsed: Value = serde_json::from_str(&line).unwrap_or_default();
             self.keep(&line);
             let message = parsed["message"].as_str().unwrap_or_default();

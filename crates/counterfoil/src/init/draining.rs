@@ -103,8 +103,8 @@ impl Draining {
     }
 
     /// Waits for a server to end, for as long as it serves, and for at most `patience` once draining has begun: a client that
-    /// stalls within its request holds up no stop. `None`, and a warning in the log, when the server had not ended by then;
-    /// it is dropped.
+    /// stalls within its request holds up no stop. `None`, and a warning in the log, when the server had not ended by then:
+    /// its future is dropped, and what it spawned goes on until the runtime ends. Each call counts `patience` anew.
     ///
     /// # Panics
     /// When draining begins and this is not awaited on a tokio runtime with its timers on.

@@ -73,7 +73,7 @@ impl Desk {
 
     /// Waits until `/readyz` says yes: each check has run once then. Whether it came to that.
     pub(crate) fn becomes_ready(&self) -> bool {
-        (0..500).any(|_| {
+        (0..9_000).any(|_| {
             std::thread::sleep(Duration::from_millis(10));
             self.service.answer("/readyz").0 == 200
         })
