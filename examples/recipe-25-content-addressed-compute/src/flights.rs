@@ -12,11 +12,13 @@ use crate::CAddr;
 
 /// The value of an address, or why it can have none, once somebody has computed it. Whoever waits takes over when the one that computes
 /// is cancelled or fails for reasons of its own, such as bounds that are reached where those of the next are not.
-pub(crate) type Flight = Arc<OnceCell<Result<Bytes, ErrorCode>>>;
+pub(crate) type Flight = Arc<Outcome>;
+
+type Outcome = OnceCell<Result<Bytes, ErrorCode>>;
 
 /// The addresses that somebody works on.
 #[derive(Debug, Default)]
-pub(crate) struct Flights(Mutex<HashMap<CAddr, Weak<OnceCell<Result<Bytes, ErrorCode>>>>>);
+pub(crate) struct Flights(Mutex<HashMap<CAddr, Weak<Outcome>>>);
 
 impl Flights {
     /// Joins who works on this address, or begins.
