@@ -6,6 +6,7 @@ mod blocking;
 mod cache;
 mod call;
 mod chunks;
+mod client;
 mod connections;
 mod engine;
 mod errors;
@@ -24,6 +25,7 @@ mod store;
 mod telemetry;
 
 pub use address::CAddr;
+pub use client::connect;
 pub use engine::Engine;
 pub use errors::CATALOGUE;
 pub use functions::{Function, Functions};

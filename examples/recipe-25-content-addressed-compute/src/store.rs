@@ -10,7 +10,8 @@ use counterfoil::Digest;
 use counterfoil::tower::ErrorCode;
 use parking_lot::Mutex;
 use rusqlite::{
-    Connection, ErrorCode as ErrorKind, OptionalExtension, Row, TransactionBehavior, params,
+    Connection, ErrorCode as ErrorKind, MAIN_DB, OptionalExtension, Row, TransactionBehavior,
+    params,
 };
 
 use crate::errors::{GRAPH_INCOMPLETE, STORE_CORRUPT, STORE_UNAVAILABLE};
@@ -94,6 +95,13 @@ impl Store {
     /// Opens the store in `file`, or makes it.
     pub(crate) fn open(file: &Path, metrics: Arc<Metrics>) -> rusqlite::Result<Self> {
         let writer = connect(file)?;
+        // SQLite opens what it may not write for reading alone, and says so at the first change.
+        if writer.is_readonly(MAIN_DB)? {
+            return Err(rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY),
+                Some("it may not be written; give this user the right to".to_owned()),
+            ));
+        }
         writer.execute_batch(SCHEMA)?;
         let count = |sql| writer.query_row(sql, [], |row| row.get::<_, u64>(0));
         let inner = Inner {

@@ -1,17 +1,14 @@
 //! A load generator: puts leaves and recipes, gets, resolves and verifies, as many calls at once as it is told.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line tool"
-)]
+#![allow(clippy::print_stderr, reason = "a command line tool")]
 
 use std::error::Error;
-use std::io::{IsTerminal, stderr};
+use std::io::{self, IsTerminal, Write, stderr};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use clap::{Parser, ValueEnum};
+use cookbook_recipe_25_content_addressed_compute::connect;
 use cookbook_recipe_25_content_addressed_compute::proto::deriva_client::DerivaClient;
 use cookbook_recipe_25_content_addressed_compute::proto::{
     GetRequest, PutLeafRequest, PutRecipeRequest, ResolveRequest, VerifyRequest,
@@ -106,20 +103,20 @@ async fn run(arguments: Arguments) -> Outcome<ExitCode> {
         all.add(figures?.map_err(|error| error.to_string())?)?;
     }
     progress.abort();
+    if stderr().is_terminal() {
+        eprint!("\r\x1b[K");
+    }
     let elapsed = started.elapsed();
-    all.print(arguments.output, elapsed);
+    match all.print(arguments.output, elapsed) {
+        // Whoever reads has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        printed => printed?,
+    }
     Ok(if all.errors == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
-}
-
-async fn connect(url: &str) -> Outcome<Channel> {
-    let connected = Channel::from_shared(url.to_owned())?.connect().await;
-    Ok(connected.map_err(|error| {
-        format!("no server at {url}: {error}; start deriva-server, or name another --url")
-    })?)
 }
 
 async fn show_progress(started: Instant, seconds: u64) {
@@ -287,30 +284,36 @@ impl Figures {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-    fn print(&self, output: Output, elapsed: Duration) {
+    fn print(&self, output: Output, elapsed: Duration) -> io::Result<()> {
+        let mut out = io::stdout().lock();
         let requests = self.latencies.len();
         let rate = requests as f64 / elapsed.as_secs_f64();
         let ms = |quantile| self.latencies.value_at_quantile(quantile) as f64 / 1e3;
         let (p50, p95, p99) = (ms(0.5), ms(0.95), ms(0.99));
         let max = self.latencies.max() as f64 / 1e3;
         match output {
-            Output::Json => println!(
+            Output::Json => writeln!(
+                out,
                 "{}",
                 serde_json::json!({
                     "requests": requests, "errors": self.errors, "seconds": elapsed.as_secs_f64(),
                     "rate": rate, "p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "max_ms": max,
                     "first_error": self.first_error,
                 })
-            ),
+            )?,
             Output::Text => {
-                println!("requests {requests}, {rate:.0} a second");
-                println!("errors   {}", self.errors);
+                writeln!(out, "requests {requests}, {rate:.0} a second")?;
+                writeln!(out, "errors   {}", self.errors)?;
                 if let Some(error) = &self.first_error {
-                    println!("first    {error}");
+                    writeln!(out, "first    {error}")?;
                 }
-                println!("p50 {p50:.1} ms, p95 {p95:.1} ms, p99 {p99:.1} ms, max {max:.1} ms");
+                writeln!(
+                    out,
+                    "p50 {p50:.1} ms, p95 {p95:.1} ms, p99 {p99:.1} ms, max {max:.1} ms"
+                )?;
             }
         }
+        out.flush()
     }
 }
 

@@ -80,9 +80,10 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let engine = Engine::open(&arguments.data, &observer, functions, limits)?;
     let guard = counterfoil::init(config(&observer, &engine)?.args(&arguments.telemetry))?;
 
-    let listener = TcpListener::bind(arguments.listen)
-        .await
-        .map_err(|error| format!("cannot listen at {}: {error}", arguments.listen))?;
+    let listener = TcpListener::bind(arguments.listen).await.map_err(|error| {
+        let address = arguments.listen;
+        format!("cannot listen at {address}: {error}; choose another with --listen IP:PORT")
+    })?;
     let (address, metrics) = (listener.local_addr()?, guard.metrics_address());
     tracing::info!(%address, ?metrics, "serving until SIGTERM");
     let (draining, health) = (guard.draining(), guard.health().reader());

@@ -1,10 +1,7 @@
 //! A client: puts leaves and recipes, gets values, and asks what there is.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line client"
-)]
+#![allow(clippy::print_stderr, reason = "a command line client")]
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -12,12 +9,13 @@ use std::process::ExitCode;
 
 use bytes::Bytes;
 use clap::{Parser, Subcommand};
-use cookbook_recipe_25_content_addressed_compute::CAddr;
 use cookbook_recipe_25_content_addressed_compute::proto::deriva_client::DerivaClient;
 use cookbook_recipe_25_content_addressed_compute::proto::resolve_response::Kind;
 use cookbook_recipe_25_content_addressed_compute::proto::{
-    GetRequest, PutLeafRequest, PutRecipeRequest, ResolveRequest, StatusRequest, VerifyRequest,
+    GetRequest, PutLeafRequest, PutRecipeRequest, ResolveRequest, ResolveResponse, StatusRequest,
+    VerifyRequest,
 };
+use cookbook_recipe_25_content_addressed_compute::{CAddr, connect};
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
@@ -39,8 +37,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Puts a file, or standard input, as a leaf; prints its address
-    Put { file: Option<PathBuf> },
+    /// Puts a leaf of at most 4 MiB; prints its address
+    Put {
+        /// What it holds; standard input when left out
+        file: Option<PathBuf>,
+    },
     /// Puts a recipe; prints its address
     Recipe {
         /// Name and version, such as concat/v1
@@ -65,6 +66,8 @@ enum Command {
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(code) => code,
+        // Whoever reads has read enough.
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("deriva: {}", explain(&*error));
             ExitCode::from(2)
@@ -73,18 +76,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Outcome<ExitCode> {
-    let channel = Channel::from_shared(arguments.url.clone())?
-        .connect()
-        .await
-        .map_err(|error| {
-            let why = error
-                .source()
-                .map_or_else(String::new, |it| format!(": {it}"));
-            format!(
-                "no server at {}{why}; start deriva-server, or name another --url",
-                arguments.url
-            )
-        })?;
+    let channel = connect(&arguments.url).await?;
     let client = DerivaClient::new(channel).max_decoding_message_size(1 << 20);
     let traceparent = arguments.traceparent.as_deref();
     perform(client, arguments.command, traceparent).await
@@ -95,30 +87,25 @@ async fn perform(
     command: Command,
     traceparent: Option<&str>,
 ) -> Outcome<ExitCode> {
+    let mut out = io::stdout().lock();
     match command {
         Command::Put { file } => {
             let data = read(file)?;
             let put = client.put_leaf(traced(PutLeafRequest { data }, traceparent)?);
-            println!("{}", hex(&put.await?.into_inner().address));
+            writeln!(out, "{}", hex(&put.await?.into_inner().address))?;
         }
         Command::Recipe {
             function,
             inputs,
             parameters,
         } => {
-            let pairs = parameters.iter().map(|pair| {
-                let (name, value) = pair
-                    .split_once('=')
-                    .ok_or_else(|| format!("{pair:?} is not NAME=VALUE"))?;
-                Ok((name.to_owned(), value.to_owned()))
-            });
             let request = PutRecipeRequest {
                 function,
                 inputs: inputs.into_iter().map(bytes_of).collect(),
-                parameters: pairs.collect::<Result<_, String>>()?,
+                parameters: named(&parameters)?,
             };
             let put = client.put_recipe(traced(request, traceparent)?).await?;
-            println!("{}", hex(&put.into_inner().address));
+            writeln!(out, "{}", hex(&put.into_inner().address))?;
         }
         Command::Get { address } => {
             let request = GetRequest {
@@ -128,11 +115,9 @@ async fn perform(
                 .get(traced(request, traceparent)?)
                 .await?
                 .into_inner();
-            let mut out = io::stdout().lock();
             while let Some(chunk) = chunks.message().await? {
                 out.write_all(&chunk.data)?;
             }
-            out.flush()?;
         }
         Command::Resolve { address } => {
             let request = ResolveRequest {
@@ -142,22 +127,7 @@ async fn perform(
                 .resolve(traced(request, traceparent)?)
                 .await?
                 .into_inner();
-            match resolved.kind {
-                Some(Kind::Leaf(leaf)) => println!("leaf of {} bytes", leaf.size),
-                Some(Kind::Recipe(recipe)) => {
-                    println!("recipe {}", recipe.function);
-                    let inputs = recipe.inputs.iter().map(|it| format!("input  {}", hex(it)));
-                    inputs.for_each(|line| println!("{line}"));
-                    let mut parameters: Vec<_> = recipe.parameters.into_iter().collect();
-                    parameters.sort();
-                    let lines = parameters
-                        .iter()
-                        .map(|(name, value)| format!("with   {name}={value:?}"));
-                    lines.for_each(|line| println!("{line}"));
-                }
-                None => println!("something that this client does not know"),
-            }
-            println!("depth  {}\ncached {}", resolved.depth, resolved.cached);
+            describe(&mut out, resolved)?;
         }
         Command::Verify { address } => {
             let request = VerifyRequest {
@@ -167,30 +137,74 @@ async fn perform(
                 .verify(traced(request, traceparent)?)
                 .await?
                 .into_inner();
-            println!("expected {}", hex(&verified.expected));
-            println!("actual   {}", hex(&verified.actual));
+            writeln!(out, "expected {}", hex(&verified.expected))?;
+            writeln!(out, "actual   {}", hex(&verified.actual))?;
             if !verified.passed {
-                println!("DIFFERENT: the function is not deterministic, or the store was changed");
+                writeln!(
+                    out,
+                    "DIFFERENT: the function is not deterministic, or the store was changed"
+                )?;
                 return Ok(ExitCode::FAILURE);
             }
-            println!("the same");
+            writeln!(out, "the same")?;
         }
         Command::Status => {
             let status = client
                 .status(traced(StatusRequest {}, traceparent)?)
                 .await?
                 .into_inner();
-            println!("leaves    {} ({} bytes)", status.leaves, status.blob_bytes);
-            println!("recipes   {}", status.recipes);
-            println!(
+            writeln!(
+                out,
+                "leaves    {} ({} bytes)",
+                status.leaves, status.blob_bytes
+            )?;
+            writeln!(out, "recipes   {}", status.recipes)?;
+            writeln!(
+                out,
                 "cached    {} ({} bytes)",
                 status.cache_entries, status.cache_bytes
-            );
-            println!("uptime    {:.0} s", status.uptime_seconds);
-            println!("functions {}", status.functions.join(" "));
+            )?;
+            writeln!(out, "uptime    {:.0} s", status.uptime_seconds)?;
+            writeln!(out, "functions {}", status.functions.join(" "))?;
         }
     }
+    out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What goes by an address.
+fn describe(out: &mut impl Write, resolved: ResolveResponse) -> io::Result<()> {
+    match resolved.kind {
+        Some(Kind::Leaf(leaf)) => writeln!(out, "leaf of {} bytes", leaf.size)?,
+        Some(Kind::Recipe(recipe)) => {
+            writeln!(out, "recipe {}", recipe.function)?;
+            for input in &recipe.inputs {
+                writeln!(out, "input  {}", hex(input))?;
+            }
+            let mut parameters: Vec<_> = recipe.parameters.into_iter().collect();
+            parameters.sort();
+            for (name, value) in parameters {
+                writeln!(out, "with   {name}={value:?}")?;
+            }
+        }
+        None => writeln!(out, "something that this client does not know")?,
+    }
+    writeln!(out, "depth  {}\ncached {}", resolved.depth, resolved.cached)
+}
+
+/// The parameters by name.
+fn named(pairs: &[String]) -> Outcome<HashMap<String, String>> {
+    let mut parameters = HashMap::new();
+    for pair in pairs {
+        let (name, value) = pair
+            .split_once('=')
+            .ok_or_else(|| format!("{pair:?} is not NAME=VALUE"))?;
+        let before = parameters.insert(name.to_owned(), value.to_owned());
+        if before.is_some() {
+            return Err(format!("--with {name}=… is there twice; give each name once").into());
+        }
+    }
+    Ok(parameters)
 }
 
 fn read(file: Option<PathBuf>) -> Outcome<Bytes> {
@@ -213,6 +227,11 @@ fn traced<T>(message: T, traceparent: Option<&str>) -> Outcome<Request<T>> {
             .insert("traceparent", traceparent.parse()?);
     }
     Ok(request)
+}
+
+fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|it| it.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// What a status says, without the parts that are for machines.
