@@ -55,6 +55,8 @@ impl Conversation {
                 .serve_connection(TokioIo::new(stream), service)
         );
         tokio::select! {
+            // A request that is there goes before the wish for its place.
+            biased;
             // A client that went away or sent nonsense is its own affair.
             _ = connection.as_mut() => return,
             () = place.asked_to_leave() => if !place.has_served() { return },

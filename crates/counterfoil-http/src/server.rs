@@ -31,7 +31,7 @@ pub struct Builder {
 impl Builder {
     /// At most so many connections at once, at least 1. 64 unless set. A further one takes the place of the one that has waited
     /// longest for a request or for the rest of its headers, so that nobody is shut out by connections that ask for nothing; while all
-    /// are being answered it waits.
+    /// are being answered it waits. A client that is asked to make room has 2 s to take the rest of an answer.
     #[must_use]
     pub const fn connections(mut self, most: u16) -> Self {
         self.connections = if most == 0 { 1 } else { most };
@@ -215,8 +215,6 @@ async fn serve(
                 conversation.hold(stream, stopped).await;
                 drop(slot);
             });
-            // The new one gets to read what was sent with it before another one can take its place.
-            tokio::task::yield_now().await;
         }
     }
     drop(listener);

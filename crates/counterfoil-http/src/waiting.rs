@@ -3,8 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+/// How long a connection is left alone once it waits: what its client sends right away is read first.
+const GRACE: Duration = Duration::from_millis(20);
 
 /// The connections of a server that wait for a request, by how long they have.
 #[derive(Debug, Default)]
@@ -18,7 +23,21 @@ struct Line {
     /// The number that was given last.
     last: u64,
     /// Ascending by number, so that the one that has waited longest is the first.
-    leaving: BTreeMap<u64, Arc<Notify>>,
+    leaving: BTreeMap<u64, Waiter>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    since: Instant,
+    leave: Arc<Notify>,
+}
+
+/// What there is to do about whoever has waited longest.
+enum Next {
+    Asked,
+    /// It is too soon until then.
+    At(Instant),
+    Nobody,
 }
 
 /// One connection, in the line whenever it waits.
@@ -43,14 +62,28 @@ impl Waiting {
         place
     }
 
-    /// Asks the connection that has waited longest to leave, as soon as there is one.
+    /// Asks the connection that has waited longest to leave, as soon as there is one that has waited long enough.
     pub(crate) async fn make_room(&self) {
         loop {
-            if let Some((_, leave)) = lock(&self.line).leaving.pop_first() {
-                return leave.notify_one();
+            match self.ask_first() {
+                Next::Asked => return,
+                Next::At(due) => sleep_until(due).await,
+                Next::Nobody => self.joined.notified().await,
             }
-            self.joined.notified().await;
         }
+    }
+
+    fn ask_first(&self) -> Next {
+        let mut line = lock(&self.line);
+        let Some(first) = line.leaving.first_entry() else {
+            return Next::Nobody;
+        };
+        let due = first.get().since + GRACE;
+        if Instant::now() < due {
+            return Next::At(due);
+        }
+        first.remove().leave.notify_one();
+        Next::Asked
     }
 }
 
@@ -61,7 +94,11 @@ impl Place {
             let mut line = lock(&self.waiting.line);
             line.last += 1;
             let number = line.last;
-            line.leaving.insert(number, Arc::clone(&self.leave));
+            let waiter = Waiter {
+                since: Instant::now(),
+                leave: Arc::clone(&self.leave),
+            };
+            line.leaving.insert(number, waiter);
             number
         };
         *lock(&self.number) = Some(number);
