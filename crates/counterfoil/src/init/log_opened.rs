@@ -9,9 +9,9 @@ pub(crate) fn tell(opened: &Opened) {
     if seq > 0 && opened.anchored.is_none() {
         tracing::warn!(
             seq,
-            "the audit log goes on without an anchor, so nothing vouches for its end: unless the first was still to come, \
-             see what became of it (one that cannot be read is kept beside its place as .corrupt-1), and verify the log \
-             with a copy of it"
+            "the audit log goes on without an anchor, so nothing vouches for its end. Unless the first was still to come, or \
+             no store was given that outlives the process (anchor_store), see what became of it: one that cannot be read is \
+             kept beside its place as .corrupt-<n>. Verify the log with a copy of it"
         );
     }
     match opened.unclean {
