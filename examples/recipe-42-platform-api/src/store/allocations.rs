@@ -77,13 +77,18 @@ pub(crate) fn move_on(
     Ok(changed > 0)
 }
 
-/// Those of these allocations that are at their end: nothing of them may lie anywhere.
-pub(crate) fn ended(connection: &Connection, ids: Vec<String>) -> Result<Vec<String>, Failure> {
-    let sql = "SELECT 1 FROM allocations WHERE id = ? AND state IN ('released', 'failed')";
+/// Those of these allocations that had come to their end before `until`: nothing of them may lie anywhere.
+pub(crate) fn ended(
+    connection: &Connection,
+    ids: Vec<String>,
+    until: i64,
+) -> Result<Vec<String>, Failure> {
+    let sql = "SELECT 1 FROM allocations
+        WHERE id = ?1 AND state IN ('released', 'failed') AND updated_at < ?2";
     let mut statement = connection.prepare_cached(sql)?;
     let mut ended = Vec::new();
     for id in ids {
-        if statement.exists([&id])? {
+        if statement.exists((&id, until))? {
             ended.push(id);
         }
     }

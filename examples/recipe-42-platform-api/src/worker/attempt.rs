@@ -198,10 +198,7 @@ impl Shared {
         };
         let started = self.store.ticks();
         let nodes = self.nodes.clone();
-        let called = tokio::time::timeout(NODE_PATIENCE, blocking(move || call(&nodes, &node)));
-        let result = called
-            .await
-            .unwrap_or_else(|_| Err(NODE_UNREACHABLE.into()));
+        let result = on_node(move || call(&nodes, &node)).await;
         let outcome = if result.is_ok() {
             NodeOutcome::Ok
         } else {
@@ -211,4 +208,12 @@ impl Shared {
         self.metrics.provision.at(outcome).record_duration(elapsed);
         result
     }
+}
+
+/// Calls a node, which has so long to answer.
+pub(super) async fn on_node<T: Send + 'static>(
+    call: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let called = tokio::time::timeout(NODE_PATIENCE, blocking(call)).await;
+    called.unwrap_or_else(|_| Err(NODE_UNREACHABLE.into()))
 }

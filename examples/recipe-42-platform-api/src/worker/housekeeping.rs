@@ -6,11 +6,12 @@ use rusqlite::Connection;
 use tokio::time::MissedTickBehavior;
 
 use super::Shared;
+use super::attempt::on_node;
 use crate::errors::Failure;
 use crate::metrics::Removed;
 use crate::store::{allocations, before, blocking, incidents, tasks};
 
-/// How often it looks.
+/// How often it looks, and how long what has ended is left to whoever works on it.
 const INTERVAL: Duration = Duration::from_secs(600);
 /// How long people have to look at what went wrong. What is audited of it stays in the chain.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -76,9 +77,9 @@ impl Shared {
 
     async fn reclaim_on(&self, node: &str) -> Result<(), Failure> {
         let (nodes, of) = (self.nodes.clone(), node.to_owned());
-        let mut volumes = blocking(move || nodes.volumes(&of)).await?;
+        let mut volumes = on_node(move || nodes.volumes(&of)).await?;
         loop {
-            let next = blocking(move || {
+            let next = on_node(move || {
                 let batch: Vec<_> = volumes.by_ref().take(BATCH).collect();
                 Ok((batch, volumes))
             });
@@ -87,9 +88,11 @@ impl Shared {
             if batch.is_empty() {
                 return Ok(());
             }
+            // What ended since the round before may still be in somebody's hands.
+            let until = before(self.store.now(), INTERVAL);
             let ended = self
                 .store
-                .read(move |connection| allocations::ended(connection, batch));
+                .read(move |connection| allocations::ended(connection, batch, until));
             self.clear(node, ended.await?).await?;
         }
     }
@@ -97,7 +100,7 @@ impl Shared {
     async fn clear(&self, node: &str, ended: Vec<String>) -> Result<(), Failure> {
         for id in ended {
             let (nodes, of, allocation) = (self.nodes.clone(), node.to_owned(), id.clone());
-            blocking(move || nodes.release(&of, &allocation)).await?;
+            on_node(move || nodes.release(&of, &allocation)).await?;
             self.metrics.removed.at(Removed::Volume).increment();
             tracing::warn!(
                 allocation_id = id,
