@@ -131,7 +131,7 @@ impl Keeper {
 
     /// Stores all metrics in the vault, and seals their address.
     async fn store_snapshot(&self, from: &mut Timestamp) -> Result<(), Failure> {
-        let snapshot = self.observer.snapshot();
+        let snapshot = self.observer.peek();
         let stored = self.try_snapshot(&snapshot, *from).await;
         let attempt = if stored.is_ok() {
             Attempt::Ok

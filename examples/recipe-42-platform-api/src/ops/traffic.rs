@@ -84,7 +84,7 @@ impl Traffic {
 
     fn read(&self) -> (Ticks, Counts) {
         let at = self.clock.ticks();
-        let snapshot = self.registry.snapshot(self.clock.utc());
+        let snapshot = self.registry.peek(self.clock.utc());
         let mut counts = Counts::none();
         let name = names::HTTP_SERVER_REQUEST_DURATION.instrument().name;
         let families = snapshot.families.iter().filter(|it| *it.name == *name);
