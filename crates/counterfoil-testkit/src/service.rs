@@ -194,8 +194,6 @@ impl Service {
 
     fn address_in(&self, field: &str) -> SocketAddr {
         let text = self.fields[field].as_str().unwrap_or_default();
-        // Logged with `?` it is `Some(127.0.0.1:9464)`.
-        let text = text.trim_start_matches("Some(").trim_end_matches(')');
         text.parse()
             .unwrap_or_else(|_| panic!("no {field} is in {}", self.fields))
     }

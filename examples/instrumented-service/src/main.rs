@@ -59,7 +59,8 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         .await
         .map_err(|error| format!("cannot listen at {}: {error}", arguments.listen))?;
     let (address, metrics) = (listener.local_addr()?, guard.metrics_address());
-    tracing::info!(%address, ?metrics, "serving until SIGTERM");
+    let metrics = metrics.map(tracing::field::display);
+    tracing::info!(%address, metrics, "serving until SIGTERM");
     let draining = guard.draining();
     let server = axum::serve(listener, router(observer, tenants));
     let server = server.with_graceful_shutdown(draining.begun());

@@ -85,7 +85,8 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         format!("cannot listen at {address}: {error}; choose another with --listen IP:PORT")
     })?;
     let (address, metrics) = (listener.local_addr()?, guard.metrics_address());
-    tracing::info!(%address, ?metrics, "serving until SIGTERM");
+    let metrics = metrics.map(tracing::field::display);
+    tracing::info!(%address, metrics, "serving until SIGTERM");
     let (draining, health) = (guard.draining(), guard.health().reader());
     let service = Service::new(engine.clone());
     let serving = serve(listener, service, &observer, health, draining.begun());

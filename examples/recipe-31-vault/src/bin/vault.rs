@@ -85,7 +85,8 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     };
     let vault = Vault::bind(&settings, &telemetry, guard.health()).await?;
     let (address, metrics) = (vault.address()?, guard.metrics_address());
-    tracing::info!(%address, ?metrics, "serving until SIGTERM");
+    let metrics = metrics.map(tracing::field::display);
+    tracing::info!(%address, metrics, "serving until SIGTERM");
     let draining = guard.draining();
     let served = draining.within(PATIENCE, vault.serve(draining.begun()));
     served.await.transpose()?;
